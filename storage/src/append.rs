@@ -1,0 +1,165 @@
+//! What ingest hands to the store, and what it gets back: a decoded request and its outcome.
+
+use crate::{
+    id::TenantId,
+    signal::{Encoding, Signal, Table},
+    time::Nanos,
+};
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+
+/// Why a record did not become a row. The names are stable: they stand in metrics and in `dead_letters`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Reason {
+    /// The bytes of the record are not a message of its type.
+    Malformed = 1,
+    /// Values nested deeper than 64 levels.
+    TooDeep = 2,
+    /// A time that nanoseconds in 64 bits cannot hold.
+    TimeOutOfRange = 3,
+    /// Older than the tenant takes.
+    TooOld = 4,
+    /// Further in the future than the tenant takes.
+    TooFarAhead = 5,
+    /// More attributes than the limit.
+    TooManyAttributes = 6,
+    /// A key, value or record longer than the limit.
+    TooLarge = 7,
+    /// A span or metric without what makes it one (for example a metric without a name or data).
+    Incomplete = 8,
+    /// The tenant's limit on active series.
+    TooManySeries = 9,
+    /// The frame was acknowledged and can no longer be decoded as it was (a bug or damage).
+    Undecodable = 10,
+}
+
+impl Reason {
+    /// Every reason, in the order of its code.
+    pub const ALL: [Reason; 10] = [
+        Reason::Malformed,
+        Reason::TooDeep,
+        Reason::TimeOutOfRange,
+        Reason::TooOld,
+        Reason::TooFarAhead,
+        Reason::TooManyAttributes,
+        Reason::TooLarge,
+        Reason::Incomplete,
+        Reason::TooManySeries,
+        Reason::Undecodable,
+    ];
+
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::Malformed => "malformed",
+            Reason::TooDeep => "too_deep",
+            Reason::TimeOutOfRange => "time_out_of_range",
+            Reason::TooOld => "too_old",
+            Reason::TooFarAhead => "too_far_ahead",
+            Reason::TooManyAttributes => "too_many_attributes",
+            Reason::TooLarge => "too_large",
+            Reason::Incomplete => "incomplete",
+            Reason::TooManySeries => "too_many_series",
+            Reason::Undecodable => "undecodable",
+        }
+    }
+
+    /// The reason of a code on disk.
+    pub fn from_code(code: u8) -> Option<Reason> {
+        Reason::ALL.into_iter().find(|r| *r as u8 == code)
+    }
+}
+
+/// A record that did not become a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rejected {
+    /// Position in the request, counting every record offered.
+    pub ordinal: u32,
+    pub reason: Reason,
+    /// What was found and what the limit is, for the client and for `dead_letters`.
+    pub detail: String,
+    /// The bytes of the record, a slice of the payload.
+    pub record: Bytes,
+}
+
+/// A request decoded: rows by table, and the records that made none.
+///
+/// For metrics a record is a data point: `offered`, ordinals and counts are of data points.
+#[derive(Debug, Clone, Default)]
+pub struct Decoded {
+    /// Batches with the schema of `schema::batch_schema(table)`; tables without rows are left out.
+    pub tables: Vec<(Table, RecordBatch)>,
+    pub rejected: Vec<Rejected>,
+    /// Records in the request.
+    pub offered: u64,
+    /// At least one record has no time of its own, so that a byte-identical request may be another event.
+    pub untimed: bool,
+    /// Text fields whose invalid UTF-8 was replaced by U+FFFD.
+    pub replaced_text: u64,
+    /// Keys that stood more than once in one map; the last value was kept.
+    pub duplicate_keys: u64,
+    /// Ids of wrong length or all zero that were left out of log records and exemplars.
+    pub invalid_ids: u64,
+}
+
+/// A record that admission refused: its ordinal, why, and what was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    pub ordinal: u32,
+    pub reason: Reason,
+    pub detail: String,
+}
+
+/// One request on its way into the store.
+///
+/// `decoded` holds the rows that remain after admission and every rejected record, those that
+/// admission refused included; `refusals` names the latter again, because replay decodes anew but never
+/// admits anew.
+#[derive(Debug, Clone)]
+pub struct Append {
+    pub tenant: TenantId,
+    pub signal: Signal,
+    pub encoding: Encoding,
+    /// The version of the decoder that made `decoded`.
+    pub decoder_version: u16,
+    pub received: Nanos,
+    /// The request as received, after decompression.
+    pub payload: Bytes,
+    pub decoded: Decoded,
+    pub refusals: Vec<Refusal>,
+}
+
+/// The answer that the first of byte-identical requests got, and every later one gets.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Answer {
+    pub rejected: u64,
+    /// Empty when nothing was rejected and nothing is to be warned of.
+    pub message: String,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// A byte-identical request was acknowledged before: nothing was stored now.
+    pub deduplicated: bool,
+    pub answer: Answer,
+    /// The commit sequence: a query that asks for it sees this request.
+    pub sequence: u64,
+}
+
+/// Decodes a payload again at replay, as the frame says it was decoded.
+///
+/// The store gets it passed in, so that storage knows no wire format. `version` is the decoder's version
+/// in the frame. Errors say what cannot be decoded; the frame's records are then quarantined.
+pub trait Decode: Send + Sync {
+    /// Decodes `payload`, received at `received`.
+    fn decode(
+        &self,
+        signal: Signal,
+        encoding: Encoding,
+        version: u16,
+        payload: &Bytes,
+        received: Nanos,
+    ) -> std::result::Result<Decoded, String>;
+}

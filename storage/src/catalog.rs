@@ -1,0 +1,102 @@
+//! The catalog: the set of live segments and all small state, changed by one transaction at a time.
+//!
+//! Two implementations, SQLite (`sqlite`) and an in-memory twin for the simulator (`memory`), held together
+//! by one conformance suite (`conformance`). Every row carries a checksum; a row that fails it is reported in
+//! `CatalogState::damaged` and never silently used.
+
+use crate::{
+    append::Answer,
+    error::Result,
+    id::{SegmentId, TenantId},
+    segment::SegmentMeta,
+    signal::{Encoding, Signal, Table},
+    time::Nanos,
+};
+use async_trait::async_trait;
+
+/// How far the frames of one shard are in committed segments, for one tenant and signal.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FlushMark {
+    pub shard: u32,
+    pub tenant: TenantId,
+    pub signal: Signal,
+    /// Every frame of this tenant and signal with this sequence or a lower one is in a segment.
+    pub sequence: u64,
+}
+
+/// The digest of an acknowledged request, and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Digest {
+    pub tenant: TenantId,
+    pub signal: Signal,
+    pub encoding: Encoding,
+    /// XXH3-128 of the payload.
+    pub digest: u128,
+    pub received: Nanos,
+    pub sequence: u64,
+    pub answer: Answer,
+}
+
+/// An integration event, delivered at least once after its commit.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Event {
+    /// Stable name with a version, for example `cairn.segment.committed.v1`.
+    pub kind: String,
+    pub tenant: TenantId,
+    pub time: Nanos,
+    /// JSON.
+    pub body: String,
+}
+
+/// One transaction: everything in it becomes true at once, or nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Commit {
+    pub add: Vec<SegmentMeta>,
+    /// Segments that stop being live; `Conflict` unless all of them are live.
+    pub replace: Vec<SegmentId>,
+    /// Marks only go up.
+    pub flushed_through: Vec<FlushMark>,
+    pub digests: Vec<Digest>,
+    /// Digests received before this instant are forgotten.
+    pub forget_digests_before: Option<Nanos>,
+    pub events: Vec<Event>,
+}
+
+/// All that a starting store needs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CatalogState {
+    pub segments: Vec<SegmentMeta>,
+    pub flushed_through: Vec<FlushMark>,
+    pub digests: Vec<Digest>,
+    /// Rows that failed their checksum or could not be read, described for the operator.
+    pub damaged: Vec<String>,
+}
+
+/// The set of live segments and all small state.
+#[async_trait]
+pub trait Catalog: Send + Sync {
+    /// Reads all that a starting store needs.
+    async fn load(&self) -> Result<CatalogState>;
+
+    /// Starts a new writer epoch: a number that no earlier call returned, durable when it returns.
+    async fn begin_epoch(&self) -> Result<u64>;
+
+    /// Makes `commit` durable and visible, all or nothing.
+    ///
+    /// `Conflict` when a segment in `replace` is not live or one in `add` exists already.
+    async fn commit(&self, commit: Commit) -> Result<()>;
+
+    /// The field ids of promoted columns, in the order of `columns`; new ones get the next free id, and an id
+    /// once given never changes.
+    async fn field_ids(&self, table: Table, columns: &[String]) -> Result<Vec<i32>>;
+
+    /// Integration events after `after` (an event's number, 0 for all), oldest first, with their numbers.
+    async fn events(&self, after: u64, limit: u32) -> Result<Vec<(u64, Event)>>;
+
+    /// Replaces everything by `state` and `field_ids`: the end of `cairn catalog rebuild`.
+    async fn replace_all(
+        &self,
+        state: CatalogState,
+        field_ids: Vec<(Table, String, i32)>,
+    ) -> Result<()>;
+}

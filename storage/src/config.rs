@@ -1,0 +1,77 @@
+//! The settings of storage: plain data with defaults and a check.
+
+use crate::error::{Error, Result};
+use std::path::PathBuf;
+
+/// The settings of storage.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The folder of the write-ahead log, the catalog, staged files and the local bucket.
+    pub data_dir: PathBuf,
+    /// Where segments go: `local` (a folder `bucket` in `data_dir`) or `s3://bucket/prefix`.
+    pub bucket: String,
+    /// Options of the object store as `object_store` names them (`aws_endpoint`, `aws_region`, …). Secrets
+    /// belong into the environment (`AWS_ACCESS_KEY_ID`, …).
+    pub bucket_options: std::collections::BTreeMap<String, String>,
+    /// Bytes that requests in flight and buffers of all tenants may take together.
+    pub memory_bytes: u64,
+    /// A tenant's signal is flushed when its buffer holds this many bytes.
+    pub flush_bytes: u64,
+    /// A tenant's signal is flushed when its oldest row is this old, if a segment of `small_segment_bytes` comes of it.
+    pub flush_age_seconds: u64,
+    /// What would make a smaller segment than this waits up to `small_flush_age_seconds`.
+    pub small_segment_bytes: u64,
+    /// See `small_segment_bytes`.
+    pub small_flush_age_seconds: u64,
+    /// Size of one file of the write-ahead log.
+    pub wal_file_bytes: u64,
+    /// How long a byte-identical request is taken for a retry.
+    pub retry_window_seconds: u64,
+    /// Rows that one row group holds at most.
+    pub row_group_rows: usize,
+    /// Bytes of `dead_letters` kept for each tenant; the oldest go first, counted.
+    pub dead_letter_bytes: u64,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            data_dir: "./cairn-data".into(),
+            bucket: "local".into(),
+            bucket_options: Default::default(),
+            memory_bytes: 384 << 20,
+            flush_bytes: 96 << 20,
+            flush_age_seconds: 60,
+            small_segment_bytes: 1 << 20,
+            small_flush_age_seconds: 3_600,
+            wal_file_bytes: 64 << 20,
+            retry_window_seconds: 900,
+            row_group_rows: 128 * 1024,
+            dead_letter_bytes: 256 << 20,
+        }
+    }
+}
+
+impl Config {
+    /// Refuses settings that cannot work, naming the setting and what to do.
+    pub fn validate(&self) -> Result<()> {
+        let refuse = |detail: String| Err(Error::Invalid { what: "storage settings", detail });
+        if self.memory_bytes < self.flush_bytes.saturating_mul(2) {
+            return refuse(format!(
+                "memory_bytes ({}) must be at least twice flush_bytes ({}): raise the first or lower the second",
+                self.memory_bytes, self.flush_bytes
+            ));
+        }
+        if self.wal_file_bytes < 1 << 20 {
+            return refuse("wal_file_bytes must be at least 1048576".to_string());
+        }
+        if self.row_group_rows < 8_192 {
+            return refuse("row_group_rows must be at least 8192".to_string());
+        }
+        if self.bucket != "local" && !self.bucket.contains("://") {
+            return refuse(format!("bucket {} is neither local nor a URL", self.bucket));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! Tenants' rows: write-ahead log, buffers, Parquet segments on an object store, catalog.
+//!
+//! This crate knows no wire format, no SQL text and no HTTP.
+
+pub mod append;
+pub mod budget;
+pub mod catalog;
+pub mod config;
+pub mod error;
+pub mod id;
+pub mod schema;
+pub mod segment;
+pub mod signal;
+pub mod snapshot;
+pub mod time;
+pub mod world;

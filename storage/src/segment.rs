@@ -1,0 +1,110 @@
+//! Segments: immutable Parquet objects of one tenant and signal, and what the catalog knows of them.
+
+use crate::{
+    id::{SegmentId, TenantId},
+    signal::{Signal, Table},
+    time::TimeRange,
+};
+
+/// The version of the segment layout that this build writes.
+pub const SEGMENT_FORMAT_VERSION: u32 = 1;
+
+/// A committed or staged segment, as it stands in the catalog and in the footers of its objects.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct SegmentMeta {
+    pub id: SegmentId,
+    pub format_version: u32,
+    pub tenant: TenantId,
+    pub signal: Signal,
+    /// 0 at flush, one more at each compaction.
+    pub level: u32,
+    /// The event times of all rows.
+    pub time: TimeRange,
+    /// Rows of the signal's first table (for metrics: of samples and histograms).
+    pub rows: u64,
+    /// One Parquet object a table that has rows.
+    pub objects: Vec<ObjectMeta>,
+    /// The index sidecar, where there is one.
+    pub index: Option<FileMeta>,
+    /// The frames of the write-ahead log whose rows this segment holds.
+    pub wal: Vec<WalRange>,
+    /// The segments that this one replaces.
+    pub replaces: Vec<SegmentId>,
+}
+
+/// A stretch of frames of one shard: sequences `first..=last`, those of this tenant and signal in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct WalRange {
+    pub shard: u32,
+    pub first: u64,
+    pub last: u64,
+}
+
+/// A file of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FileMeta {
+    /// Path in the bucket, `tenant=…/signal=…/date=…/hour=…/<ulid>.<table>.parquet` or `….idx`.
+    pub path: String,
+    pub size_bytes: u64,
+    /// crc32c of the footer (Parquet) or of the whole file (index).
+    pub checksum: u32,
+}
+
+/// A Parquet object and its statistics, enough to prune it without opening it.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ObjectMeta {
+    pub table: Table,
+    pub file: FileMeta,
+    /// Bytes of the Parquet footer with its length and magic, to read it in one request.
+    pub footer_bytes: u64,
+    pub rows: u64,
+    /// Statistics of columns that have any; others are simply not here.
+    pub columns: Vec<ColumnStats>,
+    /// The promoted columns, sorted by name.
+    pub promoted: Vec<Promoted>,
+    /// The keys that occur in the `attributes` overflow, sorted; `None` when they are too many to list.
+    pub overflow_keys: Option<Vec<String>>,
+}
+
+/// An attribute key that has a column of its own in this object.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Promoted {
+    /// The attribute key.
+    pub key: String,
+    pub kind: ValueKind,
+    /// The column, `a.<key>` for text, `a.<key>:int`, `:double`, `:bool` for the others.
+    pub column: String,
+}
+
+/// The types that promoted columns have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValueKind {
+    Text,
+    Int,
+    Double,
+    Bool,
+}
+
+/// The bounds of a column in one object.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ColumnStats {
+    pub column: String,
+    pub nulls: u64,
+    /// Lower and upper bound, not always reached (long text is cut); `None` when every value is null.
+    pub bounds: Option<Bounds>,
+}
+
+/// A lower and an upper bound, both inclusive.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bounds {
+    /// Integers and instants (nanoseconds).
+    Int(i64, i64),
+    /// Never NaN: a column with NaN has no bounds.
+    Double(f64, f64),
+    Text(String, String),
+    Bytes(Vec<u8>, Vec<u8>),
+    Bool(bool, bool),
+}
