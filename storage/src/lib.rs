@@ -3,6 +3,7 @@
 //! This crate knows no wire format, no SQL text and no HTTP.
 
 pub mod append;
+pub mod attributes;
 pub mod budget;
 pub mod catalog;
 pub mod config;
