@@ -138,6 +138,52 @@ pub struct Answer {
     pub message: String,
 }
 
+/// Longest detail of a refused record that is repeated in an answer, in bytes.
+const MAX_DETAIL_BYTES: usize = 200;
+
+impl Answer {
+    /// The answer to a request that was decoded to `decoded`: how many records were refused, why, and the
+    /// first of each reason; then what was changed in those that were kept.
+    ///
+    /// At most one line of about 300 bytes a reason, so that it stays far below the 4 MiB that an OTLP
+    /// response may have, however many records were refused.
+    pub fn of(decoded: &Decoded) -> Answer {
+        let rejected = decoded.rejected.len() as u64;
+        let mut message = String::new();
+        if rejected > 0 {
+            message = format!("{rejected} of {} records were refused:", decoded.offered);
+        }
+        for reason in Reason::ALL {
+            let mut of_reason = decoded.rejected.iter().filter(|r| r.reason == reason);
+            if let Some(first) = of_reason.next() {
+                let count = 1 + of_reason.count();
+                let separator = if message.ends_with(':') { "" } else { ";" };
+                message += &format!(
+                    "{separator} {count} {}, first record {}: {}",
+                    reason.as_str(),
+                    first.ordinal,
+                    cut(&first.detail)
+                );
+            }
+        }
+        let warnings = [
+            (decoded.replaced_text, "texts that are not UTF-8 were kept with U+FFFD in place"),
+            (decoded.duplicate_keys, "keys stood twice in one map and the last value was kept"),
+            (decoded.invalid_ids, "ids of wrong length or all zero were left out"),
+        ];
+        for (count, what) in warnings.into_iter().filter(|(count, _)| *count > 0) {
+            let separator = if message.is_empty() { "" } else { "; " };
+            message += &format!("{separator}{count} {what}");
+        }
+        Answer { rejected, message }
+    }
+}
+
+/// The start of `detail`, cut where a character ends.
+fn cut(detail: &str) -> &str {
+    &detail[..detail.floor_char_boundary(MAX_DETAIL_BYTES)]
+}
+
 /// What became of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -162,4 +208,50 @@ pub trait Decode: Send + Sync {
         payload: &Bytes,
         received: Nanos,
     ) -> std::result::Result<Decoded, String>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejected(ordinal: u32, reason: Reason, detail: &str) -> Rejected {
+        Rejected { ordinal, reason, detail: detail.to_string(), record: Bytes::new() }
+    }
+
+    #[test]
+    fn a_full_success_says_nothing() {
+        assert_eq!(Answer::of(&Decoded { offered: 3, ..Decoded::default() }), Answer::default());
+    }
+
+    #[test]
+    fn an_answer_names_reasons_with_counts_and_warnings() {
+        let decoded = Decoded {
+            offered: 10,
+            rejected: vec![
+                rejected(7, Reason::TooDeep, "65 levels, 64 are kept"),
+                rejected(1, Reason::Malformed, "field 3 ends early"),
+                rejected(8, Reason::TooDeep, "70 levels, 64 are kept"),
+            ],
+            duplicate_keys: 2,
+            ..Decoded::default()
+        };
+        let expected = "3 of 10 records were refused: 1 malformed, first record 1: field 3 ends early; \
+                        2 too_deep, first record 7: 65 levels, 64 are kept; \
+                        2 keys stood twice in one map and the last value was kept";
+        assert_eq!(Answer::of(&decoded), Answer { rejected: 3, message: expected.to_string() });
+    }
+
+    #[test]
+    fn a_million_refusals_with_long_details_make_a_short_answer() {
+        let detail = "ä".repeat(10_000);
+        let all = Reason::ALL.into_iter().cycle().zip(0..10_000);
+        let decoded = Decoded {
+            offered: 10_000,
+            rejected: all.map(|(reason, ordinal)| rejected(ordinal, reason, &detail)).collect(),
+            ..Decoded::default()
+        };
+        let answer = Answer::of(&decoded);
+        assert_eq!(answer.rejected, 10_000);
+        assert!(answer.message.len() < 4096, "{} bytes", answer.message.len());
+    }
 }
