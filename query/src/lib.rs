@@ -1,1 +1,28 @@
-//! Placeholder.
+//! SQL, PromQL, log search, trace and APM questions over snapshots of the store.
+//!
+//! This crate knows no wire format and no ingest. DataFusion is used here and nowhere else.
+//!
+//! The way of a question, file by file:
+//! - `session`: one DataFusion session for one request of one tenant, with that tenant's tables and our rules;
+//! - `attributes`, `ids`, `functions`: what SQL text means here (`attributes['k']`, hex ids, time buckets);
+//! - `tables`: the tables, their columns and the `metrics` view;
+//! - `prune`: which segments a filter cannot match, from the catalog's statistics alone;
+//! - `scan`: the remaining segments and the buffered rows as one physical plan;
+//! - `completeness`: what an answer is based on.
+//!
+//! Invariants:
+//! - all tables of a signal see one snapshot within one session;
+//! - an attribute has the same value, to the byte, from the buffer, a promoted column or the overflow;
+//! - a predicate that the scan takes over is evaluated for every row (`scan::adapt` says how that is kept);
+//! - a segment of another tenant is never opened, whatever the catalog says.
+//!
+//! Deliberately not here: HTTP, authentication, writing of any kind.
+
+pub mod attributes;
+pub mod completeness;
+pub mod config;
+pub mod error;
+pub mod functions;
+pub mod ids;
+pub mod session;
+pub mod telemetry;

@@ -1,0 +1,116 @@
+//! What an answer is based on: segments considered, pruned, read and missing, bytes, buffered rows, freshness.
+
+use cairn_storage::{snapshot::MissingSegment, snapshot::Snapshot, time::Nanos};
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What the scans of one session did so far. Shared by all its tables; counts only go up.
+#[derive(Debug, Default)]
+pub struct ScanReport {
+    considered: AtomicU64,
+    pruned: AtomicU64,
+    read: AtomicU64,
+    read_bytes: AtomicU64,
+    read_requests: AtomicU64,
+    buffered_rows: AtomicU64,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// The lowest of the sequences of the snapshots that were taken: all of them hold what came up to it.
+    sequence: Option<u64>,
+    /// The oldest of the instants at which snapshots were taken.
+    taken: Option<Nanos>,
+    missing: Vec<MissingSegment>,
+}
+
+/// What an answer is based on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Completeness {
+    /// Every request with this commit sequence or a lower one is in the answer.
+    pub sequence: u64,
+    /// When the rows were looked at, in nanoseconds since the Unix epoch.
+    pub taken: i64,
+    /// Segments of the tables that were asked for, each table and scan counted.
+    pub segments_considered: u64,
+    /// Of these, those that statistics ruled out before any file was opened.
+    pub segments_pruned: u64,
+    /// Of these, those of which a file was opened.
+    pub segments_read: u64,
+    /// Bytes read from segments, footers included, what a cache already held excluded.
+    pub bytes_read: u64,
+    /// Requests to the store that these bytes took.
+    pub requests: u64,
+    /// Rows that were looked at in buffers.
+    pub buffered_rows: u64,
+    /// Segments that should have been read and could not: the answer lacks their rows.
+    pub missing: Vec<Missing>,
+}
+
+/// A segment whose rows an answer lacks, and why.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Missing {
+    pub segment: String,
+    pub reason: String,
+}
+
+impl ScanReport {
+    /// Notes the snapshot that a table is about to be read from.
+    pub fn snapshot_taken(&self, snapshot: &Snapshot) {
+        let mut seen = self.seen.lock();
+        let sequence = seen
+            .sequence
+            .map_or(snapshot.sequence, |s| s.min(snapshot.sequence));
+        seen.sequence = Some(sequence);
+        let taken = seen.taken.map_or(snapshot.taken, |t| t.min(snapshot.taken));
+        seen.taken = Some(taken);
+        for missing in &snapshot.missing {
+            if !seen.missing.contains(missing) {
+                seen.missing.push(missing.clone());
+            }
+        }
+    }
+
+    /// Notes how many segments a scan considered and how many of them statistics ruled out.
+    pub fn segments_planned(&self, considered: u64, pruned: u64) {
+        self.considered.fetch_add(considered, Ordering::Relaxed);
+        self.pruned.fetch_add(pruned, Ordering::Relaxed);
+    }
+
+    /// Notes a segment of which a file was opened.
+    pub fn segment_opened(&self) {
+        self.read.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes bytes that came from the store, and in how many requests.
+    pub fn bytes_read(&self, bytes: u64, requests: u64) {
+        self.read_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.read_requests.fetch_add(requests, Ordering::Relaxed);
+    }
+
+    /// Notes rows that were looked at in a buffer.
+    pub fn buffered_rows_seen(&self, rows: u64) {
+        self.buffered_rows.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// What the answer is based on, as far as the scans have come.
+    pub fn completeness(&self) -> Completeness {
+        let seen = self.seen.lock();
+        let missing = |m: &MissingSegment| Missing {
+            segment: m.segment.clone(),
+            reason: m.reason.clone(),
+        };
+        Completeness {
+            sequence: seen.sequence.unwrap_or(0),
+            taken: seen.taken.unwrap_or_default().0,
+            segments_considered: self.considered.load(Ordering::Relaxed),
+            segments_pruned: self.pruned.load(Ordering::Relaxed),
+            segments_read: self.read.load(Ordering::Relaxed),
+            bytes_read: self.read_bytes.load(Ordering::Relaxed),
+            requests: self.read_requests.load(Ordering::Relaxed),
+            buffered_rows: self.buffered_rows.load(Ordering::Relaxed),
+            missing: seen.missing.iter().map(missing).collect(),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The one error of this crate; its kind says what the caller can do.
+
+use datafusion::error::DataFusionError;
+use std::time::Duration;
+
+/// What a caller can do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The statement is wrong: change it.
+    Invalid,
+    /// The statement is well formed and not allowed here.
+    Denied,
+    /// The thing asked for does not exist.
+    NotFound,
+    /// A limit is reached: ask for less, or later.
+    Limited,
+    /// A part is out of reach for now: try again later.
+    Unavailable,
+    /// Bytes on disk or on the object store are damaged.
+    Corrupt,
+    /// A bug of ours.
+    Internal,
+}
+
+/// A place in the text of a statement, both counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Place {
+    pub line: u64,
+    pub column: u64,
+}
+
+/// Everything that can go wrong between a question and its answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{detail}")]
+    Invalid {
+        detail: String,
+        place: Option<Place>,
+    },
+    #[error("{what} is not allowed: {detail}")]
+    Denied { what: String, detail: String },
+    #[error("{what} {name} does not exist")]
+    NotFound { what: &'static str, name: String },
+    #[error("limit reached on {what}: {detail}")]
+    Limited { what: &'static str, detail: String },
+    #[error("the statement ran longer than {}", Seconds(*.0))]
+    TimedOut(Duration),
+    #[error("reading telemetry")]
+    Storage(#[from] cairn_storage::error::Error),
+    #[error("planning or running the statement")]
+    Engine(#[source] Box<DataFusionError>),
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+struct Seconds(Duration);
+
+impl std::fmt::Display for Seconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} s", self.0.as_secs_f64())
+    }
+}
+
+impl Error {
+    /// A statement that is wrong, without a place.
+    pub fn invalid(detail: impl Into<String>) -> Error {
+        Error::Invalid {
+            detail: detail.into(),
+            place: None,
+        }
+    }
+
+    /// What the caller can do about this error.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Error::Invalid { .. } => Kind::Invalid,
+            Error::Denied { .. } => Kind::Denied,
+            Error::NotFound { .. } => Kind::NotFound,
+            Error::Limited { .. } | Error::TimedOut(_) => Kind::Limited,
+            Error::Storage(source) => storage_kind(source),
+            Error::Engine(source) => engine_kind(source),
+            Error::Internal(_) => Kind::Internal,
+        }
+    }
+}
+
+impl From<DataFusionError> for Error {
+    /// Takes our own error out of the wrapping that it got on its way through DataFusion.
+    fn from(error: DataFusionError) -> Error {
+        match error {
+            DataFusionError::External(source) => match source.downcast::<Error>() {
+                Ok(own) => *own,
+                Err(source) => match source.downcast::<cairn_storage::error::Error>() {
+                    Ok(own) => Error::Storage(*own),
+                    Err(source) => Error::Engine(Box::new(DataFusionError::External(source))),
+                },
+            },
+            DataFusionError::Context(_, inner)
+                if matches!(*inner, DataFusionError::External(_)) =>
+            {
+                Error::from(*inner)
+            }
+            other => Error::Engine(Box::new(other)),
+        }
+    }
+}
+
+impl From<Error> for DataFusionError {
+    fn from(error: Error) -> DataFusionError {
+        match error {
+            Error::Engine(source) => *source,
+            own => DataFusionError::External(Box::new(own)),
+        }
+    }
+}
+
+fn storage_kind(error: &cairn_storage::error::Error) -> Kind {
+    use cairn_storage::error::Kind as Storage;
+    match error.kind() {
+        Storage::Invalid => Kind::Invalid,
+        Storage::NotFound => Kind::NotFound,
+        Storage::Conflict | Storage::Unavailable => Kind::Unavailable,
+        Storage::Limited => Kind::Limited,
+        Storage::Corrupt => Kind::Corrupt,
+        Storage::Internal => Kind::Internal,
+    }
+}
+
+fn engine_kind(error: &DataFusionError) -> Kind {
+    match error.find_root() {
+        DataFusionError::SQL(..)
+        | DataFusionError::Plan(_)
+        | DataFusionError::SchemaError(..)
+        | DataFusionError::Configuration(_)
+        | DataFusionError::NotImplemented(_)
+        // Values decide: division by zero, a cast that fails, an overflow.
+        | DataFusionError::Execution(_)
+        | DataFusionError::ArrowError(..) => Kind::Invalid,
+        DataFusionError::ResourcesExhausted(_) => Kind::Limited,
+        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => Kind::Unavailable,
+        DataFusionError::ParquetError(_) => Kind::Corrupt,
+        DataFusionError::External(source) => external_kind(source.as_ref()),
+        _ => Kind::Internal,
+    }
+}
+
+fn external_kind(source: &(dyn std::error::Error + Send + Sync + 'static)) -> Kind {
+    if let Some(own) = source.downcast_ref::<Error>() {
+        own.kind()
+    } else if let Some(storage) = source.downcast_ref::<cairn_storage::error::Error>() {
+        storage_kind(storage)
+    } else {
+        Kind::Internal
+    }
+}
