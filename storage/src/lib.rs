@@ -14,4 +14,5 @@ pub mod segment;
 pub mod signal;
 pub mod snapshot;
 pub mod time;
+pub mod wal;
 pub mod world;

@@ -61,11 +61,22 @@ pub trait Disk: Send + Sync {
     fn create_directories(&self, path: &Path) -> io::Result<()>;
     /// The names of the entries of a directory, sorted; directories end in `/`.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
+    /// Length, kind and time of the last change of what `path` names.
+    fn status(&self, path: &Path) -> io::Result<FileStatus>;
     /// Makes the entries of a directory durable.
     fn sync_directory(&self, path: &Path) -> io::Result<()>;
     /// Takes an exclusive lock on `path` (made if it does not exist), held until the value is dropped.
     /// `WouldBlock` when another process holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
+}
+
+/// What a directory entry leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStatus {
+    /// Bytes; of no meaning for a directory.
+    pub length: u64,
+    pub modified: Nanos,
+    pub directory: bool,
 }
 
 /// An open file. Positional, so that readers share it.

@@ -1,0 +1,485 @@
+//! Group commit: one task takes all requests that wait, writes them, fsyncs once, and lets them go in order.
+//!
+//! Batching adds no delay: while one `fdatasync` runs the next batch gathers. A file whose write or fsync
+//! failed is never written to again, because what a kernel keeps after a failed fsync is not known; the
+//! requests of that batch get a retryable error and their sequences are never used again.
+
+use super::{
+    file::{FileId, FileName, Header, LogFile},
+    frame::{self, Frame, MAX_FRAME_BYTES, Place, Request},
+    replay::FileSummary,
+};
+use crate::{
+    error::{Error, Result},
+    world::World,
+};
+use parking_lot::Mutex;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// Frames are gathered up to this many bytes before they are handed to the disk, so that a batch needs little
+/// memory of its own.
+const WRITE_BYTES: usize = 4 << 20;
+
+/// How one shard's log is written.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub directory: PathBuf,
+    pub shard: u32,
+    /// A file that has reached this length gets no more frames.
+    pub file_bytes: u64,
+    /// Zeros written ahead at once.
+    pub zero_fill_bytes: u64,
+    /// Requests that may wait for the writer; one more waits for a place.
+    pub queue_requests: usize,
+}
+
+impl Settings {
+    /// The settings of shard 0 in `directory` with files of `file_bytes`.
+    pub fn new(directory: PathBuf, file_bytes: u64) -> Settings {
+        Settings {
+            directory,
+            shard: 0,
+            file_bytes,
+            // Large enough that a batch of a busy server meets a new chunk now and then only.
+            zero_fill_bytes: (4 << 20).min(file_bytes),
+            // At 2,000 requests a second this is two seconds of a stalled disk; bytes are bounded elsewhere.
+            queue_requests: 4_096,
+        }
+    }
+}
+
+/// Where a log goes on.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// The epoch of this writer, larger than that of every file.
+    pub epoch: u64,
+    /// The sequence of the first request, larger than every one that was ever given.
+    pub next_sequence: u64,
+    /// The files that replay found.
+    pub files: Vec<FileSummary>,
+}
+
+/// Requests that became durable with one fsync, in order of sequence.
+#[derive(Debug)]
+pub struct Batch<T> {
+    pub epoch: u64,
+    pub requests: Vec<Durable<T>>,
+    /// Bytes written, without zeros.
+    pub bytes: u64,
+    /// How long writing and fsyncing took.
+    pub took: Duration,
+}
+
+/// A request that is durable and not yet acknowledged.
+#[derive(Debug)]
+pub struct Durable<T> {
+    pub sequence: u64,
+    pub request: Request,
+    /// What the caller of `append` sent along.
+    pub cargo: T,
+}
+
+/// The log of one shard. Appends wait for durability; `T` is what goes along with a request to the moment at
+/// which it is durable.
+pub struct Wal<T> {
+    queue: Mutex<Option<mpsc::Sender<Waiting<T>>>>,
+    world: World,
+    directory: PathBuf,
+    files: Files,
+    ended: CancellationToken,
+}
+
+/// The task that writes the log.
+pub struct Writer<T> {
+    world: World,
+    settings: Settings,
+    queue: mpsc::Receiver<Waiting<T>>,
+    durable: Box<dyn FnMut(Batch<T>) + Send>,
+    epoch: u64,
+    next_sequence: u64,
+    next_number: u32,
+    current: Option<LogFile>,
+    files: Files,
+    ended: CancellationToken,
+}
+
+/// The files of the log that still exist, by id; shared by the writer and those who remove.
+type Files = Arc<Mutex<BTreeMap<FileId, FileSummary>>>;
+
+struct Waiting<T> {
+    request: Request,
+    cargo: T,
+    reply: oneshot::Sender<Result<u64>>,
+}
+
+impl<T: Send + 'static> Wal<T> {
+    /// Makes the log and the task that writes it; nothing is written before [`Writer::run`] is polled.
+    ///
+    /// `durable` is called by that task for every batch, in order of sequence, after its fsync and before
+    /// anybody is told: what it makes visible is visible when `append` returns.
+    pub fn new(
+        world: World,
+        settings: Settings,
+        start: Start,
+        durable: impl FnMut(Batch<T>) + Send + 'static,
+    ) -> (Wal<T>, Writer<T>) {
+        let (sender, queue) = mpsc::channel(settings.queue_requests);
+        let files = start
+            .files
+            .into_iter()
+            .map(|file| (file.id, file))
+            .collect();
+        let files: Files = Arc::new(Mutex::new(files));
+        let ended = CancellationToken::new();
+        let wal = Wal {
+            queue: Mutex::new(Some(sender)),
+            world: world.clone(),
+            directory: settings.directory.clone(),
+            files: files.clone(),
+            ended: ended.clone(),
+        };
+        let writer = Writer {
+            world,
+            settings,
+            queue,
+            durable: Box::new(durable),
+            epoch: start.epoch,
+            next_sequence: start.next_sequence,
+            next_number: 1,
+            current: None,
+            files,
+            ended,
+        };
+        (wal, writer)
+    }
+
+    /// Appends `request`; returns its sequence when it is durable and `durable` has seen it.
+    ///
+    /// When the returned future is dropped, the request is written all the same. `Unavailable` when it could
+    /// not be made durable (try again), `Invalid` when it is too large for a frame.
+    pub async fn append(&self, request: Request, cargo: T) -> Result<u64> {
+        let bytes = frame::encoded_bytes(&request);
+        if bytes > MAX_FRAME_BYTES {
+            let detail = format!("{bytes} bytes in the log; {MAX_FRAME_BYTES} are possible");
+            return Err(Error::Invalid {
+                what: "request",
+                detail,
+            });
+        }
+        let closed = || unavailable("it is closed");
+        let queue = self.queue.lock().clone().ok_or_else(closed)?;
+        let (reply, outcome) = oneshot::channel();
+        queue
+            .send(Waiting {
+                request,
+                cargo,
+                reply,
+            })
+            .await
+            .map_err(|_| closed())?;
+        drop(queue);
+        outcome
+            .await
+            .map_err(|_| unavailable("its writer stopped"))?
+    }
+
+    /// The files that exist, in the order of replay.
+    pub fn files(&self) -> Vec<FileSummary> {
+        self.files.lock().values().cloned().collect()
+    }
+
+    /// The length of all files together, without zeros ahead.
+    pub fn bytes(&self) -> u64 {
+        self.files.lock().values().map(|file| file.bytes).sum()
+    }
+
+    /// Removes a file whose every frame is in a committed segment; durable when it returns.
+    ///
+    /// A file with damage inside is not removed but moved to the folder `damaged` beside the log, so that
+    /// what was lost can still be looked at. `Conflict` while the file is being written to.
+    pub async fn remove(&self, id: FileId) -> Result<()> {
+        let Some(file) = self.files.lock().get(&id).cloned() else {
+            return Ok(());
+        };
+        if file.open {
+            let detail = format!("file {id} is being written to");
+            return Err(Error::Conflict {
+                what: "the write-ahead log",
+                detail,
+            });
+        }
+        let (world, directory) = (self.world.clone(), self.directory.clone());
+        self.world
+            .blocking(move || remove_file(&world, &directory, &file))
+            .await??;
+        self.files.lock().remove(&id);
+        Ok(())
+    }
+
+    /// Takes no more requests, waits until those that wait are durable, and ends the writer.
+    pub async fn close(&self) {
+        self.queue.lock().take();
+        self.ended.cancelled().await;
+    }
+}
+
+fn remove_file(world: &World, directory: &std::path::Path, file: &FileSummary) -> Result<()> {
+    let path = directory.join(&file.name);
+    let failed = |source| Error::Disk {
+        doing: "removing a file of the write-ahead log",
+        path: path.clone(),
+        source,
+    };
+    let removed = if file.damaged {
+        let aside = directory.join("damaged");
+        world.disk.create_directories(&aside).map_err(failed)?;
+        let moved = world.disk.rename(&path, &aside.join(&file.name));
+        world.disk.sync_directory(&aside).map_err(failed)?;
+        moved
+    } else {
+        world.disk.remove(&path)
+    };
+    match removed {
+        Ok(()) => {}
+        // An earlier call removed it and failed to fsync the directory.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(source) => return Err(failed(source)),
+    }
+    world.disk.sync_directory(directory).map_err(failed)
+}
+
+impl<T: Send + 'static> Writer<T> {
+    /// Writes until the log is closed and nothing waits any more.
+    pub async fn run(mut self) {
+        let _ended = self.ended.clone().drop_guard();
+        let mut waiting = Vec::new();
+        let limit = self.settings.queue_requests;
+        while self.queue.recv_many(&mut waiting, limit).await > 0 {
+            self.write(std::mem::take(&mut waiting)).await;
+        }
+        self.end_current();
+    }
+
+    /// Makes a batch durable, or fails all of it.
+    async fn write(&mut self, waiting: Vec<Waiting<T>>) {
+        let first = self.next_sequence;
+        self.next_sequence += waiting.len() as u64;
+        let header = match self.current {
+            Some(_) => None,
+            None => Some(self.next_header()),
+        };
+        let job = Job {
+            world: self.world.clone(),
+            settings: self.settings.clone(),
+            header,
+            epoch: self.epoch,
+            first,
+        };
+        let file = self.current.take();
+        // The frames are made and checksummed there too: a batch may be many megabytes.
+        let done = self.world.blocking(move || job.run(file, waiting)).await;
+        match done {
+            Ok(Done {
+                file,
+                outcome: Ok(written),
+                waiting,
+            }) => {
+                self.note_written(&file, &waiting, first);
+                self.current = file;
+                self.rotate_when_full();
+                self.release(written, waiting, first);
+            }
+            Ok(Done {
+                outcome: Err(error),
+                waiting,
+                ..
+            }) => {
+                self.abandon();
+                tracing::error!(%error, requests = waiting.len(), "the write-ahead log failed");
+                for item in waiting {
+                    let _ = item.reply.send(Err(unavailable(format!("{error}"))));
+                }
+            }
+            // The work panicked and took the requests along: their callers see the reply dropped.
+            Err(error) => {
+                self.abandon();
+                tracing::error!(%error, "the write-ahead log's write panicked");
+            }
+        }
+    }
+
+    /// Tells `durable`, then the callers.
+    fn release(&mut self, written: Written, waiting: Vec<Waiting<T>>, first: u64) {
+        let mut replies = Vec::with_capacity(waiting.len());
+        let mut requests = Vec::with_capacity(waiting.len());
+        for (sequence, item) in (first..).zip(waiting) {
+            replies.push((sequence, item.reply));
+            requests.push(Durable {
+                sequence,
+                request: item.request,
+                cargo: item.cargo,
+            });
+        }
+        let Written { bytes, took } = written;
+        (self.durable)(Batch {
+            epoch: self.epoch,
+            requests,
+            bytes,
+            took,
+        });
+        for (sequence, reply) in replies {
+            // A caller that went away left a request that is durable all the same.
+            let _ = reply.send(Ok(sequence));
+        }
+    }
+
+    /// The header of the next file, which is entered into `files` at once: whatever its creation leaves on disk
+    /// is accounted for.
+    fn next_header(&mut self) -> Header {
+        let id = FileId {
+            epoch: self.epoch,
+            number: self.next_number,
+        };
+        self.next_number += 1;
+        let name = FileName {
+            shard: self.settings.shard,
+            id,
+            key: self.world.random.next(),
+        };
+        let mut files = self.files.lock();
+        let ended = files
+            .values()
+            .filter(|file| file.id.epoch == self.epoch)
+            .map(|file| (file.id.number, file.bytes))
+            .collect();
+        files.insert(id, FileSummary::new(name));
+        Header {
+            name,
+            created: self.world.clock.now(),
+            ended,
+        }
+    }
+
+    fn note_written(&self, file: &Option<LogFile>, waiting: &[Waiting<T>], first: u64) {
+        let file = file.as_ref().expect("a successful write returns its file");
+        let mut files = self.files.lock();
+        let summary = files
+            .get_mut(&file.name.id)
+            .expect("entered when its header was made");
+        summary.bytes = file.synced();
+        for (sequence, item) in (first..).zip(waiting) {
+            summary.note(&item.request, sequence);
+        }
+    }
+
+    fn rotate_when_full(&mut self) {
+        if self
+            .current
+            .as_ref()
+            .is_some_and(|file| file.written() >= self.settings.file_bytes)
+        {
+            self.end_current();
+        }
+    }
+
+    fn end_current(&mut self) {
+        if let Some(file) = self.current.take()
+            && let Some(summary) = self.files.lock().get_mut(&file.name.id)
+        {
+            summary.open = false;
+        }
+    }
+
+    /// Gives up every file that is still open: the one whose write failed. It keeps the length up to which it
+    /// was acknowledged.
+    fn abandon(&mut self) {
+        self.current = None;
+        for summary in self.files.lock().values_mut() {
+            summary.open = false;
+        }
+    }
+}
+
+/// The blocking part of one batch.
+struct Job {
+    world: World,
+    settings: Settings,
+    /// The header of the file to make, where none is open.
+    header: Option<Header>,
+    epoch: u64,
+    first: u64,
+}
+
+struct Done<T> {
+    file: Option<LogFile>,
+    outcome: Result<Written>,
+    waiting: Vec<Waiting<T>>,
+}
+
+struct Written {
+    bytes: u64,
+    took: Duration,
+}
+
+impl Job {
+    fn run<T>(self, mut file: Option<LogFile>, waiting: Vec<Waiting<T>>) -> Done<T> {
+        let start = self.world.clock.monotonic();
+        let outcome = self.write(&mut file, &waiting).map(|bytes| Written {
+            bytes,
+            took: self.world.clock.monotonic().saturating_sub(start),
+        });
+        Done {
+            file,
+            outcome,
+            waiting,
+        }
+    }
+
+    fn write<T>(&self, open: &mut Option<LogFile>, waiting: &[Waiting<T>]) -> Result<u64> {
+        let disk = self.world.disk.as_ref();
+        if let Some(header) = &self.header {
+            *open = Some(LogFile::create(disk, &self.settings.directory, header)?);
+        }
+        let file = open.as_mut().expect("either open or made from the header");
+        let place = Place {
+            key: file.name.key,
+            synced: file.synced(),
+        };
+        let before = file.written();
+        let mut buffer = Vec::new();
+        for (sequence, item) in (self.first..).zip(waiting) {
+            let frame = Frame {
+                epoch: self.epoch,
+                sequence,
+                request: item.request.clone(),
+            };
+            frame::encode(&frame, place, &mut buffer);
+            if buffer.len() >= WRITE_BYTES {
+                file.append(&buffer)?;
+                buffer.clear();
+            }
+        }
+        file.append(&buffer)?;
+        // A file that is full gets no more frames, so zeros would be written for nothing.
+        let full = file.written() >= self.settings.file_bytes;
+        let zeros = if full {
+            0
+        } else {
+            self.settings.zero_fill_bytes
+        };
+        file.sync(disk, zeros)?;
+        Ok(file.written() - before)
+    }
+}
+
+fn unavailable(detail: impl Into<String>) -> Error {
+    Error::Unavailable {
+        what: "the write-ahead log",
+        detail: detail.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
