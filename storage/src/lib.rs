@@ -13,6 +13,8 @@ pub mod schema;
 pub mod segment;
 pub mod signal;
 pub mod snapshot;
+pub mod store;
+pub mod telemetry;
 pub mod time;
 pub mod wal;
 pub mod world;

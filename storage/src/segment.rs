@@ -30,6 +30,10 @@ pub struct SegmentMeta {
     pub wal: Vec<WalRange>,
     /// The segments that this one replaces.
     pub replaces: Vec<SegmentId>,
+    /// All segments that one flush wrote from the same frames, this one included: a rebuild of the catalog takes
+    /// such a group as a whole or not at all. Empty means this one alone.
+    #[serde(default)]
+    pub siblings: Vec<SegmentId>,
 }
 
 /// A stretch of frames of one shard: sequences `first..=last`, those of this tenant and signal in it.
