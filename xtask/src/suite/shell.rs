@@ -1,0 +1,91 @@
+//! Where the suite runs, and how it runs programs.
+
+use anyhow::{Context, Result, bail};
+use std::{
+    ffi::OsStr,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// The folders that steps work with.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// The repository.
+    pub(super) root: PathBuf,
+    /// Cargo's target folder: `CARGO_TARGET_DIR`, else `target` in the repository.
+    pub(super) target: PathBuf,
+    /// What steps install, kept between runs and clones beside the target folder: Python environments, tools.
+    pub(super) cache: PathBuf,
+}
+
+impl Place {
+    pub(super) fn new(root: &Path) -> Result<Place> {
+        let target = match std::env::var_os("CARGO_TARGET_DIR") {
+            Some(folder) => root.join(folder),
+            None => root.join("target"),
+        };
+        let cache = target.join("suite");
+        std::fs::create_dir_all(&cache).with_context(|| format!("making {}", cache.display()))?;
+        Ok(Place {
+            root: root.to_path_buf(),
+            target,
+            cache,
+        })
+    }
+
+    /// A program started in the repository.
+    pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.root);
+        command
+    }
+
+    /// The cargo that runs this very program, so that toolchain overrides hold.
+    pub(super) fn cargo(&self) -> Command {
+        let mut command = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.env("CARGO_TARGET_DIR", &self.target);
+        command
+    }
+}
+
+/// Runs `command` with its output on the terminal; an error unless it succeeds.
+pub(super) fn succeed(command: &mut Command) -> Result<()> {
+    let name = describe(command);
+    println!("$ {name}");
+    let status = command
+        .status()
+        .with_context(|| format!("starting {name}"))?;
+    match status.success() {
+        true => Ok(()),
+        false => bail!("{name} ended with {status}"),
+    }
+}
+
+/// Runs `command`, shows each line of its standard output and hands it to `each`; `true` when it succeeded.
+pub(super) fn watch(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> {
+    let name = describe(command);
+    println!("$ {name}");
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("starting {name}"))?;
+    let output = child.stdout.take().expect("standard output is piped");
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line.with_context(|| format!("reading the output of {name}"))?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        each(&line);
+    }
+    Ok(child.wait()?.success())
+}
+
+fn describe(command: &Command) -> String {
+    let parts = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args());
+    parts
+        .map(|part| part.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
