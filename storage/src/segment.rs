@@ -1,5 +1,11 @@
 //! Segments: immutable Parquet objects of one tenant and signal, and what the catalog knows of them.
 
+pub mod index;
+pub mod path;
+pub mod read;
+pub mod window;
+pub mod write;
+
 use crate::{
     id::{SegmentId, TenantId},
     signal::{Signal, Table},
@@ -50,7 +56,7 @@ pub struct FileMeta {
     /// Path in the bucket, `tenant=…/signal=…/date=…/hour=…/<ulid>.<table>.parquet` or `….idx`.
     pub path: String,
     pub size_bytes: u64,
-    /// crc32c of the footer (Parquet) or of the whole file (index).
+    /// crc32c of the last `footer_bytes` bytes (Parquet) or of the whole file (index).
     pub checksum: u32,
 }
 
@@ -59,7 +65,8 @@ pub struct FileMeta {
 pub struct ObjectMeta {
     pub table: Table,
     pub file: FileMeta,
-    /// Bytes of the Parquet footer with its length and magic, to read it in one request.
+    /// Bytes of the page index and the Parquet footer with its length and magic: all that follows the last column
+    /// chunk, to read it in one request. `file.checksum` covers these bytes.
     pub footer_bytes: u64,
     pub rows: u64,
     /// Statistics of columns that have any; others are simply not here.
