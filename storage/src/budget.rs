@@ -73,6 +73,13 @@ impl Reservation {
         }
     }
 
+    /// Moves `bytes` of this reservation (all of it at most) into one of their own.
+    pub fn split(&mut self, bytes: u64) -> Reservation {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Reservation { shared: self.shared.clone(), bytes }
+    }
+
     /// Gives back all but `bytes`, or takes more even over the limit: the rows are there already.
     pub fn resize(&mut self, bytes: u64) {
         if bytes >= self.bytes {

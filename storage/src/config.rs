@@ -26,6 +26,9 @@ pub struct Config {
     pub small_flush_age_seconds: u64,
     /// Size of one file of the write-ahead log.
     pub wal_file_bytes: u64,
+    /// Bytes that the write-ahead log and staged files may take together, for example while the bucket is out of
+    /// reach. Over it requests are refused.
+    pub disk_bytes: u64,
     /// How long a byte-identical request is taken for a retry.
     pub retry_window_seconds: u64,
     /// Rows that one row group holds at most.
@@ -46,6 +49,7 @@ impl Default for Config {
             small_segment_bytes: 1 << 20,
             small_flush_age_seconds: 3_600,
             wal_file_bytes: 64 << 20,
+            disk_bytes: 16 << 30,
             retry_window_seconds: 900,
             row_group_rows: 128 * 1024,
             dead_letter_bytes: 256 << 20,
@@ -65,6 +69,12 @@ impl Config {
         }
         if self.wal_file_bytes < 1 << 20 {
             return refuse("wal_file_bytes must be at least 1048576".to_string());
+        }
+        if self.disk_bytes < self.wal_file_bytes.saturating_mul(4) {
+            return refuse(format!(
+                "disk_bytes ({}) must be at least four times wal_file_bytes ({}): raise the first or lower the second",
+                self.disk_bytes, self.wal_file_bytes
+            ));
         }
         if self.row_group_rows < 8_192 {
             return refuse("row_group_rows must be at least 8192".to_string());

@@ -113,6 +113,14 @@ impl Table {
 }
 
 impl Encoding {
+    /// The stable name, in `dead_letters` and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Encoding::OtlpProtobuf => "otlp_protobuf",
+            Encoding::OtlpJson => "otlp_json",
+        }
+    }
+
     /// The encoding of a code on disk.
     pub fn from_code(code: u8) -> Option<Encoding> {
         match code {

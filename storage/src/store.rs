@@ -5,6 +5,7 @@
 
 mod health;
 
+
 pub use health::{Health, Problem};
 
 use crate::{
@@ -14,8 +15,9 @@ use crate::{
     config::Config,
     error::{Error, Result},
     id::{SegmentId, TenantId},
-    signal::Signal,
-    snapshot::Snapshot,
+    segment::read::{DamageHook, ReadCache, ReadCounters, SegmentReader},
+    signal::{Signal, Table},
+    snapshot::{LiveSegment, Snapshot},
     telemetry::Telemetry,
     world::World,
 };
@@ -39,6 +41,7 @@ pub struct Parts {
 pub struct Store {
     world: World,
     budget: Budget,
+    readers: Arc<ReadCache>,
 }
 
 impl Store {
@@ -50,7 +53,9 @@ impl Store {
     pub async fn open(parts: Parts) -> Result<Arc<Store>> {
         parts.config.validate()?;
         let budget = Budget::new(parts.config.memory_bytes);
-        Ok(Arc::new(Store { world: parts.world, budget }))
+        let damage: DamageHook = Arc::new(|damage| tracing::error!(?damage, "a segment is damaged"));
+        let readers = Arc::new(ReadCache::new(64 << 20, damage));
+        Ok(Arc::new(Store { world: parts.world, budget, readers }))
     }
 
     /// Makes a request durable and visible, and returns what became of it.
@@ -74,6 +79,18 @@ impl Store {
             taken: self.world.clock.now(),
             missing: Vec::new(),
         }
+    }
+
+    /// A reader of the object that holds `table` in `segment`, which is of a snapshot of this store; `NotFound` if
+    /// it has none. Damage it finds is reported by itself (see [`Store::report_damage`]). What it fetches is
+    /// counted into `counters`.
+    pub fn reader(
+        &self,
+        segment: &LiveSegment,
+        table: Table,
+        counters: Arc<ReadCounters>,
+    ) -> Result<SegmentReader> {
+        SegmentReader::new(segment, table, self.readers.clone(), counters)
     }
 
     /// Takes a segment out of later snapshots, which name it as missing with `reason`: a reader found that an

@@ -23,6 +23,8 @@ pub struct Identity {
     pub level: u32,
     pub wal: Vec<WalRange>,
     pub replaces: Vec<SegmentId>,
+    /// See [`SegmentMeta::siblings`].
+    pub siblings: Vec<SegmentId>,
 }
 
 /// Where and how the files are written.
