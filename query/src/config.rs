@@ -12,16 +12,24 @@ pub struct Config {
     pub batch_rows: usize,
     /// Memory that all running queries may take together, in bytes.
     pub memory_bytes: u64,
-    /// Disk that one query may spill to, in bytes.
+    /// Memory that one query may take, in bytes; at most `memory_bytes`.
+    pub statement_memory_bytes: u64,
+    /// Disk that all running queries may spill to together, in bytes.
     pub spill_bytes: u64,
-    /// A query is stopped after this many seconds, planning included.
+    /// A query is stopped after this many seconds, planning included, unless its request sets less or more.
     pub timeout_seconds: u64,
+    /// The most seconds that a request may set.
+    pub max_timeout_seconds: u64,
     /// Rows that one answer holds at most.
     pub answer_rows: u64,
     /// Bytes that one answer holds at most.
     pub answer_bytes: u64,
     /// Queries of one tenant that run at the same time.
     pub concurrent: usize,
+    /// Queries of all tenants that run at the same time, each on threads of its own.
+    pub lanes: usize,
+    /// A query that finds no free lane waits for one this long, in milliseconds.
+    pub queue_milliseconds: u64,
 }
 
 impl Default for Config {
@@ -31,11 +39,16 @@ impl Default for Config {
             // DataFusion's own default; a page of our files has as many rows.
             batch_rows: 8_192,
             memory_bytes: 512 << 20,
+            statement_memory_bytes: 256 << 20,
             spill_bytes: 4 << 30,
-            timeout_seconds: 60,
+            timeout_seconds: 30,
+            max_timeout_seconds: 600,
             answer_rows: 1_000_000,
             answer_bytes: 256 << 20,
-            concurrent: 16,
+            concurrent: 8,
+            lanes: 16,
+            // A dashboard asks twenty questions at once: they take turns rather than fail.
+            queue_milliseconds: 5_000,
         }
     }
 }
@@ -43,28 +56,37 @@ impl Default for Config {
 impl Config {
     /// Refuses settings that cannot work, naming the setting and what to do.
     pub fn validate(&self) -> Result<()> {
-        let refuse = |name: &str, least: u64| {
-            Err(Error::invalid(format!(
-                "the query setting {name} must be at least {least}"
-            )))
-        };
-        if self.batch_rows < 128 {
-            return refuse("batch_rows", 128);
-        }
-        if self.memory_bytes < 32 << 20 {
-            return refuse("memory_bytes", 32 << 20);
-        }
-        if self.timeout_seconds == 0 {
-            return refuse("timeout_seconds", 1);
-        }
-        if self.answer_rows == 0 {
-            return refuse("answer_rows", 1);
-        }
-        if self.answer_bytes == 0 {
-            return refuse("answer_bytes", 1);
-        }
-        if self.concurrent == 0 {
-            return refuse("concurrent", 1);
+        // Name, value, the least that works.
+        let least: [(&str, u64, u64); 10] = [
+            ("batch_rows", self.batch_rows as u64, 128),
+            ("memory_bytes", self.memory_bytes, 32 << 20),
+            (
+                "statement_memory_bytes",
+                self.statement_memory_bytes,
+                16 << 20,
+            ),
+            ("timeout_seconds", self.timeout_seconds, 1),
+            (
+                "max_timeout_seconds",
+                self.max_timeout_seconds,
+                self.timeout_seconds,
+            ),
+            ("answer_rows", self.answer_rows, 1),
+            ("answer_bytes", self.answer_bytes, 1),
+            ("concurrent", self.concurrent as u64, 1),
+            ("lanes", self.lanes as u64, 1),
+            (
+                "memory_bytes",
+                self.memory_bytes,
+                self.statement_memory_bytes,
+            ),
+        ];
+        for (name, value, least) in least {
+            if value < least {
+                return Err(Error::invalid(format!(
+                    "the query setting {name} must be at least {least}"
+                )));
+            }
         }
         Ok(())
     }

@@ -12,8 +12,12 @@ pub enum Kind {
     Denied,
     /// The thing asked for does not exist.
     NotFound,
-    /// A limit is reached: ask for less, or later.
+    /// A limit on what runs at the same time is reached: ask later.
     Limited,
+    /// A limit on one statement is reached: ask for less.
+    TooLarge,
+    /// The statement did not end in time: ask for less, or for longer.
+    TimedOut,
     /// A part is out of reach for now: try again later.
     Unavailable,
     /// Bytes on disk or on the object store are damaged.
@@ -38,7 +42,18 @@ pub enum Error {
         place: Option<Place>,
     },
     #[error("{what} is not allowed: {detail}")]
-    Denied { what: String, detail: String },
+    Denied {
+        what: String,
+        detail: String,
+        place: Option<Place>,
+    },
+    /// Something in one statement is larger than `limit`.
+    #[error("{what} is over the limit of {limit}")]
+    TooLarge {
+        what: String,
+        limit: u64,
+        place: Option<Place>,
+    },
     #[error("{what} {name} does not exist")]
     NotFound { what: &'static str, name: String },
     #[error("limit reached on {what}: {detail}")]
@@ -73,13 +88,25 @@ impl Error {
         }
     }
 
+    /// The place in the statement, where it is known.
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Error::Invalid { place, .. }
+            | Error::Denied { place, .. }
+            | Error::TooLarge { place, .. } => *place,
+            _ => None,
+        }
+    }
+
     /// What the caller can do about this error.
     pub fn kind(&self) -> Kind {
         match self {
             Error::Invalid { .. } => Kind::Invalid,
             Error::Denied { .. } => Kind::Denied,
             Error::NotFound { .. } => Kind::NotFound,
-            Error::Limited { .. } | Error::TimedOut(_) => Kind::Limited,
+            Error::Limited { .. } => Kind::Limited,
+            Error::TooLarge { .. } => Kind::TooLarge,
+            Error::TimedOut(_) => Kind::TimedOut,
             Error::Storage(source) => storage_kind(source),
             Error::Engine(source) => engine_kind(source),
             Error::Internal(_) => Kind::Internal,
@@ -139,7 +166,7 @@ fn engine_kind(error: &DataFusionError) -> Kind {
         // Values decide: division by zero, a cast that fails, an overflow.
         | DataFusionError::Execution(_)
         | DataFusionError::ArrowError(..) => Kind::Invalid,
-        DataFusionError::ResourcesExhausted(_) => Kind::Limited,
+        DataFusionError::ResourcesExhausted(_) => Kind::TooLarge,
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => Kind::Unavailable,
         DataFusionError::ParquetError(_) => Kind::Corrupt,
         DataFusionError::External(source) => external_kind(source.as_ref()),

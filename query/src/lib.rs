@@ -3,6 +3,8 @@
 //! This crate knows no wire format and no ingest. DataFusion is used here and nowhere else.
 //!
 //! The way of a question, file by file:
+//! - `engine`: the one door; statement in, rows and completeness out;
+//! - `sql`: what a statement may say, planning and running it within limits;
 //! - `session`: one DataFusion session for one request of one tenant, with that tenant's tables and our rules;
 //! - `attributes`, `ids`, `functions`: what SQL text means here (`attributes['k']`, hex ids, time buckets);
 //! - `tables`: the tables, their columns and the `metrics` view;
@@ -21,8 +23,10 @@
 pub mod attributes;
 pub mod completeness;
 pub mod config;
+pub mod engine;
 pub mod error;
 pub mod functions;
 pub mod ids;
 pub mod session;
+pub mod sql;
 pub mod telemetry;
