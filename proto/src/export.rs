@@ -32,8 +32,13 @@ impl ExportResponse {
             return ExportResponse::default();
         }
         let rejected = i64::try_from(rejected).unwrap_or(i64::MAX);
-        let partial = PartialSuccess { rejected, error_message: message.to_string() };
-        ExportResponse { partial_success: Some(partial) }
+        let partial = PartialSuccess {
+            rejected,
+            error_message: message.to_string(),
+        };
+        ExportResponse {
+            partial_success: Some(partial),
+        }
     }
 
     /// The bytes on the wire.
@@ -53,7 +58,10 @@ mod tests {
     #[test]
     fn all_three_signals_read_it() {
         let bytes = ExportResponse::new(3, "two too old, one too large").encode();
-        let logs = ExportLogsServiceResponse::decode(&bytes[..]).unwrap().partial_success.unwrap();
+        let logs = ExportLogsServiceResponse::decode(&bytes[..])
+            .unwrap()
+            .partial_success
+            .unwrap();
         assert_eq!(logs.rejected_log_records, 3);
         assert_eq!(logs.error_message, "two too old, one too large");
         let metrics = ExportMetricsServiceResponse::decode(&bytes[..]).unwrap();
@@ -67,6 +75,9 @@ mod tests {
         assert!(ExportResponse::new(0, "").encode().is_empty());
         let warning = ExportResponse::new(0, "one key stood twice").encode();
         let logs = ExportLogsServiceResponse::decode(&warning[..]).unwrap();
-        assert_eq!(logs.partial_success.unwrap().error_message, "one key stood twice");
+        assert_eq!(
+            logs.partial_success.unwrap().error_message,
+            "one key stood twice"
+        );
     }
 }

@@ -52,7 +52,10 @@ impl Config {
                 return refuse(format!("the name {name} stands twice: names are unique"));
             }
             if let Some(other) = earlier.iter().find(|other| other.sha256 == key.sha256) {
-                return refuse(format!("the keys {} and {name} have the same hash", other.name));
+                return refuse(format!(
+                    "the keys {} and {name} have the same hash",
+                    other.name
+                ));
             }
         }
         Ok(())

@@ -32,7 +32,9 @@ impl Keys {
             hash: key.sha256.clone(),
             principal: Principal::new(key.tenant.clone(), &key.name, &key.scopes),
         };
-        Ok(Keys { entries: config.keys.iter().map(entry).collect() })
+        Ok(Keys {
+            entries: config.keys.iter().map(entry).collect(),
+        })
     }
 
     /// Whether no keys are configured, so that everybody is the default tenant.
@@ -61,7 +63,9 @@ impl Keys {
 
     fn by_authorization(&self, header: &str) -> Result<Principal> {
         if header.len() > MAX_CREDENTIALS_BYTES {
-            return Err(Error::Unreadable { detail: "they are longer than 4096 bytes" });
+            return Err(Error::Unreadable {
+                detail: "they are longer than 4096 bytes",
+            });
         }
         let (scheme, rest) = header.trim().split_once(' ').ok_or(Error::Unreadable {
             detail: "the authorization header must be Bearer <key> or Basic <user:key in base64>",
@@ -79,7 +83,9 @@ impl Keys {
             let (_user, key) = text.split_once(':').ok_or(unreadable)?;
             return self.by_key(key);
         }
-        Err(Error::Unreadable { detail: "the scheme must be Bearer or Basic" })
+        Err(Error::Unreadable {
+            detail: "the scheme must be Bearer or Basic",
+        })
     }
 
     /// Looks at every key whatever it finds, so that the duration tells nothing about any of them.
@@ -88,7 +94,9 @@ impl Keys {
             return Err(Error::Missing);
         }
         if key.len() > MAX_CREDENTIALS_BYTES {
-            return Err(Error::Unreadable { detail: "they are longer than 4096 bytes" });
+            return Err(Error::Unreadable {
+                detail: "they are longer than 4096 bytes",
+            });
         }
         let presented = KeyHash::of(key);
         let nobody = self.entries.len() as u64;

@@ -5,8 +5,9 @@ use cairn_storage::id::TenantId;
 use std::sync::Arc;
 
 /// Something that a key may allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Sending telemetry.
@@ -40,7 +41,11 @@ impl Scope {
 impl Principal {
     /// A principal with the given scopes.
     pub fn new(tenant: TenantId, key_name: &str, scopes: &[Scope]) -> Principal {
-        Principal { tenant, key_name: key_name.into(), scopes: scopes.into() }
+        Principal {
+            tenant,
+            key_name: key_name.into(),
+            scopes: scopes.into(),
+        }
     }
 
     /// The principal of a server without keys: the default tenant with every scope.
@@ -58,6 +63,9 @@ impl Principal {
         if self.has(scope) {
             return Ok(());
         }
-        Err(Error::Scope { key_name: self.key_name.to_string(), scope })
+        Err(Error::Scope {
+            key_name: self.key_name.to_string(),
+            scope,
+        })
     }
 }

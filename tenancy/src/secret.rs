@@ -30,7 +30,9 @@ pub struct NewKey {
 
 /// Makes a key: [`KEY_PREFIX`] and 256 bits of the world's randomness in hex.
 pub fn generate(world: &World) -> NewKey {
-    let bits: Vec<u8> = (0..4).flat_map(|_| world.random.next().to_be_bytes()).collect();
+    let bits: Vec<u8> = (0..4)
+        .flat_map(|_| world.random.next().to_be_bytes())
+        .collect();
     let secret = Secret(format!("{KEY_PREFIX}{}", hex::encode(bits)));
     let hash = KeyHash::of(secret.reveal());
     NewKey { secret, hash }
@@ -62,8 +64,9 @@ impl TryFrom<String> for KeyHash {
         let mut bytes = [0; 32];
         // The text is not repeated: somebody may have put the key itself here.
         hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| Error::Settings {
-            detail: "sha256 must be the 64 hex digits of the SHA-256 of a key; `cairn key` makes both"
-                .to_string(),
+            detail:
+                "sha256 must be the 64 hex digits of the SHA-256 of a key; `cairn key` makes both"
+                    .to_string(),
         })?;
         Ok(KeyHash(bytes))
     }
@@ -95,7 +98,10 @@ mod tests {
     fn a_hash_is_sha256_in_hex() {
         let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(String::from(KeyHash::of("abc")), known);
-        assert_eq!(KeyHash::try_from(known.to_uppercase()), Ok(KeyHash::of("abc")));
+        assert_eq!(
+            KeyHash::try_from(known.to_uppercase()),
+            Ok(KeyHash::of("abc"))
+        );
         assert!(KeyHash::try_from(known[1..].to_string()).is_err());
     }
 }

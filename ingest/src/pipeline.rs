@@ -1,0 +1,125 @@
+//! A request's bytes -> rows that are durable: decode, admit, append.
+
+use crate::{
+    admit::{self, Limits},
+    config::Config,
+    error::{Error, Result},
+    otlp,
+};
+use bytes::Bytes;
+use cairn_storage::{
+    append::{Answer, Append, Decoded, Outcome, Refusal},
+    budget::Reservation,
+    id::TenantId,
+    signal::{Encoding, Signal},
+    store::Store,
+    time::Nanos,
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+/// Larger requests are decoded off the async threads: this much takes about a tenth of a millisecond, as much as
+/// handing it over.
+const INLINE_BYTES: usize = 64 << 10;
+
+/// Rows take about this many times the bytes of their request; set aside before decoding, corrected after.
+const ROWS_PER_PAYLOAD: u64 = 2;
+
+/// The way of every request into the store.
+pub struct Pipeline {
+    store: Arc<Store>,
+    limits: Limits,
+}
+
+/// One request, whole and decompressed, of a sender who may send.
+#[derive(Debug)]
+pub struct Request {
+    pub tenant: TenantId,
+    pub signal: Signal,
+    pub encoding: Encoding,
+    pub payload: Bytes,
+    /// What was taken from the store's budget for `payload`.
+    pub memory: Reservation,
+}
+
+impl Pipeline {
+    /// A pipeline into `store` with the limits of `config`.
+    pub fn new(store: Arc<Store>, config: &Config) -> Pipeline {
+        Pipeline {
+            store,
+            limits: Limits::new(config),
+        }
+    }
+
+    /// Stores a request and returns when it is durable, with what became of its records.
+    ///
+    /// Errors are of the request as a whole, and then nothing of it is stored. When the caller stops waiting,
+    /// all of it is stored or nothing.
+    pub async fn ingest(&self, mut request: Request) -> Result<Outcome> {
+        let received = self.store.world().clock.now();
+        request
+            .memory
+            .grow(ROWS_PER_PAYLOAD * request.payload.len() as u64)?;
+        let (decoded, refusals) = self.decode_and_admit(&request, received).await?;
+        if decoded.offered == 0 {
+            // Nothing to make durable, so nothing to wait for (OTLP: an empty request is a success).
+            return Ok(nothing(self.store.sequence()));
+        }
+        self.append(request, received, (decoded, refusals)).await
+    }
+
+    async fn decode_and_admit(
+        &self,
+        request: &Request,
+        received: Nanos,
+    ) -> Result<(Decoded, Vec<Refusal>)> {
+        let (signal, encoding, limits) = (request.signal, request.encoding, self.limits);
+        let payload = request.payload.clone();
+        let large = payload.len() > INLINE_BYTES;
+        let work = move || {
+            let version = otlp::DECODER_VERSION;
+            let decoded = otlp::decode(signal, encoding, version, &payload, received)?;
+            Ok(admit::admit(decoded, &limits, received))
+        };
+        let done = if large {
+            self.store
+                .world()
+                .blocking(work)
+                .await
+                .map_err(|_| Error::Panicked)
+        } else {
+            // One request that finds a bug of ours must not take the connection's others with it.
+            catch_unwind(AssertUnwindSafe(work)).map_err(|_| Error::Panicked)
+        };
+        done?
+    }
+
+    async fn append(
+        &self,
+        request: Request,
+        received: Nanos,
+        (decoded, refusals): (Decoded, Vec<Refusal>),
+    ) -> Result<Outcome> {
+        let append = Append {
+            tenant: request.tenant,
+            signal: request.signal,
+            encoding: request.encoding,
+            decoder_version: otlp::DECODER_VERSION,
+            received,
+            payload: request.payload,
+            decoded,
+            refusals,
+        };
+        Ok(self.store.append(append, request.memory).await?)
+    }
+}
+
+fn nothing(sequence: u64) -> Outcome {
+    Outcome {
+        deduplicated: false,
+        answer: Answer::default(),
+        sequence,
+    }
+}

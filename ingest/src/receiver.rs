@@ -1,0 +1,56 @@
+//! OTLP over HTTP and over gRPC: two routers that end in the same pipeline.
+//!
+//! The binary binds the sockets, speaks TLS and sets the limits on connections and streams.
+
+mod compression;
+mod credentials;
+mod grpc;
+mod http;
+mod intake;
+mod payload;
+mod wire;
+
+pub use credentials::authenticate;
+
+use crate::{config::Config, error::Result};
+use cairn_storage::store::Store;
+use cairn_tenancy::keys::Keys;
+use intake::Intake;
+use prometheus_client::registry::Registry;
+use std::sync::Arc;
+
+/// Takes telemetry on every protocol. Cheap to clone.
+#[derive(Clone)]
+pub struct Receiver {
+    intake: Arc<Intake>,
+}
+
+impl Receiver {
+    /// A receiver that appends to `store` what senders known to `keys` send.
+    ///
+    /// Fails when `config` cannot work, by itself or with the memory that `store` has.
+    pub fn new(
+        store: Arc<Store>,
+        keys: Arc<Keys>,
+        config: Config,
+        registry: &mut Registry,
+    ) -> Result<Receiver> {
+        Ok(Receiver {
+            intake: Arc::new(Intake::new(store, keys, config, registry)?),
+        })
+    }
+
+    /// OTLP/HTTP: `POST /v1/{logs,metrics,traces}`. Everything else is 404 or 405, with a `google.rpc.Status`.
+    pub fn http(&self) -> axum::Router {
+        http::router(self.intake.clone())
+    }
+
+    /// OTLP/gRPC: the `Export` methods of the three collector services. Everything else is UNIMPLEMENTED.
+    /// Serve it over HTTP/2.
+    pub fn grpc(&self) -> axum::Router {
+        grpc::router(self.intake.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! What both protocols share: who may send, how a body becomes a payload, and what is counted.
+
+use super::{
+    compression::Compression,
+    credentials::authenticate,
+    payload::{Gathering, Payload},
+    wire::Wire,
+};
+use crate::{
+    config::Config,
+    error::{Error, Kind, Result},
+    pipeline::Pipeline,
+    telemetry::{Protocol, Telemetry},
+};
+use axum::body::Body;
+use cairn_storage::{signal::Signal, store::Store, world::Clock};
+use cairn_tenancy::{
+    keys::Keys,
+    principal::{Principal, Scope},
+};
+use http::HeaderMap;
+use prometheus_client::registry::Registry;
+use std::{sync::Arc, time::Duration};
+
+/// A request that takes more memory than this many times its limit while it is received, decoded and
+/// appended could never be served: bytes, rows, and the frame on its way to disk.
+const MEMORY_PER_REQUEST: u64 = 4;
+
+/// The parts that a request meets on its way in.
+pub(super) struct Intake {
+    pub(super) pipeline: Pipeline,
+    store: Arc<Store>,
+    keys: Arc<Keys>,
+    config: Config,
+    telemetry: Telemetry,
+}
+
+/// Where a request comes from and when it began, to count it when it ends.
+pub(super) struct Exchange {
+    source: (Protocol, Signal),
+    began: Duration,
+    _in_flight: crate::telemetry::InFlight,
+}
+
+impl Intake {
+    pub(super) fn new(
+        store: Arc<Store>,
+        keys: Arc<Keys>,
+        config: Config,
+        registry: &mut Registry,
+    ) -> Result<Intake> {
+        config.validate()?;
+        let needed = config.max_request_bytes.saturating_mul(MEMORY_PER_REQUEST);
+        let limit = store.budget().limit_bytes();
+        if needed > limit {
+            let detail = format!(
+                "max_request_bytes ({}) may be at most a quarter of storage's memory_bytes ({limit})",
+                config.max_request_bytes
+            );
+            return Err(Error::Settings { detail });
+        }
+        Ok(Intake {
+            pipeline: Pipeline::new(store.clone(), &config),
+            store,
+            keys,
+            config,
+            telemetry: Telemetry::new(registry),
+        })
+    }
+
+    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.store.world().clock
+    }
+
+    /// The sender of a request, who must be allowed to send.
+    pub(super) fn sender(&self, headers: &HeaderMap) -> Result<Principal> {
+        let principal = authenticate(headers, &self.keys)?;
+        principal.require(Scope::Ingest)?;
+        Ok(principal)
+    }
+
+    /// The body of a request, to be read.
+    pub(super) fn wire(&self, body: Body) -> Wire {
+        Wire::new(body, &self.config, self.clock().clone())
+    }
+
+    /// An empty payload, to be filled.
+    pub(super) fn gathering(&self, compression: Compression) -> Result<Gathering> {
+        Gathering::new(
+            compression,
+            self.config.max_request_bytes,
+            self.store.budget(),
+        )
+    }
+
+    /// Reads all of `wire` as one payload.
+    pub(super) async fn gather(
+        &self,
+        exchange: &Exchange,
+        wire: &mut Wire,
+        compression: Compression,
+    ) -> Result<Payload> {
+        wire.check_declared_length()?;
+        let mut gathering = self.gathering(compression)?;
+        let filled = fill(wire, &mut gathering).await;
+        self.count_bytes(exchange, wire, Some(&gathering));
+        filled?;
+        gathering.finish()
+    }
+
+    /// Counts what was read and what came of it, of requests accepted or not.
+    pub(super) fn count_bytes(
+        &self,
+        exchange: &Exchange,
+        wire: &Wire,
+        gathering: Option<&Gathering>,
+    ) {
+        let payload_bytes = gathering.map_or(0, Gathering::gathered_bytes);
+        self.telemetry
+            .received(exchange.source, wire.received_bytes(), payload_bytes);
+    }
+
+    pub(super) fn begin(&self, protocol: Protocol, signal: Signal) -> Exchange {
+        Exchange {
+            source: (protocol, signal),
+            began: self.clock().monotonic(),
+            _in_flight: self.telemetry.begin(protocol, signal),
+        }
+    }
+
+    /// Counts the end of a request; `code` is the HTTP status or the number of the gRPC code.
+    pub(super) fn end(&self, exchange: &Exchange, code: u32, error: Option<&Error>) {
+        let took = self.clock().monotonic().saturating_sub(exchange.began);
+        self.telemetry.answered(exchange.source, code, took);
+        let Some(error) = error else { return };
+        self.telemetry.refused(exchange.source, error.reason());
+        let signal = exchange.source.1;
+        // What a client did wrong is its own to read; what we did wrong it is not told in full.
+        match error.kind() {
+            Kind::Internal => tracing::error!(%signal, error = chain(error), "request failed"),
+            Kind::Unavailable => tracing::warn!(%signal, error = chain(error), "request put off"),
+            _ => tracing::debug!(%signal, error = chain(error), "request refused"),
+        }
+    }
+}
+
+async fn fill(wire: &mut Wire, gathering: &mut Gathering) -> Result<()> {
+    while let Some(chunk) = wire.next().await? {
+        gathering.push(chunk).await?;
+    }
+    Ok(())
+}
+
+/// The text of an error with all of its sources.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text += &format!(": {error}");
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,180 @@
+//! All metrics of ingest. What became of each record is counted by storage's ledger.
+
+use cairn_storage::signal::Signal;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+use std::time::Duration;
+
+/// How a request came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    Grpc,
+    Http,
+}
+
+/// The metrics of ingest. Cheap to clone; all clones count together.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    requests: Family<RequestLabels, Counter>,
+    refused: Family<RefusedLabels, Counter>,
+    duration: Family<SourceLabels, Histogram, fn() -> Histogram>,
+    wire_bytes: Family<SourceLabels, Counter>,
+    payload_bytes: Family<SourceLabels, Counter>,
+    in_flight: Family<SourceLabels, Gauge>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    protocol: &'static str,
+    signal: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    protocol: &'static str,
+    signal: &'static str,
+    code: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusedLabels {
+    protocol: &'static str,
+    signal: &'static str,
+    reason: &'static str,
+}
+
+/// Counts one request from here to its end, however it ends.
+pub(crate) struct InFlight {
+    gauge: Gauge,
+}
+
+impl Protocol {
+    fn as_str(self) -> &'static str {
+        match self {
+            Protocol::Grpc => "grpc",
+            Protocol::Http => "http",
+        }
+    }
+}
+
+impl Telemetry {
+    /// Registers the metrics in `registry`.
+    pub fn new(registry: &mut Registry) -> Telemetry {
+        // 1 ms to 65 s: from an fsync to the longest time a body may take.
+        let buckets: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 2.0, 17));
+        let telemetry = Telemetry {
+            requests: Family::default(),
+            refused: Family::default(),
+            duration: Family::new_with_constructor(buckets),
+            wire_bytes: Family::default(),
+            payload_bytes: Family::default(),
+            in_flight: Family::default(),
+        };
+        let counters = [
+            (
+                "ingest_wire_bytes",
+                "Request bytes as received",
+                &telemetry.wire_bytes,
+            ),
+            (
+                "ingest_payload_bytes",
+                "Request bytes decompressed",
+                &telemetry.payload_bytes,
+            ),
+        ];
+        for (name, help, family) in counters {
+            registry.register(name, help, family.clone());
+        }
+        registry.register(
+            "ingest_requests",
+            "Requests answered, by HTTP status or gRPC code",
+            telemetry.requests.clone(),
+        );
+        registry.register(
+            "ingest_refused_requests",
+            "Requests not accepted, by reason",
+            telemetry.refused.clone(),
+        );
+        registry.register(
+            "ingest_request_duration_seconds",
+            "From the head of a request to its answer",
+            telemetry.duration.clone(),
+        );
+        registry.register(
+            "ingest_requests_in_flight",
+            "Requests not answered yet",
+            telemetry.in_flight.clone(),
+        );
+        telemetry
+    }
+
+    pub(crate) fn begin(&self, protocol: Protocol, signal: Signal) -> InFlight {
+        let gauge = self
+            .in_flight
+            .get_or_create_owned(&source(protocol, signal));
+        gauge.inc();
+        InFlight { gauge }
+    }
+
+    /// `code` is the HTTP status or the number of the gRPC code.
+    pub(crate) fn answered(
+        &self,
+        (protocol, signal): (Protocol, Signal),
+        code: u32,
+        took: Duration,
+    ) {
+        let labels = RequestLabels {
+            protocol: protocol.as_str(),
+            signal: signal.as_str(),
+            code,
+        };
+        self.requests.get_or_create(&labels).inc();
+        self.duration
+            .get_or_create(&source(protocol, signal))
+            .observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn refused(&self, (protocol, signal): (Protocol, Signal), reason: &'static str) {
+        let labels = RefusedLabels {
+            protocol: protocol.as_str(),
+            signal: signal.as_str(),
+            reason,
+        };
+        self.refused.get_or_create(&labels).inc();
+    }
+
+    /// `wire_bytes` as received, `payload_bytes` after decompression, of requests accepted or not.
+    pub(crate) fn received(
+        &self,
+        (protocol, signal): (Protocol, Signal),
+        wire_bytes: u64,
+        payload_bytes: u64,
+    ) {
+        let labels = source(protocol, signal);
+        self.wire_bytes.get_or_create(&labels).inc_by(wire_bytes);
+        self.payload_bytes
+            .get_or_create(&labels)
+            .inc_by(payload_bytes);
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.gauge.dec();
+    }
+}
+
+fn source(protocol: Protocol, signal: Signal) -> SourceLabels {
+    SourceLabels {
+        protocol: protocol.as_str(),
+        signal: signal.as_str(),
+    }
+}
