@@ -1,9 +1,39 @@
-//! OTLP requests to rows: one pass over the protobuf bytes straight into Arrow columns.
+//! OTLP requests to rows: one walk over the protobuf bytes, straight into Arrow columns.
+//!
+//! The flow: [`decode`] - `outline` finds resources, scopes and records - `walk` reads resource and scope once a
+//! group - `logs`, `spans`, `metrics` read records - `attributes` and `value` write canonical JSON - `rows` and
+//! `columns` become batches. `wire` reads bytes; `tally` counts what does not become a row.
+//!
+//! Held everywhere:
+//! - A record is stored whole or rejected whole, with a reason; a rejected one takes no other with it.
+//! - Nothing recurses, and nothing is allocated by a length that the sender declared.
+//! - Unknown fields are skipped, unknown enum numbers kept; fields come in any order and may be repeated, as
+//!   protobuf's merging says. A known field of another wire type is malformed, as it is to prost.
+//! - Text is read unchecked first and the finished columns are checked as a whole. Only a request that fails this is
+//!   read again, every text by itself, U+FFFD in place of what is not UTF-8.
+//!
+//! Not here: limits of tenants (`admit`), transport and compression (`receiver`).
 
+mod attributes;
+pub mod columns;
 mod error;
+mod logs;
+mod metrics;
+mod outline;
+pub mod rows;
+mod spans;
+mod tally;
+mod value;
+mod walk;
+mod wire;
 
 pub use error::DecodeError;
 
+use self::{
+    columns::Unfit,
+    tally::Care,
+    walk::{Failure, Walk},
+};
 use bytes::Bytes;
 use cairn_storage::{
     append::{Decode, Decoded},
@@ -12,9 +42,15 @@ use cairn_storage::{
 };
 
 /// The version of this decoder, kept in every frame of the write-ahead log.
+///
+/// It goes up when the same bytes make other rows; old versions then stay, so that a frame replays as it was
+/// acknowledged.
 pub const DECODER_VERSION: u16 = 1;
 
-/// Decodes a request of `signal`, received at `received`, into rows and rejected records.
+/// Decodes a request of `signal` (`ExportLogsServiceRequest` and its like), received at `received`, into rows
+/// and rejected records.
+///
+/// An error means that no record of the request can be told from another; nothing is stored then.
 pub fn decode(
     signal: Signal,
     encoding: Encoding,
@@ -22,14 +58,44 @@ pub fn decode(
     payload: &Bytes,
     received: Nanos,
 ) -> Result<Decoded, DecodeError> {
-    let _ = (signal, payload, received);
     if version != DECODER_VERSION {
         return Err(DecodeError::Version {
             version,
             known: DECODER_VERSION,
         });
     }
-    Err(DecodeError::Encoding { encoding })
+    if encoding != Encoding::OtlpProtobuf {
+        return Err(DecodeError::Encoding { encoding });
+    }
+    match decode_with(signal, payload, received, Care::Unchecked) {
+        Err(Failure::Columns(Unfit::Text)) => {}
+        done => return done.map_err(into_error),
+    }
+    decode_with(signal, payload, received, Care::Repair).map_err(into_error)
+}
+
+fn decode_with(
+    signal: Signal,
+    payload: &Bytes,
+    received: Nanos,
+    care: Care,
+) -> Result<Decoded, Failure> {
+    let walk = Walk::new(payload, received, care)?;
+    match signal {
+        Signal::Logs => logs::decode(walk),
+        Signal::Spans => spans::decode(walk),
+        Signal::Metrics => metrics::decode(walk),
+        Signal::DeadLetters => Err(DecodeError::Signal { signal }.into()),
+    }
+}
+
+fn into_error(failure: Failure) -> DecodeError {
+    match failure {
+        Failure::Request(error) => error,
+        Failure::Columns(unfit) => DecodeError::Internal {
+            detail: format!("{unfit:?}"),
+        },
+    }
 }
 
 /// [`decode`] for the store, which decodes anew at replay.
@@ -45,6 +111,6 @@ impl Decode for OtlpDecode {
         payload: &Bytes,
         received: Nanos,
     ) -> Result<Decoded, String> {
-        decode(signal, encoding, version, payload, received).map_err(|e| e.to_string())
+        decode(signal, encoding, version, payload, received).map_err(|error| error.to_string())
     }
 }

@@ -1,6 +1,7 @@
 //! Appends canonical JSON to a byte buffer: one function a kind of value.
 //!
-//! Output is valid UTF-8 whenever the pieces given in are, which their types ensure.
+//! Output is valid UTF-8 whenever the pieces given in are, which their types ensure; the `unchecked_` variants
+//! take bytes and leave the check to the caller.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -9,9 +10,15 @@ pub const CANONICAL_NAN_BITS: u64 = 0x7ff8_0000_0000_0000;
 
 /// Appends `text` as a JSON string.
 pub fn text(out: &mut Vec<u8>, text: &str) {
+    unchecked_text(out, text.as_bytes());
+}
+
+/// [`text`] for a caller that checks the whole output for UTF-8 once, later.
+#[inline]
+pub fn unchecked_text(out: &mut Vec<u8>, text: &[u8]) {
     out.reserve(text.len() + 2);
     out.push(b'"');
-    escaped(out, text.as_bytes());
+    escaped(out, text);
     out.push(b'"');
 }
 
@@ -24,11 +31,16 @@ pub fn key(out: &mut Vec<u8>, key: &str) {
 /// Appends a key of an object inside a value with its colon: one that begins with `$` gets one more, so that
 /// it is never taken for a tag.
 pub fn nested_key(out: &mut Vec<u8>, key: &str) {
+    unchecked_nested_key(out, key.as_bytes());
+}
+
+/// [`nested_key`] for a caller that checks the whole output for UTF-8 once, later.
+pub fn unchecked_nested_key(out: &mut Vec<u8>, key: &[u8]) {
     out.push(b'"');
-    if key.starts_with('$') {
+    if key.starts_with(b"$") {
         out.push(b'$');
     }
-    escaped(out, key.as_bytes());
+    escaped(out, key);
     out.extend_from_slice(b"\":");
 }
 

@@ -1,0 +1,381 @@
+//! The tables `spans`, `span_events` and `span_links` under construction.
+
+use super::{
+    SpanId, TraceId, batch,
+    context::{ContextColumns, Resource, Scope},
+};
+use crate::otlp::columns::{
+    DictionaryColumn, IdColumn, NULL_KEY, OptionalColumn, TextColumn, Unfit, named, numbers, times,
+    times_or_null,
+};
+use arrow::{
+    datatypes::{Int32Type, Int64Type},
+    record_batch::RecordBatch,
+};
+use cairn_storage::signal::Table;
+
+/// Where the time of a span comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub enum SpanOrigin {
+    Record = 0,
+    End = 1,
+    Received = 2,
+}
+
+const SPAN_ORIGINS: [&str; 3] = ["record", "end", "received"];
+
+/// Where the time of an event comes from: itself, else its span.
+const EVENT_ORIGINS: [&str; 2] = ["record", "span"];
+
+/// A span less its attributes and trace state, whose text is in the table already.
+#[derive(Debug, Clone, Copy)]
+pub struct Span<'a> {
+    /// ns.
+    pub time: i64,
+    pub origin: SpanOrigin,
+    /// ns; 0 is NULL.
+    pub end: i64,
+    /// ns; `None` where start or end is missing.
+    pub duration: Option<i64>,
+    pub name: &'a [u8],
+    pub kind: i32,
+    pub trace_id: &'a TraceId,
+    pub span_id: &'a SpanId,
+    pub parent_span_id: &'a SpanId,
+    pub trace_state: &'a [u8],
+    pub flags: u32,
+    pub status_code: i32,
+    pub status_message: &'a [u8],
+    pub dropped_attributes_count: u32,
+    pub dropped_events_count: u32,
+    pub dropped_links_count: u32,
+    pub ordinal: u32,
+}
+
+/// An event of a span, less its attributes.
+#[derive(Debug, Clone, Copy)]
+pub struct Event<'a> {
+    /// ns; 0 where the event has none.
+    pub time: i64,
+    pub name: &'a [u8],
+    pub dropped_attributes_count: u32,
+    pub position: usize,
+}
+
+/// A link of a span, less its attributes.
+#[derive(Debug, Clone, Copy)]
+pub struct Link<'a> {
+    pub trace_id: &'a TraceId,
+    pub span_id: &'a SpanId,
+    pub trace_state: &'a [u8],
+    pub flags: u32,
+    pub dropped_attributes_count: u32,
+    pub position: usize,
+}
+
+/// The table `spans` under construction.
+#[derive(Debug)]
+pub struct SpanRows {
+    time: Vec<i64>,
+    origin: Vec<i32>,
+    end: Vec<i64>,
+    duration: OptionalColumn<Int64Type>,
+    name: DictionaryColumn,
+    kind: Vec<i32>,
+    trace_id: IdColumn<16>,
+    span_id: IdColumn<8>,
+    parent_span_id: IdColumn<8>,
+    trace_state: TextColumn,
+    flags: Vec<i64>,
+    status_code: Vec<i32>,
+    status_message: TextColumn,
+    /// Complete this first.
+    pub attributes: TextColumn,
+    dropped_attributes: Vec<i64>,
+    dropped_events: Vec<i64>,
+    dropped_links: Vec<i64>,
+    context: ContextColumns,
+    ordinal: Vec<i32>,
+}
+
+impl SpanRows {
+    /// A table with room for `rows` rows from a request of `bytes` bytes.
+    pub fn with_capacity(rows: usize, bytes: usize, seed: u64) -> Self {
+        SpanRows {
+            time: Vec::with_capacity(rows),
+            origin: Vec::with_capacity(rows),
+            end: Vec::with_capacity(rows),
+            duration: OptionalColumn::with_capacity(rows),
+            name: DictionaryColumn::with_capacity(rows, seed),
+            kind: Vec::with_capacity(rows),
+            trace_id: IdColumn::with_capacity(rows),
+            span_id: IdColumn::with_capacity(rows),
+            parent_span_id: IdColumn::with_capacity(rows),
+            trace_state: TextColumn::with_capacity(rows, 0),
+            flags: Vec::with_capacity(rows),
+            status_code: Vec::with_capacity(rows),
+            status_message: TextColumn::with_capacity(rows, 0),
+            attributes: TextColumn::with_capacity(rows, bytes / 2),
+            dropped_attributes: Vec::with_capacity(rows),
+            dropped_events: Vec::with_capacity(rows),
+            dropped_links: Vec::with_capacity(rows),
+            context: ContextColumns::with_capacity(rows, seed),
+            ordinal: Vec::with_capacity(rows),
+        }
+    }
+
+    /// Completes a row whose attributes are complete.
+    #[inline]
+    pub fn push(&mut self, span: &Span<'_>) {
+        self.time.push(span.time);
+        self.origin.push(span.origin as i32);
+        self.end.push(span.end);
+        self.duration.push(span.duration);
+        let name = self.name.key(span.name);
+        self.name.push(name);
+        self.kind.push(span.kind);
+        self.trace_id.push(span.trace_id);
+        self.span_id.push(span.span_id);
+        self.parent_span_id.push(span.parent_span_id);
+        self.trace_state.push(span.trace_state);
+        self.flags.push(i64::from(span.flags));
+        self.status_code.push(span.status_code);
+        self.status_message.push(span.status_message);
+        self.dropped_attributes
+            .push(i64::from(span.dropped_attributes_count));
+        self.dropped_events
+            .push(i64::from(span.dropped_events_count));
+        self.dropped_links.push(i64::from(span.dropped_links_count));
+        self.ordinal.push(span.ordinal as i32);
+    }
+
+    /// Takes back the text of a row that was not completed.
+    pub fn abandon(&mut self) {
+        self.attributes.truncate(self.time.len());
+    }
+
+    /// Ends a scope: all rows since the last one are of it.
+    pub fn end_scope(&mut self, resource: &Resource, scope: &Scope) {
+        self.context.fill(self.time.len(), resource, scope);
+    }
+
+    /// The batch; nothing if there are no rows.
+    pub fn finish(self) -> Result<Option<(Table, RecordBatch)>, Unfit> {
+        let (service_name, context) = self.context.finish()?;
+        let mut columns = vec![
+            times(self.time)?,
+            named(self.origin, &SPAN_ORIGINS)?,
+            times_or_null(self.end)?,
+            self.duration.finish()?,
+            service_name,
+            self.name.finish()?,
+            numbers::<Int32Type>(self.kind)?,
+            self.trace_id.finish()?,
+            self.span_id.finish()?,
+            self.parent_span_id.finish()?,
+            self.trace_state.finish_empty_as_null()?,
+            numbers::<Int64Type>(self.flags)?,
+            numbers::<Int32Type>(self.status_code)?,
+            self.status_message.finish_empty_as_null()?,
+            self.attributes.finish(None)?,
+            numbers::<Int64Type>(self.dropped_attributes)?,
+            numbers::<Int64Type>(self.dropped_events)?,
+            numbers::<Int64Type>(self.dropped_links)?,
+        ];
+        columns.extend(context);
+        columns.push(numbers::<Int32Type>(self.ordinal)?);
+        batch(Table::Spans, columns)
+    }
+}
+
+/// What the events and links of a span repeat of it, and of its resource.
+#[derive(Debug)]
+struct OfSpan {
+    service_name: DictionaryColumn,
+    trace_id: IdColumn<16>,
+    span_id: IdColumn<8>,
+    span_name: DictionaryColumn,
+    position: Vec<i32>,
+    ordinal: Vec<i32>,
+}
+
+impl OfSpan {
+    fn new(seed: u64) -> Self {
+        OfSpan {
+            service_name: DictionaryColumn::with_capacity(0, seed),
+            trace_id: IdColumn::with_capacity(0),
+            span_id: IdColumn::with_capacity(0),
+            span_name: DictionaryColumn::with_capacity(0, seed),
+            position: Vec::new(),
+            ordinal: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, span: &Span<'_>, position: usize) {
+        self.trace_id.push(span.trace_id);
+        self.span_id.push(span.span_id);
+        let name = self.span_name.key(span.name);
+        self.span_name.push(name);
+        self.position.push(position as i32);
+        self.ordinal.push(span.ordinal as i32);
+    }
+
+    /// Ends a resource: all rows since the last one are of it.
+    fn end_resource(&mut self, resource: &Resource) {
+        let key = match &resource.service_name {
+            Some(name) => self.service_name.key(name),
+            None => NULL_KEY,
+        };
+        let count = self.ordinal.len() - self.service_name.rows();
+        self.service_name.push_many(key, count);
+    }
+}
+
+/// The table `span_events` under construction.
+#[derive(Debug)]
+pub struct EventRows {
+    time: Vec<i64>,
+    origin: Vec<i32>,
+    name: DictionaryColumn,
+    /// Complete this first.
+    pub attributes: TextColumn,
+    dropped_attributes: Vec<i64>,
+    of_span: OfSpan,
+}
+
+impl EventRows {
+    /// An empty table.
+    pub fn new(seed: u64) -> Self {
+        EventRows {
+            time: Vec::new(),
+            origin: Vec::new(),
+            name: DictionaryColumn::with_capacity(0, seed),
+            attributes: TextColumn::with_capacity(0, 0),
+            dropped_attributes: Vec::new(),
+            of_span: OfSpan::new(seed),
+        }
+    }
+
+    /// Rows so far.
+    pub fn rows(&self) -> usize {
+        self.time.len()
+    }
+
+    /// Completes a row whose attributes are complete.
+    pub fn push(&mut self, span: &Span<'_>, event: &Event<'_>) {
+        let timed = event.time != 0;
+        self.time.push(if timed { event.time } else { span.time });
+        self.origin.push(if timed { 0 } else { 1 });
+        let name = self.name.key(event.name);
+        self.name.push(name);
+        self.dropped_attributes
+            .push(i64::from(event.dropped_attributes_count));
+        self.of_span.push(span, event.position);
+    }
+
+    /// Takes back the text of rows that were not completed.
+    pub fn abandon(&mut self) {
+        self.attributes.truncate(self.time.len());
+    }
+
+    /// Ends a resource: all rows since the last one are of it.
+    pub fn end_resource(&mut self, resource: &Resource) {
+        self.of_span.end_resource(resource);
+    }
+
+    /// The batch; nothing if there are no rows.
+    pub fn finish(self) -> Result<Option<(Table, RecordBatch)>, Unfit> {
+        let columns = vec![
+            times(self.time)?,
+            named(self.origin, &EVENT_ORIGINS)?,
+            self.of_span.service_name.finish()?,
+            self.name.finish()?,
+            self.of_span.trace_id.finish()?,
+            self.of_span.span_id.finish()?,
+            self.attributes.finish(None)?,
+            numbers::<Int64Type>(self.dropped_attributes)?,
+            self.of_span.span_name.finish()?,
+            numbers::<Int32Type>(self.of_span.position)?,
+            numbers::<Int32Type>(self.of_span.ordinal)?,
+        ];
+        batch(Table::SpanEvents, columns)
+    }
+}
+
+/// The table `span_links` under construction.
+#[derive(Debug)]
+pub struct LinkRows {
+    time: Vec<i64>,
+    linked_trace_id: IdColumn<16>,
+    linked_span_id: IdColumn<8>,
+    trace_state: TextColumn,
+    flags: Vec<i64>,
+    /// Complete this first.
+    pub attributes: TextColumn,
+    dropped_attributes: Vec<i64>,
+    of_span: OfSpan,
+}
+
+impl LinkRows {
+    /// An empty table.
+    pub fn new(seed: u64) -> Self {
+        LinkRows {
+            time: Vec::new(),
+            linked_trace_id: IdColumn::with_capacity(0),
+            linked_span_id: IdColumn::with_capacity(0),
+            trace_state: TextColumn::with_capacity(0, 0),
+            flags: Vec::new(),
+            attributes: TextColumn::with_capacity(0, 0),
+            dropped_attributes: Vec::new(),
+            of_span: OfSpan::new(seed),
+        }
+    }
+
+    /// Rows so far.
+    pub fn rows(&self) -> usize {
+        self.time.len()
+    }
+
+    /// Completes a row whose attributes are complete.
+    pub fn push(&mut self, span: &Span<'_>, link: &Link<'_>) {
+        self.time.push(span.time);
+        self.linked_trace_id.push(link.trace_id);
+        self.linked_span_id.push(link.span_id);
+        self.trace_state.push(link.trace_state);
+        self.flags.push(i64::from(link.flags));
+        self.dropped_attributes
+            .push(i64::from(link.dropped_attributes_count));
+        self.of_span.push(span, link.position);
+    }
+
+    /// Takes back the text of rows that were not completed.
+    pub fn abandon(&mut self) {
+        self.attributes.truncate(self.time.len());
+    }
+
+    /// Ends a resource: all rows since the last one are of it.
+    pub fn end_resource(&mut self, resource: &Resource) {
+        self.of_span.end_resource(resource);
+    }
+
+    /// The batch; nothing if there are no rows.
+    pub fn finish(self) -> Result<Option<(Table, RecordBatch)>, Unfit> {
+        let columns = vec![
+            times(self.time)?,
+            self.of_span.service_name.finish()?,
+            self.of_span.trace_id.finish()?,
+            self.of_span.span_id.finish()?,
+            self.linked_trace_id.finish()?,
+            self.linked_span_id.finish()?,
+            self.trace_state.finish_empty_as_null()?,
+            numbers::<Int64Type>(self.flags)?,
+            self.attributes.finish(None)?,
+            numbers::<Int64Type>(self.dropped_attributes)?,
+            self.of_span.span_name.finish()?,
+            numbers::<Int32Type>(self.of_span.position)?,
+            numbers::<Int32Type>(self.of_span.ordinal)?,
+        ];
+        batch(Table::SpanLinks, columns)
+    }
+}

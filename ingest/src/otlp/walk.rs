@@ -1,0 +1,210 @@
+//! What the walkers of all signals share: the state of one request, resources and scopes, ids.
+
+use super::{
+    attributes::AttributeWriter,
+    columns::Unfit,
+    error::DecodeError,
+    outline::{Outline, ResourceGroup, ScopeGroup},
+    rows::{
+        SpanId, TraceId,
+        context::{Resource, Scope},
+    },
+    tally::{Care, Counts, Ledger},
+    wire::{Flaw, Reader, numbers},
+};
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use cairn_storage::{append::Decoded, attributes::convert, signal::Table, time::Nanos};
+use std::borrow::Cow;
+
+/// Why a walk made no rows at all.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Request(DecodeError),
+    Columns(Unfit),
+}
+
+impl From<DecodeError> for Failure {
+    fn from(error: DecodeError) -> Self {
+        Failure::Request(error)
+    }
+}
+
+impl From<Unfit> for Failure {
+    fn from(unfit: Unfit) -> Self {
+        Failure::Columns(unfit)
+    }
+}
+
+/// A request being decoded.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    pub(super) outline: Outline<'a>,
+    pub(super) attributes: AttributeWriter<'a>,
+    pub(super) ledger: Ledger<'a>,
+    /// ns.
+    pub(super) received: i64,
+    pub(super) payload_bytes: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(
+        payload: &'a Bytes,
+        received: Nanos,
+        care: Care,
+    ) -> Result<Self, DecodeError> {
+        Ok(Walk {
+            outline: Outline::read(payload)?,
+            attributes: AttributeWriter::new(care),
+            ledger: Ledger::new(payload),
+            received: received.0,
+            payload_bytes: payload.len(),
+        })
+    }
+
+    /// Seeds the hashes of dictionaries: the time of receipt in ns, which no sender knows beforehand.
+    pub(super) fn seed(&self) -> u64 {
+        self.received as u64
+    }
+
+    /// The outcome of the request with these tables.
+    pub(super) fn finish(mut self, tables: Vec<Option<(Table, RecordBatch)>>) -> Decoded {
+        let counts = *self.attributes.counts();
+        let (offered, rejected) = self.ledger.finish();
+        Decoded {
+            tables: tables.into_iter().flatten().collect(),
+            rejected,
+            offered,
+            untimed: counts.untimed,
+            replaced_text: counts.replaced_text,
+            duplicate_keys: counts.duplicate_keys,
+            invalid_ids: counts.invalid_ids,
+        }
+    }
+
+    /// Runs `read`; what it counted is taken back if it fails.
+    pub(super) fn attempt<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Flaw>,
+    ) -> Result<T, Flaw> {
+        let before = *self.attributes.counts();
+        read(self).inspect_err(|_| {
+            *self.attributes.counts() = before;
+            self.attributes.values.reset();
+        })
+    }
+
+    /// Text of a field.
+    #[inline(always)]
+    pub(super) fn text(&mut self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        self.attributes
+            .values
+            .care
+            .text(text, &mut self.attributes.values.counts)
+    }
+
+    /// The resource of a group.
+    pub(super) fn resource(&mut self, group: &ResourceGroup<'a>) -> Result<Resource, Flaw> {
+        self.attempt(|walk| {
+            let mut resource = Resource::default();
+            walk.attributes.begin();
+            for piece in &group.resource {
+                let mut reader = Reader::new(piece);
+                while !reader.is_empty() {
+                    match reader.key()? {
+                        0x0a => walk.attributes.add(reader.bytes()?)?,
+                        0x10 => resource.dropped_attributes_count = reader.varint()? as u32,
+                        // `entity_refs`: names of attributes that are kept anyhow.
+                        0x1a => drop(reader.bytes()?),
+                        key => reader.skip(key, RESOURCE_FIELDS)?,
+                    }
+                }
+            }
+            resource.service_name = match walk.attributes.find(b"service.name")? {
+                Some(json) => {
+                    // Not UTF-8 only if the column is not either, and then all is read again.
+                    let json = String::from_utf8_lossy(json);
+                    convert::json_text(&json).map(|text| text.into_owned().into_bytes())
+                }
+                None => None,
+            };
+            walk.attributes.write(&mut resource.attributes)?;
+            resource.schema_url = walk.text(group.schema_url).into_owned();
+            Ok(resource)
+        })
+    }
+
+    /// The resource and scope of a group; otherwise which of them is flawed, so that no record of the group can
+    /// be stored.
+    pub(super) fn context<'r>(
+        &mut self,
+        resource: &'r Result<Resource, Flaw>,
+        group: &ScopeGroup<'a>,
+    ) -> Result<(&'r Resource, Scope), (&'static str, Flaw)> {
+        let resource = resource
+            .as_ref()
+            .map_err(|flaw| ("resource of a record", *flaw))?;
+        let scope = self
+            .scope(group)
+            .map_err(|flaw| ("scope of a record", flaw))?;
+        Ok((resource, scope))
+    }
+
+    fn scope(&mut self, group: &ScopeGroup<'a>) -> Result<Scope, Flaw> {
+        self.attempt(|walk| {
+            let mut scope = Scope::default();
+            let mut name: &[u8] = &[];
+            let mut version: &[u8] = &[];
+            walk.attributes.begin();
+            for piece in &group.scope {
+                let mut reader = Reader::new(piece);
+                while !reader.is_empty() {
+                    match reader.key()? {
+                        0x0a => name = reader.bytes()?,
+                        0x12 => version = reader.bytes()?,
+                        0x1a => walk.attributes.add(reader.bytes()?)?,
+                        0x20 => scope.dropped_attributes_count = reader.varint()? as u32,
+                        key => reader.skip(key, SCOPE_FIELDS)?,
+                    }
+                }
+            }
+            walk.attributes.write(&mut scope.attributes)?;
+            scope.name = walk.text(name).into_owned();
+            scope.version = walk.text(version).into_owned();
+            scope.schema_url = walk.text(group.schema_url).into_owned();
+            Ok(scope)
+        })
+    }
+
+    /// Takes the resource groups out of the outline, to walk them.
+    pub(super) fn take_resources(&mut self) -> Vec<ResourceGroup<'a>> {
+        std::mem::take(&mut self.outline.resources)
+    }
+}
+
+const RESOURCE_FIELDS: u64 = numbers([1, 2, 3]);
+const SCOPE_FIELDS: u64 = numbers([1, 2, 3, 4]);
+
+/// The trace id in `bytes`; zeros, counted, where it is none. An absent id (no bytes) is counted where the
+/// message must have one.
+#[inline(always)]
+pub(super) fn trace_id<'a>(bytes: &'a [u8], must: bool, counts: &mut Counts) -> &'a TraceId {
+    id(bytes, must, counts)
+}
+
+/// As [`trace_id`].
+#[inline(always)]
+pub(super) fn span_id<'a>(bytes: &'a [u8], must: bool, counts: &mut Counts) -> &'a SpanId {
+    id(bytes, must, counts)
+}
+
+#[inline(always)]
+fn id<'a, const N: usize>(bytes: &'a [u8], must: bool, counts: &mut Counts) -> &'a [u8; N] {
+    match <&[u8; N]>::try_from(bytes) {
+        Ok(id) if *id != [0; N] => id,
+        _ => {
+            counts.invalid_ids += u64::from(must || !bytes.is_empty());
+            &[0; N]
+        }
+    }
+}
