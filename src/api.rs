@@ -1,0 +1,49 @@
+//! The HTTP API: routes, and what each may ask.
+//!
+//! Everything below `/api/v1` and `/metrics` passes `access`; health tells nothing about tenants and needs no key.
+//! Every error is a problem document (RFC 9457).
+
+mod access;
+mod health;
+mod metrics;
+mod problem;
+mod state;
+
+pub(crate) use state::{Api, Parts};
+
+use axum::{
+    Json, Router,
+    middleware::from_fn_with_state,
+    routing::{any, get},
+};
+use problem::Problem;
+use std::sync::Arc;
+
+/// The routes of the API.
+pub(crate) fn router(api: Arc<Api>) -> Router {
+    let checked = Router::new()
+        .route("/metrics", get(metrics::get))
+        .route("/api/v1/version", get(version))
+        .route("/api/{*rest}", any(unknown))
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(api.clone(), access::check));
+    Router::new()
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .merge(checked)
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(api)
+}
+
+async fn version() -> Json<serde_json::Value> {
+    Json(serde_json::json!({ "name": "cairn", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+async fn unknown() -> Problem {
+    Problem::not_found("there is nothing at this path")
+}
+
+async fn wrong_method() -> Problem {
+    Problem::wrong_method("this path takes other methods")
+}

@@ -1,0 +1,113 @@
+//! An error as a client of the API sees it: a problem document, RFC 9457.
+
+use crate::status;
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use cairn_query::error::Place;
+use serde::Serialize;
+
+/// A problem document.
+#[derive(Debug, Serialize)]
+pub(crate) struct Problem {
+    /// The kind of problem, stable: `invalid`, `unauthenticated`, `denied`, `not_found`, `limited`, …
+    kind: &'static str,
+    title: &'static str,
+    #[serde(serialize_with = "as_number")]
+    status: StatusCode,
+    detail: String,
+    /// Where in the statement, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<Place>,
+}
+
+fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+impl Problem {
+    pub(crate) fn new(
+        status: StatusCode,
+        kind: &'static str,
+        detail: impl Into<String>,
+    ) -> Problem {
+        let title = status.canonical_reason().unwrap_or("error");
+        Problem {
+            kind,
+            title,
+            status,
+            detail: detail.into(),
+            place: None,
+        }
+    }
+
+    /// The server is not ready, or no longer.
+    pub(crate) fn unavailable(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+    }
+
+    /// Nothing is at this path.
+    pub(crate) fn not_found(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    /// The path takes other methods.
+    pub(crate) fn wrong_method(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "invalid", detail)
+    }
+
+    /// The request came in too slowly.
+    pub(crate) fn timeout(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "limited", detail)
+    }
+
+    /// A bug of ours; `detail` tells nothing about tenants or paths.
+    pub(crate) fn internal(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+
+    /// A body that could not be read: too long, or broken off.
+    pub(crate) fn body(error: &axum::Error, limit_bytes: usize) -> Problem {
+        let is_too_long = std::error::Error::source(error)
+            .is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
+        match is_too_long {
+            true => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "limited",
+                format!("the body is longer than {limit_bytes} bytes"),
+            ),
+            false => Problem::new(
+                StatusCode::BAD_REQUEST,
+                "invalid",
+                "the body could not be read",
+            ),
+        }
+    }
+}
+
+impl From<cairn_tenancy::error::Error> for Problem {
+    fn from(error: cairn_tenancy::error::Error) -> Problem {
+        let (status, kind) = status::of_tenancy(error.kind());
+        Problem::new(status, kind, error.to_string())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

@@ -1,0 +1,76 @@
+//! What the handlers of the API share. The API answers from the first moment on; what needs the store says so
+//! until replay is over.
+
+use super::problem::Problem;
+use crate::telemetry::Telemetry;
+use cairn_query::engine::Engine;
+use cairn_storage::{store::Store, world::World};
+use cairn_tenancy::keys::Keys;
+use parking_lot::RwLock;
+use prometheus_client::registry::Registry;
+use std::sync::Arc;
+
+/// What the handlers share.
+pub(crate) struct Api {
+    pub(crate) world: World,
+    pub(crate) keys: Arc<Keys>,
+    /// Every metric of every crate.
+    pub(crate) registry: Arc<RwLock<Registry>>,
+    pub(crate) telemetry: Telemetry,
+    /// Tenants that keys are configured for; with several, a key sees its tenant's metrics only.
+    pub(crate) tenant_count: usize,
+    running: RwLock<Running>,
+}
+
+/// Where the server is in its life.
+enum Running {
+    Starting,
+    Ready(Parts),
+    Stopping,
+}
+
+/// What answers questions, once replay is over.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) store: Arc<Store>,
+}
+
+impl Api {
+    pub(crate) fn new(
+        world: World,
+        (keys, tenant_count): (Arc<Keys>, usize),
+        (registry, telemetry): (Arc<RwLock<Registry>>, Telemetry),
+    ) -> Api {
+        let running = RwLock::new(Running::Starting);
+        Api {
+            world,
+            keys,
+            registry,
+            telemetry,
+            tenant_count,
+            running,
+        }
+    }
+
+    /// From now on questions are answered.
+    pub(crate) fn set_ready(&self, parts: Parts) {
+        *self.running.write() = Running::Ready(parts);
+    }
+
+    /// From now on no new question is answered.
+    pub(crate) fn set_stopping(&self) {
+        *self.running.write() = Running::Stopping;
+    }
+
+    /// What answers questions; `Unavailable` while the server starts or stops.
+    pub(crate) fn parts(&self) -> Result<Parts, Problem> {
+        match &*self.running.read() {
+            Running::Ready(parts) => Ok(parts.clone()),
+            Running::Starting => Err(Problem::unavailable(
+                "the server is starting: the log is replayed",
+            )),
+            Running::Stopping => Err(Problem::unavailable("the server is stopping")),
+        }
+    }
+}

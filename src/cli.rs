@@ -1,0 +1,131 @@
+//! The command line: what can be said, and nothing of what it does.
+
+use crate::config::Flags;
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// An observability data platform: OTLP in, Parquet on object storage, SQL out.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cairn",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// One thing that cairn does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server: OTLP/gRPC on 4317, OTLP/HTTP on 4318, the API on 4319
+    Serve(Serve),
+    /// Ask a running server in SQL
+    Query(Query),
+    /// Read every object of the bucket and check it, with the server stopped
+    Verify(Offline),
+    /// Look after the catalog
+    #[command(subcommand)]
+    Catalog(Catalog),
+    /// Make API keys
+    #[command(subcommand)]
+    Key(Key),
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(Config),
+}
+
+/// `cairn serve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+    /// Send the telemetry of a small shop to the own OTLP port, the last hour included
+    #[arg(long)]
+    pub(crate) demo: bool,
+}
+
+/// `cairn query`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Query {
+    /// The statement; `-` reads it from standard input
+    pub(crate) sql: String,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// The API of the server
+    #[arg(long, default_value = "http://127.0.0.1:4319")]
+    pub(crate) url: String,
+    /// An API key with the scope `query`; better in the variable CAIRN_KEY, where other users do not see it
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+}
+
+/// How `cairn query` writes an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// RFC 4180, with a header
+    Csv,
+    /// The answer of the API as it is
+    Json,
+}
+
+/// A command on the data of a server that does not run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Offline {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+}
+
+/// `cairn catalog …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Catalog {
+    /// Make the catalog anew from the footers of the segments in the bucket, with the server stopped
+    Rebuild(Offline),
+}
+
+/// `cairn key …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Print a new key once, and the settings that let it in
+    New(NewKey),
+}
+
+/// `cairn key new`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct NewKey {
+    /// Whose telemetry the key writes and reads
+    #[arg(long, default_value = "default")]
+    pub(crate) tenant: String,
+    /// What the key is called in logs and error texts
+    #[arg(long, default_value = "my key")]
+    pub(crate) name: String,
+    /// What the key allows
+    #[arg(long, value_delimiter = ',', default_value = "ingest,query")]
+    pub(crate) scopes: Vec<String>,
+}
+
+/// `cairn config …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Read file, environment and flags, and say what is wrong or what is in force
+    Check(Offline),
+    /// Print a settings file with every setting and its default
+    Example,
+    /// Print the page about all settings (docs/configuration.md)
+    Reference,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,41 @@
+//! From a parsed command line to what it does; one file a command.
+
+mod catalog;
+mod key;
+mod query;
+mod settings;
+mod verify;
+
+use crate::{
+    cli::{Catalog, Command, Config, Key},
+    config, serve,
+};
+use anyhow::Result;
+use std::{io::Write, process::ExitCode};
+
+/// Runs one command; the code says whether what it looked at is well.
+pub(crate) async fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Serve(options) => {
+            serve::run(config::load(&options.flags)?, options.demo).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Query(options) => query::run(options).await,
+        Command::Verify(options) => verify::run(config::load(&options.flags)?.config).await,
+        Command::Catalog(Catalog::Rebuild(options)) => {
+            catalog::rebuild(config::load(&options.flags)?.config).await
+        }
+        Command::Key(Key::New(options)) => key::new(&options),
+        Command::Config(Config::Check(options)) => settings::check(&options.flags),
+        Command::Config(Config::Example) => print(&config::reference::example()),
+        Command::Config(Config::Reference) => print(&config::reference::page()),
+    }
+}
+
+/// Writes `text` to standard output; a reader that went away (`| head`) is no error.
+fn print(text: &str) -> Result<ExitCode> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,213 @@
+//! `cairn query`: one statement to a running server, the answer to standard output.
+
+use super::print;
+use crate::{
+    cli::{Format, Query},
+    config,
+};
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, body::Incoming, header};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use serde_json::Value;
+use std::{
+    io::{Read, Write},
+    process::ExitCode,
+};
+
+/// Sends the statement and prints the answer; notes about what is missing go to standard error.
+pub(super) async fn run(options: Query) -> Result<ExitCode> {
+    let response = send(&options).await?;
+    if !response.status().is_success() {
+        let status = response.status();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .context("reading the answer")?
+            .to_bytes();
+        bail!("{}", refusal(status.as_u16(), &body));
+    }
+    match options.format {
+        Format::Csv | Format::Json => copy(response.into_body()).await,
+        Format::Table => {
+            let body = response
+                .into_body()
+                .collect()
+                .await
+                .context("reading the answer")?;
+            let answer: Value =
+                serde_json::from_slice(&body.to_bytes()).context("reading the answer")?;
+            for note in notes(&answer) {
+                eprintln!("{note}");
+            }
+            print(&table(&answer).context("the answer has no columns and rows")?)
+        }
+    }
+}
+
+async fn send(options: &Query) -> Result<Response<Incoming>> {
+    let mut statement = options.sql.clone();
+    if statement == "-" {
+        statement.clear();
+        std::io::stdin()
+            .read_to_string(&mut statement)
+            .context("reading standard input")?;
+    }
+    let accept = match options.format {
+        Format::Csv => "text/csv",
+        Format::Json | Format::Table => "application/json",
+    };
+    let mut request = Request::post(format!("{}/api/v1/sql", options.url.trim_end_matches('/')))
+        .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
+        .header(header::ACCEPT, accept);
+    if let Some(key) = options.key.clone().or_else(config::client_key) {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
+    }
+    let request = request
+        .body(Full::new(Bytes::from(statement)))
+        .context("making the request")?;
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    client
+        .request(request)
+        .await
+        .with_context(|| format!("asking {}: is the server running?", options.url))
+}
+
+/// What a problem document says, with the place in the statement.
+fn refusal(status: u16, body: &[u8]) -> String {
+    let Ok(problem) = serde_json::from_slice::<Value>(body) else {
+        return format!(
+            "the server answered {status}: {}",
+            String::from_utf8_lossy(body)
+        );
+    };
+    let detail = problem["detail"].as_str().unwrap_or("no detail");
+    match (
+        problem["place"]["line"].as_u64(),
+        problem["place"]["column"].as_u64(),
+    ) {
+        (Some(line), Some(column)) => format!("line {line}, column {column}: {detail}"),
+        _ => detail.to_string(),
+    }
+}
+
+/// Passes the bytes on as they come.
+async fn copy(mut body: Incoming) -> Result<ExitCode> {
+    let mut output = std::io::stdout().lock();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.context("reading the answer: it is not whole")?;
+        let Some(bytes) = frame.data_ref() else {
+            continue;
+        };
+        match output.write_all(bytes) {
+            // The reader has enough (`| head`).
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                return Ok(ExitCode::SUCCESS);
+            }
+            written => written?,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the user has to know about an answer that is not everything.
+fn notes(answer: &Value) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(why) = answer["truncated"].as_str() {
+        notes.push(format!("note: the answer is cut: {why}"));
+    }
+    for missing in answer["completeness"]["missing"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        let text = |name: &str| missing[name].as_str().unwrap_or("?").to_string();
+        notes.push(format!(
+            "note: segment {} is missing: {}",
+            text("segment"),
+            text("reason")
+        ));
+    }
+    notes
+}
+
+/// Columns and rows as a table with a header; `None` where the answer has none.
+fn table(answer: &Value) -> Option<String> {
+    let header = |column: &Value| column["name"].as_str().unwrap_or("?").to_string();
+    let columns: Vec<String> = answer["columns"].as_array()?.iter().map(header).collect();
+    let line = |row: &Value| {
+        row.as_array()
+            .map(|cells| cells.iter().map(cell).collect::<Vec<_>>())
+    };
+    let rows: Vec<Vec<String>> = answer["rows"]
+        .as_array()?
+        .iter()
+        .map(line)
+        .collect::<Option<_>>()?;
+    let mut widths: Vec<usize> = columns.iter().map(|name| name.chars().count()).collect();
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+    for row in [&columns, &rule].into_iter().chain(&rows) {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text.push_str(&format!("({} rows)\n", rows.len()));
+    Some(text)
+}
+
+/// A value on one line, control characters escaped, so that telemetry cannot write to the terminal.
+fn cell(value: &Value) -> String {
+    let text = match value {
+        Value::Null => return "NULL".to_string(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut line, character| {
+            match character.is_control() {
+                true => line.extend(character.escape_default()),
+                false => line.push(character),
+            }
+            line
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_as_a_table() {
+        let answer = serde_json::json!({
+            "columns": [{ "name": "body" }, { "name": "n" }],
+            "rows": [["a\n\u{1b}[31mé", 1], [null, 1.5]],
+            "truncated": "row limit of 2 reached",
+            "completeness": { "missing": [{ "segment": "01a", "reason": "gone" }] },
+        });
+        let expected = "body             n\n---------------  ---\na\\n\\u{1b}[31mé  1\nNULL             1.5\n(2 rows)\n";
+        assert_eq!(table(&answer).as_deref(), Some(expected));
+        assert_eq!(notes(&answer).len(), 2);
+        assert_eq!(table(&serde_json::json!({})), None);
+    }
+
+    #[test]
+    fn a_refusal_names_the_place() {
+        let body = br#"{"detail":"no column x","place":{"line":2,"column":8}}"#;
+        assert_eq!(refusal(400, body), "line 2, column 8: no column x");
+        assert_eq!(
+            refusal(502, b"bad gateway"),
+            "the server answered 502: bad gateway"
+        );
+    }
+}
