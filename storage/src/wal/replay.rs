@@ -34,6 +34,9 @@ pub struct FileSummary {
     pub damaged: bool,
     /// Whether it is being written to.
     pub open: bool,
+    /// Whether the writer gave it up, so that unacknowledged frames may stand behind `bytes`. The later files
+    /// of its epoch say so in their headers and have to outlive it.
+    pub abandoned: bool,
 }
 
 impl FileSummary {
@@ -46,6 +49,7 @@ impl FileSummary {
             last: BTreeMap::new(),
             damaged: false,
             open: true,
+            abandoned: false,
         }
     }
 
@@ -69,7 +73,7 @@ pub struct Replayed {
     pub bytes: u64,
     /// The highest epoch of a file, 0 without files.
     pub last_epoch: u64,
-    /// The highest sequence of a frame, 0 without frames.
+    /// The highest sequence of a frame, given out or not, 0 without frames.
     pub last_sequence: u64,
 }
 
@@ -248,6 +252,7 @@ impl Scan {
         for gap in gaps {
             let torn = gap.from as u64 >= durable;
             summary.damaged |= !torn;
+            summary.abandoned |= torn && self.acknowledged.is_some();
             let kind = if torn {
                 DamageKind::TornTail
             } else {

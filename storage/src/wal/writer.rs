@@ -11,8 +11,11 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    id::TenantId,
+    signal::Signal,
     world::World,
 };
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
@@ -195,27 +198,48 @@ impl<T: Send + 'static> Wal<T> {
         self.files.lock().values().map(|file| file.bytes).sum()
     }
 
-    /// Removes a file whose every frame is in a committed segment; durable when it returns.
+    /// Removes the files that nobody needs any more, durably; completes with their ids.
     ///
-    /// A file with damage inside is not removed but moved to the folder `damaged` beside the log, so that
-    /// what was lost can still be looked at. `Conflict` while the file is being written to.
-    pub async fn remove(&self, id: FileId) -> Result<()> {
-        let Some(file) = self.files.lock().get(&id).cloned() else {
-            return Ok(());
-        };
-        if file.open {
-            let detail = format!("file {id} is being written to");
-            return Err(Error::Conflict {
-                what: "the write-ahead log",
-                detail,
-            });
+    /// `flushed` says up to which sequence a tenant's signal is in committed segments; it is asked at once, not
+    /// when the future is polled. A file with damage inside is not removed but moved to the folder `damaged`
+    /// beside the log, so that what was lost can still be looked at.
+    pub fn retire(
+        &self,
+        flushed: impl Fn(&TenantId, Signal) -> u64,
+    ) -> BoxFuture<'_, Result<Vec<FileId>>> {
+        let unneeded = self.unneeded(flushed);
+        Box::pin(async move {
+            let mut retired = Vec::new();
+            for file in unneeded {
+                let (world, directory, id) = (self.world.clone(), self.directory.clone(), file.id);
+                self.world
+                    .blocking(move || remove_file(&world, &directory, &file))
+                    .await??;
+                self.files.lock().remove(&id);
+                retired.push(id);
+            }
+            Ok(retired)
+        })
+    }
+
+    fn unneeded(&self, flushed: impl Fn(&TenantId, Signal) -> u64) -> Vec<FileSummary> {
+        // The epoch in which an abandoned file stays, so that the files behind it have to stay too.
+        let mut kept_by = None;
+        let mut unneeded = Vec::new();
+        for file in self.files() {
+            let mut last = file.last.iter();
+            let all_flushed =
+                last.all(|((tenant, signal), last)| *last <= flushed(tenant, *signal));
+            if kept_by == Some(file.id.epoch) {
+                continue;
+            }
+            if all_flushed && !file.open {
+                unneeded.push(file);
+            } else if file.abandoned {
+                kept_by = Some(file.id.epoch);
+            }
         }
-        let (world, directory) = (self.world.clone(), self.directory.clone());
-        self.world
-            .blocking(move || remove_file(&world, &directory, &file))
-            .await??;
-        self.files.lock().remove(&id);
-        Ok(())
+        unneeded
     }
 
     /// Takes no more requests, waits until those that wait are durable, and ends the writer.
@@ -396,8 +420,9 @@ impl<T: Send + 'static> Writer<T> {
     /// was acknowledged.
     fn abandon(&mut self) {
         self.current = None;
-        for summary in self.files.lock().values_mut() {
+        for summary in self.files.lock().values_mut().filter(|file| file.open) {
             summary.open = false;
+            summary.abandoned = true;
         }
     }
 }
