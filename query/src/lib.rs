@@ -23,10 +23,12 @@
 pub mod attributes;
 pub mod completeness;
 pub mod config;
+pub mod dialect;
 pub mod engine;
 pub mod error;
 pub mod functions;
 pub mod ids;
+pub mod operators;
 pub mod session;
 pub mod sql;
 pub mod telemetry;
