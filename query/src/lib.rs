@@ -21,6 +21,7 @@
 //! Deliberately not here: HTTP, authentication, writing of any kind.
 
 pub mod attributes;
+mod columns;
 pub mod completeness;
 pub mod config;
 pub mod dialect;
@@ -28,7 +29,11 @@ pub mod engine;
 pub mod error;
 pub mod functions;
 pub mod ids;
-pub mod operators;
+mod operators;
+mod prune;
+mod scan;
+mod scope;
 pub mod session;
 pub mod sql;
+pub mod tables;
 pub mod telemetry;
