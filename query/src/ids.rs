@@ -73,9 +73,15 @@ impl ScalarUDFImpl for Hex {
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let bytes = args.arg_fields[0].data_type();
         if !bytes.is_binary() && !bytes.is_null() {
-            return Err(DataFusionError::Plan(format!("hex() takes bytes, not {bytes}")));
+            return Err(DataFusionError::Plan(format!(
+                "hex() takes bytes, not {bytes}"
+            )));
         }
-        Ok(Arc::new(Field::new("hex", DataType::Utf8View, args.arg_fields[0].is_nullable())))
+        Ok(Arc::new(Field::new(
+            "hex",
+            DataType::Utf8View,
+            args.arg_fields[0].is_nullable(),
+        )))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -120,31 +126,39 @@ fn literal_text(expr: &Expr) -> Option<&str> {
 }
 
 fn literal_id(text: &str, length: i32) -> Result<Expr> {
-    let bytes = hex::decode(text).ok().filter(|bytes| bytes.len() == length as usize);
+    let bytes = hex::decode(text)
+        .ok()
+        .filter(|bytes| bytes.len() == length as usize);
     let Some(bytes) = bytes else {
-        let what = if length == 16 { "a trace id" } else { "a span id" };
+        let what = if length == 16 {
+            "a trace id"
+        } else {
+            "a span id"
+        };
         return Err(DataFusionError::Plan(format!(
             "'{text}' is not {what}: {} hexadecimal digits are needed",
             length * 2
         )));
     };
-    Ok(Expr::Literal(ScalarValue::FixedSizeBinary(length, Some(bytes)), None))
+    Ok(Expr::Literal(
+        ScalarValue::FixedSizeBinary(length, Some(bytes)),
+        None,
+    ))
 }
 
 /// `left op right` where one side is an id and the other a text; `None` where it stays as it is.
-pub fn binary(
-    left: &Expr,
-    op: Operator,
-    right: &Expr,
-    schema: &DFSchema,
-) -> Result<Option<Expr>> {
+pub fn binary(left: &Expr, op: Operator, right: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
     let (left_id, right_id) = (id_length(left, schema)?, id_length(right, schema)?);
     if op == Operator::StringConcat && (left_id.is_some() || right_id.is_some()) {
         let text = |expr: &Expr, id: Option<i32>| match id {
             Some(_) => hex_of(expr.clone()),
             None => expr.clone(),
         };
-        return Ok(Some(binary_expr(text(left, left_id), op, text(right, right_id))));
+        return Ok(Some(binary_expr(
+            text(left, left_id),
+            op,
+            text(right, right_id),
+        )));
     }
     if !operators::compares(op) {
         return Ok(None);
@@ -175,7 +189,11 @@ fn other_side(other: &Expr, length: i32, schema: &DFSchema) -> Result<Option<(Ex
 }
 
 fn id_side(id: &Expr, as_text: bool) -> Expr {
-    if as_text { hex_of(id.clone()) } else { id.clone() }
+    if as_text {
+        hex_of(id.clone())
+    } else {
+        id.clone()
+    }
 }
 
 /// Rewrites `expr` (this node only) where it takes an id for text.
@@ -211,7 +229,10 @@ pub fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
 }
 
 fn hex_like(like: Like) -> Like {
-    Like { expr: Box::new(hex_of(*like.expr)), ..like }
+    Like {
+        expr: Box::new(hex_of(*like.expr)),
+        ..like
+    }
 }
 
 fn in_list(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -219,7 +240,11 @@ fn in_list(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Some(length) if list.list.iter().all(|item| literal_text(item).is_some()) => length,
         _ => return Ok(Transformed::no(Expr::InList(list))),
     };
-    let ids = list.list.iter().filter_map(literal_text).map(|text| literal_id(text, length));
+    let ids = list
+        .list
+        .iter()
+        .filter_map(literal_text)
+        .map(|text| literal_id(text, length));
     let ids = ids.collect::<Result<Vec<_>>>()?;
     Ok(Transformed::yes(Expr::InList(InList { list: ids, ..list })))
 }
@@ -230,7 +255,11 @@ fn between(range: Between, schema: &DFSchema) -> Result<Transformed<Expr>> {
         (Some(length), (Some(low), Some(high))) => {
             let low = Box::new(literal_id(low, length)?);
             let high = Box::new(literal_id(high, length)?);
-            Ok(Transformed::yes(Expr::Between(Between { low, high, ..range })))
+            Ok(Transformed::yes(Expr::Between(Between {
+                low,
+                high,
+                ..range
+            })))
         }
         _ => Ok(Transformed::no(Expr::Between(range))),
     }

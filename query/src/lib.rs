@@ -29,6 +29,7 @@ pub mod engine;
 pub mod error;
 pub mod functions;
 pub mod ids;
+mod layout;
 mod operators;
 mod prune;
 mod scan;

@@ -6,7 +6,7 @@
 
 mod known;
 
-pub use known::{Container, Known, Subject, of_type};
+pub(crate) use known::{Container, Known, Subject, of_type};
 
 use crate::attributes::{evaluate::Wanted, function::parts};
 use arrow::{
@@ -32,10 +32,10 @@ use std::{
 };
 
 /// Longer lists of values (`trace_id IN (…)`) are not checked one by one.
-pub const LIST_VALUES: usize = 500;
+pub(crate) const LIST_VALUES: usize = 500;
 
 /// For each container whether it may hold a row that all `filters` accept. `schema` is that of the table.
-pub fn may_match<C: Container>(
+pub(crate) fn may_match<C: Container>(
     filters: &[Expr],
     schema: &SchemaRef,
     containers: &[C],
@@ -57,7 +57,11 @@ pub fn may_match<C: Container>(
             .with_max_in_list_size(LIST_VALUES)
             .build(filter);
         let Some(predicate) = predicate else { continue };
-        let statistics = Statistics { containers, schema: &schema, subjects: &subjects };
+        let statistics = Statistics {
+            containers,
+            schema: &schema,
+            subjects: &subjects,
+        };
         for (keep, may) in keep.iter_mut().zip(predicate.prune(&statistics)?) {
             *keep &= may;
         }
@@ -66,7 +70,7 @@ pub fn may_match<C: Container>(
 }
 
 /// A filter over the columns of `schema`.
-pub fn physical(filter: &Expr, schema: &SchemaRef) -> Result<Arc<dyn PhysicalExpr>> {
+pub(crate) fn physical(filter: &Expr, schema: &SchemaRef) -> Result<Arc<dyn PhysicalExpr>> {
     let columns = DFSchema::try_from(schema.clone())?;
     // Filters come here after the optimizer: constants are folded and no subquery is left in them.
     let context = PhysicalPlanningContext::default();
@@ -108,20 +112,27 @@ impl<C: Container> Statistics<'_, C> {
     where
         Self: 'c,
     {
-        let data_type = self.schema.field_with_name(&column.name).ok()?.data_type().clone();
+        let data_type = self
+            .schema
+            .field_with_name(&column.name)
+            .ok()?
+            .data_type()
+            .clone();
         let subject = match self.subjects.get(&column.name) {
-            Some((key, wanted)) => Subject::Attribute { key, wanted: *wanted },
-            None => Subject::Column { name: &column.name, data_type: &data_type },
+            Some((key, wanted)) => Subject::Attribute {
+                key,
+                wanted: *wanted,
+            },
+            None => Subject::Column {
+                name: &column.name,
+                data_type: &data_type,
+            },
         };
         let known = self.containers.iter().map(|c| c.known(&subject)).collect();
         Some((data_type, known))
     }
 
-    fn bounds(
-        &self,
-        column: &Column,
-        bound: fn(Known) -> Option<ScalarValue>,
-    ) -> Option<ArrayRef> {
+    fn bounds(&self, column: &Column, bound: fn(Known) -> Option<ScalarValue>) -> Option<ArrayRef> {
         let (data_type, known) = self.known(column)?;
         let null = ScalarValue::try_from(&data_type).ok()?;
         let mut any = false;
@@ -133,7 +144,8 @@ impl<C: Container> Statistics<'_, C> {
             _ => null.clone(),
         });
         let values: Vec<_> = values.collect();
-        any.then(|| ScalarValue::iter_to_array(values).ok()).flatten()
+        any.then(|| ScalarValue::iter_to_array(values).ok())
+            .flatten()
     }
 }
 

@@ -14,6 +14,8 @@ mod reader;
 mod statistics;
 mod time_parts;
 
+pub(crate) use files::STORE_URL;
+
 use crate::{columns, prune, scope::Scope};
 use cairn_storage::{
     segment::ObjectMeta,
@@ -38,18 +40,18 @@ use datafusion::{
 use std::{collections::BTreeSet, sync::Arc};
 
 /// What is asked of a table.
-pub struct ScanRequest<'a> {
-    pub scope: &'a Arc<Scope>,
-    pub table: Table,
+pub(crate) struct ScanRequest<'a> {
+    pub(crate) scope: &'a Arc<Scope>,
+    pub(crate) table: Table,
     /// The columns of the table, the hidden part number included where it has one.
-    pub schema: &'a SchemaRef,
+    pub(crate) schema: &'a SchemaRef,
     /// The parts (see [`columns::PART`]) that are of interest; all where `None`.
-    pub parts: Option<&'a BTreeSet<i32>>,
+    pub(crate) parts: Option<&'a BTreeSet<i32>>,
     /// Columns of `schema`, by position.
-    pub projection: Option<&'a Vec<usize>>,
+    pub(crate) projection: Option<&'a Vec<usize>>,
     /// All of them are taken over.
-    pub filters: &'a [Expr],
-    pub limit: Option<usize>,
+    pub(crate) filters: &'a [Expr],
+    pub(crate) limit: Option<usize>,
 }
 
 /// A segment's object of the table asked for, and its part number.
@@ -84,7 +86,7 @@ struct Outline<'a> {
 }
 
 /// Plans the scan of a table.
-pub async fn plan(
+pub(crate) async fn plan(
     state: &dyn Session,
     request: &ScanRequest<'_>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
@@ -95,8 +97,15 @@ pub async fn plan(
     let segments = prune_segments(request, all)?;
     let files = probe::probe(segments, outline.predicate.as_ref()).await?;
     let pruned = considered - files.len();
-    request.scope.report().segments_planned(considered as u64, pruned as u64);
-    let count = |name, count| MetricBuilder::new(&outline.metrics).global_counter(name).add(count);
+    request
+        .scope
+        .report()
+        .segments_planned(considered as u64, pruned as u64);
+    let count = |name, count| {
+        MetricBuilder::new(&outline.metrics)
+            .global_counter(name)
+            .add(count)
+    };
     count("segments_considered", considered);
     count("segments_pruned", pruned);
     let buffered = buffered_parts(request, &snapshot)?;
@@ -112,17 +121,22 @@ pub async fn plan(
 }
 
 /// The numbers of the parts in which `request` may find rows.
-pub fn parts(request: &ScanRequest<'_>) -> Result<BTreeSet<i32>> {
+pub(crate) fn parts(request: &ScanRequest<'_>) -> Result<BTreeSet<i32>> {
     let snapshot = request.scope.snapshot(request.table.signal());
     let segments = prune_segments(request, segments(&snapshot, request.table))?;
     let buffered = buffered_parts(request, &snapshot)?;
-    let numbers = segments.iter().map(|s| s.number).chain(buffered.iter().map(|b| b.number));
+    let numbers = segments
+        .iter()
+        .map(|s| s.number)
+        .chain(buffered.iter().map(|b| b.number));
     Ok(numbers.collect())
 }
 
 fn outline<'a>(state: &dyn Session, request: &'a ScanRequest<'a>) -> Result<Outline<'a>> {
     let filter = conjunction(request.filters.iter().cloned());
-    let predicate = filter.map(|filter| prune::physical(&filter, request.schema)).transpose()?;
+    let predicate = filter
+        .map(|filter| prune::physical(&filter, request.schema))
+        .transpose()?;
     Ok(Outline {
         request,
         predicate,
@@ -138,7 +152,10 @@ fn ordering(table: Table, schema: &Schema) -> Option<LexOrdering> {
     if !columns::has_row_id(table) {
         return None;
     }
-    let options = SortOptions { descending: true, nulls_first: true };
+    let options = SortOptions {
+        descending: true,
+        nulls_first: true,
+    };
     let by = |name: &str| {
         let column = Column::new_with_schema(name, schema).ok()?;
         Some(PhysicalSortExpr::new(Arc::new(column), options))
@@ -150,9 +167,18 @@ fn ordering(table: Table, schema: &Schema) -> Option<LexOrdering> {
 fn segments(snapshot: &Snapshot, table: Table) -> Vec<SegmentPart> {
     let part = |(number, segment): (usize, &Arc<LiveSegment>)| {
         let object = segment.meta.objects.iter().position(|o| o.table == table)?;
-        Some(SegmentPart { number: number as i32, segment: segment.clone(), object })
+        Some(SegmentPart {
+            number: number as i32,
+            segment: segment.clone(),
+            object,
+        })
     };
-    snapshot.segments.iter().enumerate().filter_map(part).collect()
+    snapshot
+        .segments
+        .iter()
+        .enumerate()
+        .filter_map(part)
+        .collect()
 }
 
 fn prune_segments(
@@ -162,19 +188,20 @@ fn prune_segments(
     let objects: Vec<_> = segments.iter().map(SegmentPart::object).collect();
     let mut keep = prune::may_match(request.filters, request.schema, &objects)?;
     for (keep, segment) in keep.iter_mut().zip(&segments) {
-        *keep &= request.parts.is_none_or(|parts| parts.contains(&segment.number));
+        *keep &= request
+            .parts
+            .is_none_or(|parts| parts.contains(&segment.number));
     }
     let kept = segments.into_iter().zip(keep).filter(|(_, keep)| *keep);
     Ok(kept.map(|(segment, _)| segment).collect())
 }
 
-fn buffered_parts(
-    request: &ScanRequest<'_>,
-    snapshot: &Snapshot,
-) -> Result<Vec<BufferedPart>> {
+fn buffered_parts(request: &ScanRequest<'_>, snapshot: &Snapshot) -> Result<Vec<BufferedPart>> {
     let first = snapshot.segments.len();
     let has_rows = |request_rows: &&Arc<BufferedRequest>| {
-        request_rows.batch(request.table).is_some_and(|batch| batch.num_rows() > 0)
+        request_rows
+            .batch(request.table)
+            .is_some_and(|batch| batch.num_rows() > 0)
     };
     let requests: Vec<_> = snapshot.buffered.iter().map(|r| r.as_ref()).collect();
     let keep = prune::may_match(request.filters, request.schema, &requests)?;
@@ -183,7 +210,10 @@ fn buffered_parts(
         let number = (first + position) as i32;
         let of_interest = request.parts.is_none_or(|parts| parts.contains(&number));
         if keep[position] && of_interest && has_rows(&rows) {
-            parts.push(BufferedPart { number, request: rows.clone() });
+            parts.push(BufferedPart {
+                number,
+                request: rows.clone(),
+            });
         }
     }
     Ok(parts)

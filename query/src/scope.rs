@@ -5,7 +5,7 @@ use cairn_storage::{id::TenantId, signal::Signal, snapshot::Snapshot, store::Sto
 use std::sync::{Arc, OnceLock};
 
 /// One tenant's rows as one session sees them.
-pub struct Scope {
+pub(crate) struct Scope {
     store: Arc<Store>,
     tenant: TenantId,
     report: Arc<ScanReport>,
@@ -15,15 +15,23 @@ pub struct Scope {
 
 impl Scope {
     /// What `tenant` has in `store`; snapshots are taken when first asked for.
-    pub fn new(store: Arc<Store>, tenant: TenantId, report: Arc<ScanReport>) -> Arc<Scope> {
-        Arc::new(Scope { store, tenant, report, snapshots: Default::default() })
+    pub(crate) fn new(store: Arc<Store>, tenant: TenantId, report: Arc<ScanReport>) -> Arc<Scope> {
+        Arc::new(Scope {
+            store,
+            tenant,
+            report,
+            snapshots: Default::default(),
+        })
     }
 
     /// The snapshot of a signal.
-    pub fn snapshot(&self, signal: Signal) -> Arc<Snapshot> {
+    pub(crate) fn snapshot(&self, signal: Signal) -> Arc<Snapshot> {
         let taken = self.snapshots[signal as usize].get_or_init(|| {
             let snapshot = self.store.snapshot(&self.tenant, signal);
-            assert_eq!(snapshot.tenant, self.tenant, "a snapshot is of the tenant asked for");
+            assert_eq!(
+                snapshot.tenant, self.tenant,
+                "a snapshot is of the tenant asked for"
+            );
             self.report.snapshot_taken(&snapshot);
             Arc::new(snapshot)
         });
@@ -31,18 +39,20 @@ impl Scope {
     }
 
     /// The store that the snapshots are of.
-    pub fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.store
     }
 
     /// Where scans note what they did.
-    pub fn report(&self) -> &Arc<ScanReport> {
+    pub(crate) fn report(&self) -> &Arc<ScanReport> {
         &self.report
     }
 }
 
 impl std::fmt::Debug for Scope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Scope").field("tenant", &self.tenant).finish_non_exhaustive()
+        f.debug_struct("Scope")
+            .field("tenant", &self.tenant)
+            .finish_non_exhaustive()
     }
 }

@@ -63,7 +63,10 @@ pub fn open(parts: &EngineParts, tenant: &TenantId) -> Result<TenantSession> {
     let catalogs = MemoryCatalogProviderList::new();
     catalogs.register_catalog(CATALOG.to_string(), Arc::new(Tables::new(scope)));
     let state = state(parts, Arc::new(catalogs));
-    Ok(TenantSession { context: SessionContext::new_with_state(state), report })
+    Ok(TenantSession {
+        context: SessionContext::new_with_state(state),
+        report,
+    })
 }
 
 impl TenantSession {

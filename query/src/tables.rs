@@ -37,13 +37,13 @@ pub const NAMED: [Table; 6] = [
 
 /// One tenant's tables, and nothing else: the catalog with its one schema.
 #[derive(Debug)]
-pub struct Tables {
+pub(crate) struct Tables {
     scope: Arc<Scope>,
 }
 
 impl Tables {
     /// The tables of what `scope` sees.
-    pub fn new(scope: Arc<Scope>) -> Tables {
+    pub(crate) fn new(scope: Arc<Scope>) -> Tables {
         Tables { scope }
     }
 
@@ -74,7 +74,9 @@ impl CatalogProvider for Tables {
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         (name == SCHEMA).then(|| -> Arc<dyn SchemaProvider> {
-            Arc::new(Tables { scope: self.scope.clone() })
+            Arc::new(Tables {
+                scope: self.scope.clone(),
+            })
         })
     }
 }

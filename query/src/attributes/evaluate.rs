@@ -118,7 +118,10 @@ const SAMPLE_ROWS: usize = 256;
 fn of_views(maps: &StringViewArray, key: &str, wanted: Wanted) -> Result<ArrayRef> {
     let views = maps.views();
     let sample = &views[..views.len().min(SAMPLE_ROWS)];
-    let distinct = sample.iter().collect::<std::collections::HashSet<_>>().len();
+    let distinct = sample
+        .iter()
+        .collect::<std::collections::HashSet<_>>()
+        .len();
     if distinct * 4 > sample.len() {
         let mut builder = Builder::new(wanted, maps.len());
         for json in maps {
@@ -153,11 +156,7 @@ fn of_views(maps: &StringViewArray, key: &str, wanted: Wanted) -> Result<ArrayRe
     Ok(arrow::compute::take(&builder.finish(), &indices, None)?)
 }
 
-fn of_dictionary(
-    maps: &DictionaryArray<Int32Type>,
-    key: &str,
-    wanted: Wanted,
-) -> Result<ArrayRef> {
+fn of_dictionary(maps: &DictionaryArray<Int32Type>, key: &str, wanted: Wanted) -> Result<ArrayRef> {
     let values = evaluate(maps.values(), key, wanted)?;
     Ok(arrow::compute::take(&values, maps.keys(), None)?)
 }

@@ -20,8 +20,12 @@ pub struct Attribute {
 }
 
 /// The map columns of our tables.
-pub const MAP_COLUMNS: [&str; 4] =
-    ["attributes", "resource_attributes", "scope_attributes", "metadata"];
+pub const MAP_COLUMNS: [&str; 4] = [
+    "attributes",
+    "resource_attributes",
+    "scope_attributes",
+    "metadata",
+];
 
 impl Attribute {
     /// The function that gives an attribute as `wanted`.
@@ -39,21 +43,29 @@ impl Attribute {
 /// `map['key']` as `wanted`.
 pub fn attribute(map: Expr, key: &str, wanted: Wanted) -> Expr {
     let key = Expr::Literal(ScalarValue::Utf8(Some(key.to_string())), None);
-    Expr::ScalarFunction(ScalarFunction::new_udf(Attribute::udf(wanted), vec![map, key]))
+    Expr::ScalarFunction(ScalarFunction::new_udf(
+        Attribute::udf(wanted),
+        vec![map, key],
+    ))
 }
 
 /// Takes `attr(map, 'key')` apart; `None` if `expr` is something else.
 pub fn parts(expr: &Expr) -> Option<(&Expr, &str, Wanted)> {
-    let Expr::ScalarFunction(call) = expr else { return None };
+    let Expr::ScalarFunction(call) = expr else {
+        return None;
+    };
     let function = call.func.inner().downcast_ref::<Attribute>()?;
-    let [map, Expr::Literal(key, _)] = call.args.as_slice() else { return None };
+    let [map, Expr::Literal(key, _)] = call.args.as_slice() else {
+        return None;
+    };
     Some((map, key.try_as_str().flatten()?, function.wanted))
 }
 
 fn literal_key(key: Option<&ScalarValue>) -> Result<&str> {
-    key.and_then(|key| key.try_as_str().flatten()).ok_or_else(|| {
-        DataFusionError::Plan("the key of an attribute must be a text literal".to_string())
-    })
+    key.and_then(|key| key.try_as_str().flatten())
+        .ok_or_else(|| {
+            DataFusionError::Plan("the key of an attribute must be a text literal".to_string())
+        })
 }
 
 fn is_map_type(data_type: &DataType) -> bool {
@@ -109,7 +121,11 @@ impl ScalarUDFImpl for Attribute {
                 self.name()
             )));
         }
-        Ok(Arc::new(Field::new(self.name(), self.wanted.data_type(), true)))
+        Ok(Arc::new(Field::new(
+            self.name(),
+            self.wanted.data_type(),
+            true,
+        )))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

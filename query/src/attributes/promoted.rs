@@ -5,8 +5,8 @@
 
 use super::evaluate::{Builder, Wanted};
 use arrow::{
-    array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringViewArray},
     array::StringViewBuilder,
+    array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringViewArray},
     datatypes::{DataType, Float64Type, Int64Type},
 };
 use cairn_storage::{
@@ -36,7 +36,13 @@ impl OfColumns {
     pub fn udf(key: &str, wanted: Wanted, kinds: Vec<ValueKind>, overflow: bool) -> Arc<ScalarUDF> {
         let signature = Signature::variadic_any(Volatility::Immutable);
         let key = key.to_string();
-        Arc::new(ScalarUDF::new_from_impl(OfColumns { key, wanted, kinds, overflow, signature }))
+        Arc::new(ScalarUDF::new_from_impl(OfColumns {
+            key,
+            wanted,
+            kinds,
+            overflow,
+            signature,
+        }))
     }
 }
 
@@ -65,7 +71,9 @@ impl ScalarUDFImpl for OfColumns {
         for row in 0..rows {
             match (columns.iter().find_map(|c| c.value(row)), overflow) {
                 (Some(value), _) => builder.value(value),
-                (None, Some(maps)) if maps.is_valid(row) => builder.entry(maps.value(row), &self.key),
+                (None, Some(maps)) if maps.is_valid(row) => {
+                    builder.entry(maps.value(row), &self.key)
+                }
                 _ => builder.null(),
             }
         }
@@ -84,7 +92,10 @@ pub struct WholeMap {
 impl WholeMap {
     /// The function over the overflow and then `columns`, which are sorted by key.
     pub fn udf(columns: Vec<(String, ValueKind)>) -> Arc<ScalarUDF> {
-        assert!(columns.is_sorted_by(|a, b| a.0 <= b.0), "promoted columns must be sorted by key");
+        assert!(
+            columns.is_sorted_by(|a, b| a.0 <= b.0),
+            "promoted columns must be sorted by key"
+        );
         let signature = Signature::variadic_any(Volatility::Immutable);
         Arc::new(ScalarUDF::new_from_impl(WholeMap { columns, signature }))
     }
@@ -115,14 +126,20 @@ impl ScalarUDFImpl for WholeMap {
                 builder.append_null();
                 continue;
             }
-            let promoted = self.columns.iter().zip(&columns).filter_map(|((key, _), column)| {
-                column.value(row).map(|value| (key.as_str(), value))
-            });
+            let promoted = self
+                .columns
+                .iter()
+                .zip(&columns)
+                .filter_map(|((key, _), column)| {
+                    column.value(row).map(|value| (key.as_str(), value))
+                });
             map.clear();
             merge::merge(&mut map, overflow.value(row), promoted);
-            builder.append_value(std::str::from_utf8(&map).map_err(|_| {
-                DataFusionError::Internal("a map is not valid UTF-8".to_string())
-            })?);
+            builder.append_value(
+                std::str::from_utf8(&map).map_err(|_| {
+                    DataFusionError::Internal("a map is not valid UTF-8".to_string())
+                })?,
+            );
         }
         Ok(ColumnarValue::Array(Arc::new(builder.finish())))
     }
@@ -139,7 +156,9 @@ enum Column<'a> {
 impl<'a> Column<'a> {
     fn value(&self, row: usize) -> Option<Value<'a>> {
         match self {
-            Column::Text(a) => a.is_valid(row).then(|| Value::Text(Cow::Borrowed(a.value(row)))),
+            Column::Text(a) => a
+                .is_valid(row)
+                .then(|| Value::Text(Cow::Borrowed(a.value(row)))),
             Column::Int(a) => a.is_valid(row).then(|| Value::Int(a.value(row))),
             Column::Double(a) => a.is_valid(row).then(|| Value::Double(a.value(row))),
             Column::Bool(a) => a.is_valid(row).then(|| Value::Bool(a.value(row))),
@@ -156,9 +175,16 @@ fn columns<'a>(kinds: &[ValueKind], arrays: &'a [ArrayRef]) -> Result<Vec<Column
             ValueKind::Bool => Column::Bool(array.as_boolean_opt()?),
         })
     };
-    kinds.iter().zip(arrays).map(column).collect::<Option<_>>().ok_or_else(|| {
-        DataFusionError::Internal("a promoted column has another type than its name".to_string())
-    })
+    kinds
+        .iter()
+        .zip(arrays)
+        .map(column)
+        .collect::<Option<_>>()
+        .ok_or_else(|| {
+            DataFusionError::Internal(
+                "a promoted column has another type than its name".to_string(),
+            )
+        })
 }
 
 fn text(array: Option<&ArrayRef>) -> Result<&StringViewArray> {

@@ -70,12 +70,7 @@ fn as_wanted(expr: &Expr, wanted: Wanted) -> Option<Expr> {
 }
 
 /// `left op right` with attributes as numbers; `None` where it stays as it is.
-pub fn binary(
-    left: &Expr,
-    op: Operator,
-    right: &Expr,
-    schema: &DFSchema,
-) -> Result<Option<Expr>> {
+pub fn binary(left: &Expr, op: Operator, right: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
     if operators::calculates(op) {
         let (number_left, number_right) = (as_double(left), as_double(right));
         if number_left.is_none() && number_right.is_none() {
@@ -157,7 +152,11 @@ fn between(range: &Between, schema: &DFSchema) -> Result<Option<Expr>> {
         return Ok(None);
     }
     let (from, to, join): (_, _, fn(Expr, Expr) -> Expr) = match range.negated {
-        false => (Operator::GtEq, Operator::LtEq, datafusion::logical_expr::and),
+        false => (
+            Operator::GtEq,
+            Operator::LtEq,
+            datafusion::logical_expr::and,
+        ),
         true => (Operator::Lt, Operator::Gt, or),
     };
     let low = binary(&range.expr, from, &range.low, schema)?;
@@ -172,7 +171,9 @@ fn between(range: &Between, schema: &DFSchema) -> Result<Option<Expr>> {
 }
 
 fn in_list(list: &InList, schema: &DFSchema) -> Result<Option<Expr>> {
-    let Some(double) = as_double(&list.expr) else { return Ok(None) };
+    let Some(double) = as_double(&list.expr) else {
+        return Ok(None);
+    };
     let mut numbers = 0;
     let mut inexact = 0;
     let mut booleans = 0;
@@ -186,7 +187,10 @@ fn in_list(list: &InList, schema: &DFSchema) -> Result<Option<Expr>> {
         return Ok(None);
     }
     if numbers == list.list.len() && inexact == 0 {
-        let rewritten = InList { expr: Box::new(double), ..list.clone() };
+        let rewritten = InList {
+            expr: Box::new(double),
+            ..list.clone()
+        };
         return Ok(Some(Expr::InList(rewritten)));
     }
     let mut any: Option<Expr> = None;
@@ -199,7 +203,11 @@ fn in_list(list: &InList, schema: &DFSchema) -> Result<Option<Expr>> {
         });
     }
     let any = any.expect("the list holds numbers or booleans");
-    Ok(Some(if list.negated { Expr::Not(Box::new(any)) } else { any }))
+    Ok(Some(if list.negated {
+        Expr::Not(Box::new(any))
+    } else {
+        any
+    }))
 }
 
 /// A cast of an attribute to a number: NULL where the text is none, never an error.
@@ -211,7 +219,11 @@ fn number_cast(inner: &Expr, to: &DataType) -> Option<Expr> {
         _ if to.is_integer() => {
             let int = as_wanted(inner, Wanted::Int).expect("it is an attribute");
             let whole = coalesce(vec![int, try_cast(double, DataType::Int64)]);
-            Some(if *to == DataType::Int64 { whole } else { cast(whole, to.clone()) })
+            Some(if *to == DataType::Int64 {
+                whole
+            } else {
+                cast(whole, to.clone())
+            })
         }
         _ => None,
     }

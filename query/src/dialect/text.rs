@@ -55,7 +55,10 @@ fn name_columns_of(select: &mut Select) {
     for item in &mut select.projection {
         if let SelectItem::UnnamedExpr(expr @ Expr::CompoundFieldAccess { .. }) = item {
             let alias = Ident::with_quote('"', expr.to_string());
-            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+            *item = SelectItem::ExprWithAlias {
+                expr: expr.clone(),
+                alias,
+            };
         }
     }
 }
@@ -69,7 +72,14 @@ fn lengthen(root: &mut Expr, chain: &mut [AccessExpr]) {
                 lengthen_name(name);
             }
         }
-        (_, [AccessExpr::Dot(Expr::Identifier(name)), AccessExpr::Subscript(_), ..]) => {
+        (
+            _,
+            [
+                AccessExpr::Dot(Expr::Identifier(name)),
+                AccessExpr::Subscript(_),
+                ..,
+            ],
+        ) => {
             lengthen_name(name);
         }
         _ => {}

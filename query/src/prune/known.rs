@@ -10,7 +10,7 @@ use cairn_storage::{
 use datafusion::common::ScalarValue;
 
 /// Something that is read whole or not at all.
-pub trait Container {
+pub(crate) trait Container {
     /// Its rows.
     fn rows(&self) -> u64;
     /// What is known of `subject` in it.
@@ -18,24 +18,30 @@ pub trait Container {
 }
 
 /// What a filter speaks of.
-pub enum Subject<'a> {
+pub(crate) enum Subject<'a> {
     /// A column of the table.
-    Column { name: &'a str, data_type: &'a DataType },
+    Column {
+        name: &'a str,
+        data_type: &'a DataType,
+    },
     /// An entry of the map column `attributes`.
     Attribute { key: &'a str, wanted: Wanted },
 }
 
 /// Bounds (of the subject's type) and the number of NULLs, each where it is known.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Known {
-    pub min: Option<ScalarValue>,
-    pub max: Option<ScalarValue>,
-    pub nulls: Option<u64>,
+pub(crate) struct Known {
+    pub(crate) min: Option<ScalarValue>,
+    pub(crate) max: Option<ScalarValue>,
+    pub(crate) nulls: Option<u64>,
 }
 
 impl Known {
     fn all_null(rows: u64) -> Known {
-        Known { nulls: Some(rows), ..Known::default() }
+        Known {
+            nulls: Some(rows),
+            ..Known::default()
+        }
     }
 }
 
@@ -63,10 +69,17 @@ impl Container for &BufferedRequest {
 
     fn known(&self, subject: &Subject<'_>) -> Known {
         match subject {
-            Subject::Column { name: "timestamp", data_type } => {
+            Subject::Column {
+                name: "timestamp",
+                data_type,
+            } => {
                 let bounds = Bounds::Int(self.time.min.0, self.time.max.0);
                 let (min, max) = of_type(&bounds, data_type).unzip();
-                Known { min, max, nulls: Some(0) }
+                Known {
+                    min,
+                    max,
+                    nulls: Some(0),
+                }
             }
             _ => Known::default(),
         }
@@ -84,15 +97,20 @@ fn of_column(
 ) -> Known {
     let (min, max) = stats.bounds.as_ref().and_then(bounds).unzip();
     // Without bounds every value may be NULL, or one may be NaN; only the count of NULLs tells.
-    Known { min, max, nulls: Some(stats.nulls.min(object.rows)) }
+    Known {
+        min,
+        max,
+        nulls: Some(stats.nulls.min(object.rows)),
+    }
 }
 
 /// Bounds as values of a column's type; `None` where the two do not fit together.
-pub fn of_type(bounds: &Bounds, data_type: &DataType) -> Option<(ScalarValue, ScalarValue)> {
+pub(crate) fn of_type(bounds: &Bounds, data_type: &DataType) -> Option<(ScalarValue, ScalarValue)> {
     let pair = match (bounds, data_type) {
-        (Bounds::Int(min, max), DataType::Int64) => {
-            (ScalarValue::Int64(Some(*min)), ScalarValue::Int64(Some(*max)))
-        }
+        (Bounds::Int(min, max), DataType::Int64) => (
+            ScalarValue::Int64(Some(*min)),
+            ScalarValue::Int64(Some(*max)),
+        ),
         (Bounds::Int(min, max), DataType::Int32) => (
             ScalarValue::Int32(Some(i32::try_from(*min).ok()?)),
             ScalarValue::Int32(Some(i32::try_from(*max).ok()?)),
@@ -101,9 +119,10 @@ pub fn of_type(bounds: &Bounds, data_type: &DataType) -> Option<(ScalarValue, Sc
             ScalarValue::TimestampNanosecond(Some(*min), zone.clone()),
             ScalarValue::TimestampNanosecond(Some(*max), zone.clone()),
         ),
-        (Bounds::Double(min, max), DataType::Float64) => {
-            (ScalarValue::Float64(Some(*min)), ScalarValue::Float64(Some(*max)))
-        }
+        (Bounds::Double(min, max), DataType::Float64) => (
+            ScalarValue::Float64(Some(*min)),
+            ScalarValue::Float64(Some(*max)),
+        ),
         (Bounds::Text(min, max), DataType::Utf8View) => (
             ScalarValue::Utf8View(Some(min.clone())),
             ScalarValue::Utf8View(Some(max.clone())),
@@ -118,9 +137,10 @@ pub fn of_type(bounds: &Bounds, data_type: &DataType) -> Option<(ScalarValue, Sc
                 ScalarValue::FixedSizeBinary(*length, Some(max.clone())),
             )
         }
-        (Bounds::Bool(min, max), DataType::Boolean) => {
-            (ScalarValue::Boolean(Some(*min)), ScalarValue::Boolean(Some(*max)))
-        }
+        (Bounds::Bool(min, max), DataType::Boolean) => (
+            ScalarValue::Boolean(Some(*min)),
+            ScalarValue::Boolean(Some(*max)),
+        ),
         _ => return None,
     };
     Some(pair)
@@ -131,7 +151,10 @@ fn of_attribute(object: &ObjectMeta, key: &str, wanted: Wanted) -> Known {
         Some(keys) => keys.binary_search_by(|k| k.as_str().cmp(key)).is_ok(),
         None => true,
     };
-    let mut columns = object.promoted.iter().filter(|promoted| promoted.key == key);
+    let mut columns = object
+        .promoted
+        .iter()
+        .filter(|promoted| promoted.key == key);
     match (columns.next(), columns.next(), in_overflow) {
         (None, _, false) => Known::all_null(object.rows),
         (Some(only), None, false) => of_promoted(object, only, wanted),
@@ -149,16 +172,27 @@ fn of_promoted(object: &ObjectMeta, promoted: &Promoted, wanted: Wanted) -> Know
     let same_nulls = wanted == Wanted::Text
         || promoted.kind == ValueKind::Int
         || (promoted.kind, wanted) == (ValueKind::Double, Wanted::Double);
-    Known { nulls: known.nulls.filter(|_| same_nulls), ..known }
+    Known {
+        nulls: known.nulls.filter(|_| same_nulls),
+        ..known
+    }
 }
 
 /// Bounds of a promoted column as what is wanted of it, where the conversion keeps the order.
 fn converted(bounds: &Bounds, wanted: Wanted) -> Option<(ScalarValue, ScalarValue)> {
     let text = |min: &str, max: &str| {
         let (min, max) = (min.to_string(), max.to_string());
-        (ScalarValue::Utf8View(Some(min)), ScalarValue::Utf8View(Some(max)))
+        (
+            ScalarValue::Utf8View(Some(min)),
+            ScalarValue::Utf8View(Some(max)),
+        )
     };
-    let number = |min, max| (ScalarValue::Float64(Some(min)), ScalarValue::Float64(Some(max)));
+    let number = |min, max| {
+        (
+            ScalarValue::Float64(Some(min)),
+            ScalarValue::Float64(Some(max)),
+        )
+    };
     Some(match (bounds, wanted) {
         (Bounds::Text(min, max), Wanted::Text) => text(min, max),
         // `false` comes before `true` in either type.
@@ -172,9 +206,10 @@ fn converted(bounds: &Bounds, wanted: Wanted) -> Option<(ScalarValue, ScalarValu
         (Bounds::Int(min, max), Wanted::Double) => {
             number(convert::int_number(*min), convert::int_number(*max))
         }
-        (Bounds::Int(min, max), Wanted::Int) => {
-            (ScalarValue::Int64(Some(*min)), ScalarValue::Int64(Some(*max)))
-        }
+        (Bounds::Int(min, max), Wanted::Int) => (
+            ScalarValue::Int64(Some(*min)),
+            ScalarValue::Int64(Some(*max)),
+        ),
         (Bounds::Double(min, max), Wanted::Double) => number(*min, *max),
         _ => return None,
     })

@@ -13,12 +13,10 @@ use crate::{
         promoted::{OfColumns, WholeMap},
     },
     columns::FILE_NUMBER,
-};
-use arrow::datatypes::{DataType, SchemaRef};
-use cairn_storage::segment::{
-    Promoted, ValueKind,
     layout::{TIME_MS, TIME_REST_NS},
 };
+use arrow::datatypes::{DataType, SchemaRef};
+use cairn_storage::segment::{Promoted, ValueKind};
 use datafusion::{
     common::{
         ScalarValue,
@@ -46,7 +44,10 @@ pub(super) struct Adapt {
 
 impl Adapt {
     pub(super) fn of_files(files: Vec<Arc<SegmentPart>>) -> Adapt {
-        Adapt { files, options: Arc::default() }
+        Adapt {
+            files,
+            options: Arc::default(),
+        }
     }
 
     pub(super) fn of_batches() -> Adapt {
@@ -56,7 +57,9 @@ impl Adapt {
 
 impl fmt::Debug for Adapt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Adapt").field("files", &self.files.len()).finish_non_exhaustive()
+        f.debug_struct("Adapt")
+            .field("files", &self.files.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -75,7 +78,12 @@ impl PhysicalExprAdapterFactory for Adapt {
             None => None,
         };
         let rest = DefaultPhysicalExprAdapter::new(table, physical.clone());
-        Ok(Arc::new(Adapter { part, physical, options: self.options.clone(), rest }))
+        Ok(Arc::new(Adapter {
+            part,
+            physical,
+            options: self.options.clone(),
+            rest,
+        }))
     }
 }
 
@@ -154,16 +162,33 @@ impl Adapter {
 
     fn call(&self, function: Arc<ScalarUDF>, args: Vec<Expr>) -> Result<Expr> {
         let options = self.options.clone();
-        Ok(Arc::new(ScalarFunctionExpr::try_new(function, args, &self.physical, options)?))
+        Ok(Arc::new(ScalarFunctionExpr::try_new(
+            function,
+            args,
+            &self.physical,
+            options,
+        )?))
     }
 
     /// `attr(map, 'key')`, where the map is a column.
     fn attribute(&self, call: &ScalarFunctionExpr) -> Result<Option<Expr>> {
-        let [map, key] = call.args() else { return Ok(None) };
-        let Some(map) = map.downcast_ref::<Column>() else { return Ok(None) };
-        let wanted = call.fun().inner().downcast_ref::<Attribute>().map(Attribute::wanted);
-        let key_text = key.downcast_ref::<Literal>().and_then(|k| k.value().try_as_str().flatten());
-        let (Some(wanted), Some(key_text)) = (wanted, key_text) else { return Ok(None) };
+        let [map, key] = call.args() else {
+            return Ok(None);
+        };
+        let Some(map) = map.downcast_ref::<Column>() else {
+            return Ok(None);
+        };
+        let wanted = call
+            .fun()
+            .inner()
+            .downcast_ref::<Attribute>()
+            .map(Attribute::wanted);
+        let key_text = key
+            .downcast_ref::<Literal>()
+            .and_then(|k| k.value().try_as_str().flatten());
+        let (Some(wanted), Some(key_text)) = (wanted, key_text) else {
+            return Ok(None);
+        };
         match &self.part {
             Some(part) if map.name() == "attributes" => {
                 Ok(Some(self.promoted(part, key_text, wanted)?))
@@ -182,17 +207,26 @@ impl Adapter {
             Some(keys) => keys.binary_search_by(|k| k.as_str().cmp(key)).is_ok(),
             None => true,
         };
-        let mut columns = object.promoted.iter().filter(|p| p.key == key).collect::<Vec<_>>();
+        let mut columns = object
+            .promoted
+            .iter()
+            .filter(|p| p.key == key)
+            .collect::<Vec<_>>();
         // A boolean is no number, and a double is no integer.
-        columns.retain(|promoted| !matches!(
-            (promoted.kind, wanted),
-            (ValueKind::Bool, Wanted::Double | Wanted::Int) | (ValueKind::Double, Wanted::Int)
-        ));
+        columns.retain(|promoted| {
+            !matches!(
+                (promoted.kind, wanted),
+                (ValueKind::Bool, Wanted::Double | Wanted::Int) | (ValueKind::Double, Wanted::Int)
+            )
+        });
         match (columns.as_slice(), in_overflow) {
             ([], false) => Ok(literal(ScalarValue::try_from(&wanted.data_type())?)),
             ([], true) => {
                 let key = literal(ScalarValue::from(key));
-                self.call(Attribute::udf(wanted), vec![self.column("attributes")?, key])
+                self.call(
+                    Attribute::udf(wanted),
+                    vec![self.column("attributes")?, key],
+                )
             }
             ([only], false) => match self.plain(only, wanted)? {
                 Some(plain) => Ok(plain),
@@ -237,7 +271,9 @@ impl Adapter {
 
     /// `attributes` as a whole: overflow and promoted columns put together.
     fn whole_map(&self) -> Result<Option<Expr>> {
-        let Some(part) = &self.part else { return Ok(None) };
+        let Some(part) = &self.part else {
+            return Ok(None);
+        };
         let mut promoted: Vec<_> = part.object().promoted.iter().collect();
         if promoted.is_empty() {
             return Ok(None);
@@ -257,7 +293,10 @@ impl Adapter {
     }
 
     fn timestamp(&self) -> Result<Expr> {
-        self.call(time_parts::udf(), vec![self.column(TIME_MS)?, self.column(TIME_REST_NS)?])
+        self.call(
+            time_parts::udf(),
+            vec![self.column(TIME_MS)?, self.column(TIME_REST_NS)?],
+        )
     }
 
     /// `timestamp <op> literal` over milliseconds, which statistics can prune, and the rest.
@@ -265,7 +304,10 @@ impl Adapter {
         if !self.has_time_parts() {
             return Ok(None);
         }
-        let is_time = |e: &Expr| e.downcast_ref::<Column>().is_some_and(|c| c.name() == "timestamp");
+        let is_time = |e: &Expr| {
+            e.downcast_ref::<Column>()
+                .is_some_and(|c| c.name() == "timestamp")
+        };
         let instant = |e: &Expr| match e.downcast_ref::<Literal>().map(Literal::value) {
             Some(ScalarValue::TimestampNanosecond(Some(nanos), _)) => Some(*nanos),
             _ => None,
@@ -275,7 +317,9 @@ impl Adapter {
             (left, right) if is_time(right) => (comparison.op().swap(), instant(left)),
             _ => return Ok(None),
         };
-        let (Some(op), Some(nanos)) = (op, nanos) else { return Ok(None) };
+        let (Some(op), Some(nanos)) = (op, nanos) else {
+            return Ok(None);
+        };
         let (millis, rest) = (nanos.div_euclid(1_000_000), nanos.rem_euclid(1_000_000));
         let millis = |op| self.compare(TIME_MS, op, ScalarValue::from(millis));
         let rest = |op| self.compare(TIME_REST_NS, op, ScalarValue::from(rest as i32));

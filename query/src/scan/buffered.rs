@@ -11,7 +11,9 @@ use cairn_storage::signal::Table;
 use datafusion::{
     arrow::datatypes::SchemaRef,
     common::{
-        Statistics, config::ConfigOptions, stats::Precision,
+        Statistics,
+        config::ConfigOptions,
+        stats::Precision,
         tree_node::{TreeNode, TreeNodeRecursion},
     },
     datasource::source::{DataSource, DataSourceExec},
@@ -19,9 +21,7 @@ use datafusion::{
     execution::{SendableRecordBatchStream, TaskContext},
     physical_expr::{
         EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, conjunction,
-        expressions::Column,
-        projection::ProjectionExprs,
-        utils::reassign_expr_columns,
+        expressions::Column, projection::ProjectionExprs, utils::reassign_expr_columns,
     },
     physical_plan::{
         DisplayFormatType, ExecutionPlan,
@@ -61,7 +61,9 @@ pub(super) fn plan(
 }
 
 fn rows(part: &BufferedPart, table: Table) -> usize {
-    part.request.batch(table).map_or(0, |batch| batch.num_rows())
+    part.request
+        .batch(table)
+        .map_or(0, |batch| batch.num_rows())
 }
 
 /// Stretches of requests with about the same number of rows.
@@ -100,13 +102,19 @@ struct BufferedSource {
 
 impl fmt::Debug for BufferedSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BufferedSource").field("table", &self.table).finish_non_exhaustive()
+        f.debug_struct("BufferedSource")
+            .field("table", &self.table)
+            .finish_non_exhaustive()
     }
 }
 
 impl BufferedSource {
     fn total_rows(&self) -> usize {
-        self.partitions.iter().flat_map(|s| s.iter()).map(|p| rows(p, self.table)).sum()
+        self.partitions
+            .iter()
+            .flat_map(|s| s.iter())
+            .map(|p| rows(p, self.table))
+            .sum()
     }
 
     fn output_schema(&self) -> Result<SchemaRef> {
@@ -149,7 +157,12 @@ impl DataSource for BufferedSource {
             return writeln!(f, "buffered rows={}", self.total_rows());
         }
         let requests: usize = self.partitions.iter().map(|stretch| stretch.len()).sum();
-        write!(f, "buffer of {}: requests={requests}, rows={}", self.table, self.total_rows())?;
+        write!(
+            f,
+            "buffer of {}: requests={requests}, rows={}",
+            self.table,
+            self.total_rows()
+        )?;
         let columns: Vec<String> = self.projection.iter().map(|p| p.alias.clone()).collect();
         write!(f, ", projection=[{}]", columns.join(", "))?;
         if let Some(limit) = self.limit {
@@ -182,7 +195,10 @@ impl DataSource for BufferedSource {
     fn partition_statistics(&self, partition: Option<usize>) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(self.output_schema()?.as_ref());
         let count = match partition {
-            Some(partition) => self.partitions[partition].iter().map(|p| rows(p, self.table)).sum(),
+            Some(partition) => self.partitions[partition]
+                .iter()
+                .map(|p| rows(p, self.table))
+                .sum(),
             None => self.total_rows(),
         };
         statistics.num_rows = match self.predicate.is_none() && self.limit.is_none() {
@@ -193,7 +209,10 @@ impl DataSource for BufferedSource {
     }
 
     fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn DataSource>> {
-        Some(Arc::new(BufferedSource { limit, ..self.clone() }))
+        Some(Arc::new(BufferedSource {
+            limit,
+            ..self.clone()
+        }))
     }
 
     fn fetch(&self) -> Option<usize> {
@@ -212,7 +231,10 @@ impl DataSource for BufferedSource {
             return Ok(None);
         }
         let projection = self.projection.try_merge(projection)?;
-        Ok(Some(Arc::new(BufferedSource { projection, ..self.clone() })))
+        Ok(Some(Arc::new(BufferedSource {
+            projection,
+            ..self.clone()
+        })))
     }
 
     fn try_pushdown_filters(
@@ -226,8 +248,10 @@ impl DataSource for BufferedSource {
             let filter = self.projection.unproject_expr(&filter)?;
             all.push(reassign_expr_columns(filter, &self.schema)?);
         }
-        let source: Arc<dyn DataSource> =
-            Arc::new(BufferedSource { predicate: Some(conjunction(all)), ..self.clone() });
+        let source: Arc<dyn DataSource> = Arc::new(BufferedSource {
+            predicate: Some(conjunction(all)),
+            ..self.clone()
+        });
         Ok(FilterPushdownPropagation::with_parent_pushdown_result(taken).with_updated_node(source))
     }
 
@@ -235,7 +259,11 @@ impl DataSource for BufferedSource {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        for expr in self.predicate.iter().chain(self.projection.iter().map(|p| &p.expr)) {
+        for expr in self
+            .predicate
+            .iter()
+            .chain(self.projection.iter().map(|p| &p.expr))
+        {
             if f(expr)? == TreeNodeRecursion::Stop {
                 return Ok(TreeNodeRecursion::Stop);
             }
@@ -257,5 +285,8 @@ fn repeats_work(inner: &ProjectionExprs, outer: &ProjectionExprs) -> bool {
         });
         counted.expect("counting does not fail");
     }
-    inner.iter().zip(uses).any(|(expr, uses)| uses > 1 && expr.expr.downcast_ref::<Column>().is_none())
+    inner
+        .iter()
+        .zip(uses)
+        .any(|(expr, uses)| uses > 1 && expr.expr.downcast_ref::<Column>().is_none())
 }

@@ -40,8 +40,10 @@ pub(super) fn plan(outline: &Outline<'_>, files: Vec<Probed>) -> Result<Arc<dyn 
         .enumerate()
         .map(|(number, probed)| file(number, probed, &file_columns, part_column.is_some()))
         .collect();
-    let parts: Vec<Arc<SegmentPart>> =
-        timed.iter().filter_map(|t| t.file.extension::<Arc<SegmentPart>>().cloned()).collect();
+    let parts: Vec<Arc<SegmentPart>> = timed
+        .iter()
+        .filter_map(|t| t.file.extension::<Arc<SegmentPart>>().cloned())
+        .collect();
     let statistics = Statistics::try_merge_iter(
         timed.iter().filter_map(|t| t.file.statistics.as_deref()),
         outline.request.schema,
@@ -52,7 +54,10 @@ pub(super) fn plan(outline: &Outline<'_>, files: Vec<Probed>) -> Result<Arc<dyn 
     };
     let ordering = in_order.as_ref().and(outline.ordering.clone());
     let groups = in_order.unwrap_or_else(|| groups::balanced(&timed, outline.partitions));
-    let source = source(outline, TableSchema::new(file_columns, part_column.into_iter().collect()));
+    let columns = TableSchema::builder(file_columns)
+        .with_table_partition_cols(part_column.into_iter().collect::<Vec<_>>())
+        .build();
+    let source = source(outline, columns);
     let config = FileScanConfigBuilder::new(ObjectStoreUrl::parse(STORE_URL)?, Arc::new(source))
         .with_file_groups(groups)
         .with_statistics(statistics)
@@ -66,8 +71,11 @@ pub(super) fn plan(outline: &Outline<'_>, files: Vec<Probed>) -> Result<Arc<dyn 
 
 /// The columns that lie in files, and the hidden part number where there is one.
 fn split(schema: &Schema) -> (Schema, Option<Arc<Field>>) {
-    let (part, file): (Vec<_>, Vec<_>) =
-        schema.fields().iter().cloned().partition(|field| field.name() == PART);
+    let (part, file): (Vec<_>, Vec<_>) = schema
+        .fields()
+        .iter()
+        .cloned()
+        .partition(|field| field.name() == PART);
     (Schema::new(file), part.into_iter().next())
 }
 
@@ -88,12 +96,19 @@ fn file(number: usize, probed: Probed, columns: &Schema, with_part: bool) -> Tim
         file = file.with_extension(ParquetRowSelection::new(selection));
     }
     let (min, max) = instants(object).unwrap_or((i64::MIN, i64::MAX));
-    Timed { file: file.with_extension(part), min, max }
+    Timed {
+        file: file.with_extension(part),
+        min,
+        max,
+    }
 }
 
 /// The first and the last `timestamp` of an object.
 fn instants(object: &ObjectMeta) -> Option<(i64, i64)> {
-    let stats = object.columns.iter().find(|stats| stats.column == "timestamp")?;
+    let stats = object
+        .columns
+        .iter()
+        .find(|stats| stats.column == "timestamp")?;
     match stats.bounds {
         Some(Bounds::Int(min, max)) => Some((min, max)),
         _ => None,
@@ -106,7 +121,9 @@ fn source(outline: &Outline<'_>, columns: TableSchema) -> ParquetSource {
     let request = outline.request;
     let mut source = ParquetSource::new(columns)
         .with_table_parquet_options(options)
-        .with_parquet_file_reader_factory(Arc::new(Readers { scope: request.scope.clone() }))
+        .with_parquet_file_reader_factory(Arc::new(Readers {
+            scope: request.scope.clone(),
+        }))
         // Filtered top-n needs the filter inside the scan: a sort is not pushed across a filter. `adapt`
         // keeps to the rules that make it safe.
         .with_pushdown_filters(true)
@@ -118,8 +135,10 @@ fn source(outline: &Outline<'_>, columns: TableSchema) -> ParquetSource {
     }
     for metric in outline.metrics.clone_inner().iter() {
         let value = metric.value();
-        let counter = MetricBuilder::new(datafusion::datasource::physical_plan::FileSource::metrics(&source))
-            .global_counter(value.name().to_string());
+        let counter = MetricBuilder::new(
+            datafusion::datasource::physical_plan::FileSource::metrics(&source),
+        )
+        .global_counter(value.name().to_string());
         counter.add(value.as_usize());
     }
     source

@@ -49,11 +49,16 @@ pub(super) fn balanced(files: &[Timed], partitions: usize) -> Vec<FileGroup> {
 
 fn lightest(groups: &[Group], fits: impl Fn(&Group) -> bool) -> Option<usize> {
     let fitting = groups.iter().enumerate().filter(|(_, group)| fits(group));
-    fitting.min_by_key(|(_, group)| group.bytes).map(|(position, _)| position)
+    fitting
+        .min_by_key(|(_, group)| group.bytes)
+        .map(|(position, _)| position)
 }
 
 fn finish(groups: Vec<Group>) -> Vec<FileGroup> {
-    groups.into_iter().map(|group| FileGroup::new(group.files)).collect()
+    groups
+        .into_iter()
+        .map(|group| FileGroup::new(group.files))
+        .collect()
 }
 
 #[derive(Default)]

@@ -39,7 +39,13 @@ pub(super) async fn probe(
 ) -> Result<Vec<Probed>> {
     let demands = predicate.map(demands).unwrap_or_default();
     if demands.is_empty() {
-        return Ok(parts.into_iter().map(|part| Probed { part, selection: None }).collect());
+        return Ok(parts
+            .into_iter()
+            .map(|part| Probed {
+                part,
+                selection: None,
+            })
+            .collect());
     }
     // `buffered` keeps the order, which is newest first.
     let probed: Vec<Option<Probed>> = stream::iter(parts)
@@ -59,36 +65,61 @@ fn demands(predicate: &Arc<dyn PhysicalExpr>) -> Vec<Demand> {
             ScalarValue::FixedSizeBinary(_, Some(bytes)) => Some(bytes.clone()),
             _ => None,
         };
-        let tokens = guarantee.literals.iter().map(token).collect::<Option<Vec<_>>>()?;
-        Some(Demand { column: guarantee.column.name, tokens })
+        let tokens = guarantee
+            .literals
+            .iter()
+            .map(token)
+            .collect::<Option<Vec<_>>>()?;
+        Some(Demand {
+            column: guarantee.column.name,
+            tokens,
+        })
     };
-    LiteralGuarantee::analyze(predicate).into_iter().filter_map(of_ids).collect()
+    LiteralGuarantee::analyze(predicate)
+        .into_iter()
+        .filter_map(of_ids)
+        .collect()
 }
 
 async fn probe_one(part: SegmentPart, demands: &[Demand]) -> Result<Option<Probed>> {
     let Some(file) = &part.segment.meta.index else {
-        return Ok(Some(Probed { part, selection: None }));
+        return Ok(Some(Probed {
+            part,
+            selection: None,
+        }));
     };
-    let index = Index::open(part.segment.store.clone(), file).await.map_err(external)?;
+    let index = Index::open(part.segment.store.clone(), file)
+        .await
+        .map_err(external)?;
     let rows = part.object().rows;
     let mut kept: Option<Vec<Range<u64>>> = None;
     for demand in demands {
-        let Some(blocks) = blocks(&index, &part, demand).await? else { continue };
+        let Some(blocks) = blocks(&index, &part, demand).await? else {
+            continue;
+        };
         kept = Some(match kept {
             Some(kept) => intersection(&kept, &blocks),
             None => blocks,
         });
     }
     let Some(kept) = kept else {
-        return Ok(Some(Probed { part, selection: None }));
+        return Ok(Some(Probed {
+            part,
+            selection: None,
+        }));
     };
-    let selected: u64 = kept.iter().map(|range| range.end.min(rows) - range.start.min(rows)).sum();
+    let selected: u64 = kept
+        .iter()
+        .map(|range| range.end.min(rows) - range.start.min(rows))
+        .sum();
     if selected == 0 {
         return Ok(None);
     }
     // A selection of most rows saves little and switches other pruning off (datafusion#24355).
     let selection = (selected * 2 <= rows).then(|| {
-        let ranges = kept.iter().map(|range| range.start as usize..range.end.min(rows) as usize);
+        let ranges = kept
+            .iter()
+            .map(|range| range.start as usize..range.end.min(rows) as usize);
         RowSelection::from_consecutive_ranges(ranges, rows as usize)
     });
     Ok(Some(Probed { part, selection }))
@@ -103,7 +134,11 @@ async fn blocks(
     let mut all = HashSet::new();
     for token in &demand.tokens {
         let table = part.object().table;
-        match index.blocks_with(table, &demand.column, token).await.map_err(external)? {
+        match index
+            .blocks_with(table, &demand.column, token)
+            .await
+            .map_err(external)?
+        {
             Blocks::Unknown => return Ok(None),
             Blocks::Rows(ranges) => all.extend(ranges),
         }

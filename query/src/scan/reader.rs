@@ -42,7 +42,11 @@ impl ParquetFileReaderFactory for Readers {
         let table = part.object().table;
         let reader = self.scope.store().reader(&part.segment, table, counters);
         let reader = reader.map_err(|error| DataFusionError::External(Box::new(error)))?;
-        Ok(Box::new(Reader { reader, part: part.clone(), scope: self.scope.clone() }))
+        Ok(Box::new(Reader {
+            reader,
+            part: part.clone(),
+            scope: self.scope.clone(),
+        }))
     }
 }
 
@@ -70,7 +74,9 @@ impl AsyncFileReader for Reader {
         options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, parquet::errors::Result<Arc<ParquetMetaData>>> {
         let segment = self.part.segment.meta.id;
-        self.scope.report().object_opened(segment, self.part.object().table);
+        self.scope
+            .report()
+            .object_opened(segment, self.part.object().table);
         self.reader.get_metadata(options)
     }
 }

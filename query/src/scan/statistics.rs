@@ -32,7 +32,9 @@ fn column(
         return column;
     }
     column.null_count = Precision::Exact(stats.nulls as usize);
-    let Some(bounds) = &stats.bounds else { return column };
+    let Some(bounds) = &stats.bounds else {
+        return column;
+    };
     if let Some((min, max)) = of_type(bounds, data_type) {
         // Text may be cut, doubles may hide a sign of zero; integers and instants are what they are. Equal
         // bounds leave a value no choice.

@@ -43,9 +43,8 @@ impl ScalarUDFImpl for TimeParts {
         let millis = parts[0].as_primitive::<Int64Type>();
         let rest = parts[1].as_primitive::<Int32Type>();
         // The sum was an instant in 64 bits before it was split, but the product alone may lie below them.
-        let instant = |millis: i64, rest: i32| {
-            millis.wrapping_mul(1_000_000).wrapping_add(i64::from(rest))
-        };
+        let instant =
+            |millis: i64, rest: i32| millis.wrapping_mul(1_000_000).wrapping_add(i64::from(rest));
         let nanos: Int64Array = arrow::compute::binary(millis, rest, instant)?;
         let nanos: TimestampNanosecondArray = nanos.reinterpret_cast();
         let nanos: ArrayRef = Arc::new(nanos.with_timezone("UTC"));

@@ -13,19 +13,29 @@ use datafusion::{
     datasource::provider_as_source,
     error::Result,
     functions::core::expr_fn::coalesce,
-    logical_expr::{
-        Expr, JoinType, LogicalPlan, LogicalPlanBuilder, cast, col, ident,
-    },
+    logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, cast, col, ident},
 };
 use std::sync::Arc;
 
 /// Columns of points that come first and are in both tables.
-const OF_EVERY_POINT: [&str; 5] =
-    ["series_id", "metric", "timestamp", "start_timestamp", "flags"];
+const OF_EVERY_POINT: [&str; 5] = [
+    "series_id",
+    "metric",
+    "timestamp",
+    "start_timestamp",
+    "flags",
+];
 
 /// Columns of the series that the view shows after `metric`.
-const OF_SERIES_FIRST: [&str; 7] =
-    ["type", "unit", "description", "temporality", "is_monotonic", "service_name", "attributes"];
+const OF_SERIES_FIRST: [&str; 7] = [
+    "type",
+    "unit",
+    "description",
+    "temporality",
+    "is_monotonic",
+    "service_name",
+    "attributes",
+];
 
 /// Columns of the series that the view shows last.
 const OF_SERIES_LAST: [&str; 9] = [
@@ -51,10 +61,18 @@ pub(super) fn view(scope: &Arc<Scope>) -> Result<LogicalPlan> {
     let series = table(Table::Series);
     let series = LogicalPlanBuilder::scan("series", provider_as_source(series), None)?.build()?;
     let keys = |side: &str| {
-        vec![Column::new(Some(side), PART), Column::new(Some(side), "series_id")]
+        vec![
+            Column::new(Some(side), PART),
+            Column::new(Some(side), "series_id"),
+        ]
     };
     points
-        .join(series, JoinType::Inner, (keys("points"), keys("series")), None)?
+        .join(
+            series,
+            JoinType::Inner,
+            (keys("points"), keys("series")),
+            None,
+        )?
         .project(shown(&of_histograms))?
         .build()
 }
@@ -63,10 +81,12 @@ pub(super) fn view(scope: &Arc<Scope>) -> Result<LogicalPlan> {
 fn of_histograms(histograms: &SegmentTable) -> Vec<(String, DataType)> {
     use datafusion::catalog::TableProvider;
     let schema = histograms.schema();
-    let own = schema.fields().iter().filter(|field| {
-        !OF_EVERY_POINT.contains(&field.name().as_str()) && field.name() != PART
-    });
-    own.map(|field| (field.name().clone(), field.data_type().clone())).collect()
+    let own = schema
+        .fields()
+        .iter()
+        .filter(|field| !OF_EVERY_POINT.contains(&field.name().as_str()) && field.name() != PART);
+    own.map(|field| (field.name().clone(), field.data_type().clone()))
+        .collect()
 }
 
 /// The points of one table with the columns of both.
@@ -78,7 +98,11 @@ fn points(
     let null = |data_type: &DataType, name: &str| -> Result<Expr> {
         Ok(Expr::Literal(ScalarValue::try_from(data_type)?, None).alias(name))
     };
-    let mut columns: Vec<Expr> = [PART].iter().chain(&OF_EVERY_POINT).map(|c| ident(*c)).collect();
+    let mut columns: Vec<Expr> = [PART]
+        .iter()
+        .chain(&OF_EVERY_POINT)
+        .map(|c| ident(*c))
+        .collect();
     match table {
         Table::Samples => {
             let integer = cast(col("value_int"), DataType::Float64);
@@ -102,9 +126,7 @@ fn points(
 
 /// The columns of the view.
 fn shown(of_histograms: &[(String, DataType)]) -> Vec<Expr> {
-    let of = |side: &str, name: &str| {
-        Expr::Column(Column::new(Some(side), name)).alias(name)
-    };
+    let of = |side: &str, name: &str| Expr::Column(Column::new(Some(side), name)).alias(name);
     let mut columns = vec![
         of("points", "timestamp"),
         of("points", "start_timestamp"),

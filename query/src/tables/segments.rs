@@ -29,14 +29,19 @@ pub struct SegmentTable {
 
 impl SegmentTable {
     /// `table` as `scope` sees it.
-    pub fn new(scope: Arc<Scope>, table: Table) -> SegmentTable {
+    pub(crate) fn new(scope: Arc<Scope>, table: Table) -> SegmentTable {
         let mut schema = columns::table_schema(table);
         if columns::has_part(table) {
             let part = Arc::new(columns::part_field());
             let fields: Vec<_> = schema.fields().iter().cloned().chain([part]).collect();
             schema = Arc::new(Schema::new(fields));
         }
-        SegmentTable { scope, table, schema, parts: None }
+        SegmentTable {
+            scope,
+            table,
+            schema,
+            parts: None,
+        }
     }
 
     /// The table that this is.
@@ -51,7 +56,10 @@ impl SegmentTable {
 
     /// This table, narrowed to `parts` of the snapshot.
     pub(super) fn narrowed(&self, parts: Arc<BTreeSet<i32>>) -> SegmentTable {
-        SegmentTable { parts: Some(parts), ..self.clone() }
+        SegmentTable {
+            parts: Some(parts),
+            ..self.clone()
+        }
     }
 
     /// The parts of the snapshot in which there may be rows that `filters` accept.
@@ -94,7 +102,11 @@ impl SegmentTable {
                 _ => true,
             };
             can &= fits;
-            Ok(if fits { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+            Ok(if fits {
+                TreeNodeRecursion::Continue
+            } else {
+                TreeNodeRecursion::Stop
+            })
         });
         can && visited.is_ok()
     }

@@ -49,7 +49,10 @@ impl OptimizerRule for SharedParts {
 fn joins_parts(join: &Join) -> bool {
     let is_part = |expr: &Expr| matches!(expr, Expr::Column(column) if column.name == PART);
     join.join_type == JoinType::Inner
-        && join.on.iter().any(|(left, right)| is_part(left) && is_part(right))
+        && join
+            .on
+            .iter()
+            .any(|(left, right)| is_part(left) && is_part(right))
 }
 
 /// A scan of one of our tables.
@@ -64,7 +67,10 @@ fn scans(plan: &LogicalPlan) -> Result<Vec<Scan>> {
         if let LogicalPlan::TableScan(scan) = node
             && let Some(provider) = provider(scan)
         {
-            scans.push(Scan { provider, filters: scan.filters.clone() });
+            scans.push(Scan {
+                provider,
+                filters: scan.filters.clone(),
+            });
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
@@ -79,15 +85,17 @@ fn provider(scan: &TableScan) -> Option<SegmentTable> {
 
 fn narrow(join: Join) -> Result<Transformed<LogicalPlan>> {
     let (left, right) = (scans(&join.left)?, scans(&join.right)?);
-    let of_series = |scans: &[Scan]| {
-        scans.len() == 1 && scans[0].provider.table() == Table::Series
-    };
+    let of_series = |scans: &[Scan]| scans.len() == 1 && scans[0].provider.table() == Table::Series;
     let (points, series) = match (of_series(&left), of_series(&right)) {
         (false, true) => (left, right),
         (true, false) => (right, left),
         _ => return Ok(Transformed::no(LogicalPlan::Join(join))),
     };
-    if points.iter().chain(&series).all(|scan| scan.provider.is_narrowed()) {
+    if points
+        .iter()
+        .chain(&series)
+        .all(|scan| scan.provider.is_narrowed())
+    {
         return Ok(Transformed::no(LogicalPlan::Join(join)));
     }
     let on_metric = on_metric(&points);
@@ -95,9 +103,15 @@ fn narrow(join: Join) -> Result<Transformed<LogicalPlan>> {
     for scan in &points {
         of_points.extend(scan.provider.parts(&scan.filters)?);
     }
-    let with_metric: Vec<Expr> = series[0].filters.iter().chain(&on_metric).cloned().collect();
+    let with_metric: Vec<Expr> = series[0]
+        .filters
+        .iter()
+        .chain(&on_metric)
+        .cloned()
+        .collect();
     let of_series = series[0].provider.parts(&with_metric)?;
-    let shared: Arc<BTreeSet<i32>> = Arc::new(of_points.intersection(&of_series).copied().collect());
+    let shared: Arc<BTreeSet<i32>> =
+        Arc::new(of_points.intersection(&of_series).copied().collect());
     let narrowed = LogicalPlan::Join(join).transform_up(|node| match node {
         LogicalPlan::TableScan(scan) => narrow_scan(scan, &shared, &on_metric),
         other => Ok(Transformed::no(other)),
@@ -126,13 +140,16 @@ fn narrow_scan(
 
 /// The filters that speak of the metric alone and that every scan of points has, without qualifiers.
 fn on_metric(points: &[Scan]) -> Vec<Expr> {
-    let Some((first, rest)) = points.split_first() else { return Vec::new() };
+    let Some((first, rest)) = points.split_first() else {
+        return Vec::new();
+    };
     let speaks_of_metric = |filter: &&Expr| {
         let columns = filter.column_refs();
         !columns.is_empty() && columns.iter().all(|column| column.name == "metric")
     };
     let in_all = |filter: &&Expr| {
-        rest.iter().all(|scan| scan.filters.iter().any(|other| same_filter(other, filter)))
+        rest.iter()
+            .all(|scan| scan.filters.iter().any(|other| same_filter(other, filter)))
     };
     let common = first.filters.iter().filter(speaks_of_metric).filter(in_all);
     common.map(|filter| unqualified(filter.clone())).collect()
@@ -158,14 +175,18 @@ fn unqualified(expr: Expr) -> Expr {
 /// filter on the series the join neither drops nor adds rows.
 fn without_series(projection: Projection) -> Result<Transformed<LogicalPlan>> {
     let same = |projection| Ok(Transformed::no(LogicalPlan::Projection(projection)));
-    let LogicalPlan::Join(join) = projection.input.as_ref() else { return same(projection) };
+    let LogicalPlan::Join(join) = projection.input.as_ref() else {
+        return same(projection);
+    };
     if !joins_parts(join) || join.filter.is_some() {
         return same(projection);
     }
     let is_series = |plan: &LogicalPlan| match plan {
-        LogicalPlan::TableScan(scan) => scan.filters.is_empty()
-            && scan.fetch.is_none()
-            && provider(scan).is_some_and(|p| p.table() == Table::Series),
+        LogicalPlan::TableScan(scan) => {
+            scan.filters.is_empty()
+                && scan.fetch.is_none()
+                && provider(scan).is_some_and(|p| p.table() == Table::Series)
+        }
         _ => false,
     };
     let points = match (is_series(&join.left), is_series(&join.right)) {
@@ -174,11 +195,15 @@ fn without_series(projection: Projection) -> Result<Transformed<LogicalPlan>> {
         _ => return same(projection),
     };
     let of_points = projection.expr.iter().all(|expr| {
-        expr.column_refs().iter().all(|column| points.schema().has_column(column))
+        expr.column_refs()
+            .iter()
+            .all(|column| points.schema().has_column(column))
     });
     if !of_points {
         return same(projection);
     }
     let input = points.clone();
-    Ok(Transformed::yes(LogicalPlan::Projection(Projection::try_new(projection.expr, input)?)))
+    Ok(Transformed::yes(LogicalPlan::Projection(
+        Projection::try_new(projection.expr, input)?,
+    )))
 }

@@ -7,7 +7,9 @@ use crate::{
     scan::adapt::Adapt,
 };
 use arrow::{
-    array::{ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions},
+    array::{
+        ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions,
+    },
     compute::{concat_batches, filter_record_batch, interleave_record_batch},
     datatypes::{Int32Type, Int64Type, Schema, SchemaRef, TimestampNanosecondType},
 };
@@ -88,13 +90,20 @@ impl Gather<'_> {
 
         let mut names = BTreeSet::new();
         for expr in predicate.iter().cloned().chain(projection.expr_iter()) {
-            names.extend(collect_columns(&expr).into_iter().map(|c| c.name().to_string()));
+            names.extend(
+                collect_columns(&expr)
+                    .into_iter()
+                    .map(|c| c.name().to_string()),
+            );
         }
         if self.ordered {
             let keys = ["timestamp", ROW_EPOCH, ROW_SEQUENCE, ROW_ORDINAL];
             names.extend(keys.map(str::to_string));
         }
-        let needed = physical.fields().iter().filter(|field| names.contains(field.name()));
+        let needed = physical
+            .fields()
+            .iter()
+            .filter(|field| names.contains(field.name()));
         let needed = Arc::new(Schema::new(needed.cloned().collect::<Vec<_>>()));
         let reassign = |expr| reassign_expr_columns(expr, &needed);
         let projection = projection.try_map_exprs(reassign)?;
@@ -119,7 +128,11 @@ impl Plan {
             let mut rows = 0;
             while rows < self.batch_rows && at < parts.len() {
                 // The newest requests come last: with them first, runs are nearly in order.
-                let part = if self.ordered { parts.len() - 1 - at } else { at };
+                let part = if self.ordered {
+                    parts.len() - 1 - at
+                } else {
+                    at
+                };
                 at += 1;
                 match self.columns_of(&parts[part]) {
                     Ok(batch) => batches.push(batch),
@@ -142,7 +155,9 @@ impl Plan {
             }
             _ => concat_batches(&self.needed, batches)?,
         };
-        let Some(predicate) = &self.predicate else { return Ok(chunk) };
+        let Some(predicate) = &self.predicate else {
+            return Ok(chunk);
+        };
         let accepted = predicate.evaluate(&chunk)?.into_array(chunk.num_rows())?;
         let accepted: &BooleanArray = accepted.as_boolean_opt().ok_or_else(|| {
             DataFusionError::Internal("a filter gives something other than yes or no".to_string())
@@ -164,7 +179,12 @@ impl Plan {
                 name => rows.column_by_name(name).ok_or_else(missing)?.clone(),
             })
         };
-        let columns = self.needed.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
+        let columns = self
+            .needed
+            .fields()
+            .iter()
+            .map(column)
+            .collect::<Result<Vec<_>>>()?;
         batch(self.needed.clone(), columns, count)
     }
 
@@ -174,24 +194,35 @@ impl Plan {
         let mut sorted: Option<Sorted> = None;
         Box::new(std::iter::from_fn(move || {
             if let Some(chunks) = source.take() {
-                match chunks.collect::<Result<Vec<_>>>().and_then(|c| Sorted::new(c, limit)) {
+                match chunks
+                    .collect::<Result<Vec<_>>>()
+                    .and_then(|c| Sorted::new(c, limit))
+                {
                     Ok(rows) => sorted = Some(rows),
                     Err(error) => return Some(Err(error)),
                 }
             }
-            sorted.as_mut().and_then(|sorted| sorted.next(self.batch_rows))
+            sorted
+                .as_mut()
+                .and_then(|sorted| sorted.next(self.batch_rows))
         }))
     }
 
     fn project(&self, rows: &RecordBatch) -> Result<RecordBatch> {
         let projected = self.projector.project_batch(rows)?;
-        batch(self.output.clone(), projected.columns().to_vec(), rows.num_rows())
+        batch(
+            self.output.clone(),
+            projected.columns().to_vec(),
+            rows.num_rows(),
+        )
     }
 }
 
 fn batch(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
+    Ok(RecordBatch::try_new_with_options(
+        schema, columns, &options,
+    )?)
 }
 
 /// Where a row is: its chunk and its position there.
@@ -213,8 +244,14 @@ impl Sorted {
         // Runs of rows that are in order already cost this sort next to nothing.
         keys.sort();
         keys.truncate(limit);
-        let order = keys.into_iter().map(|(_, (chunk, row))| (chunk as usize, row as usize));
-        Ok(Sorted { chunks, order: order.collect(), done: 0 })
+        let order = keys
+            .into_iter()
+            .map(|(_, (chunk, row))| (chunk as usize, row as usize));
+        Ok(Sorted {
+            chunks,
+            order: order.collect(),
+            done: 0,
+        })
     }
 
     fn next(&mut self, rows: usize) -> Option<Result<RecordBatch>> {
@@ -238,7 +275,9 @@ fn push_keys(keys: &mut Vec<(Key, Place)>, position: u32, chunk: &RecordBatch) -
             DataFusionError::Internal(format!("a buffered batch lacks the column {name}"))
         })
     };
-    let times = column("timestamp")?.as_primitive::<TimestampNanosecondType>().values();
+    let times = column("timestamp")?
+        .as_primitive::<TimestampNanosecondType>()
+        .values();
     let epochs = column(ROW_EPOCH)?.as_primitive::<Int64Type>().values();
     let sequences = column(ROW_SEQUENCE)?.as_primitive::<Int64Type>().values();
     let ordinals = column(ROW_ORDINAL)?.as_primitive::<Int32Type>().values();
