@@ -35,6 +35,14 @@ pub const NAMED: [Table; 6] = [
     Table::DeadLetters,
 ];
 
+/// The names of all tables, sorted.
+pub fn names() -> Vec<&'static str> {
+    let mut names: Vec<_> = NAMED.iter().map(|table| table.as_str()).collect();
+    names.push(METRICS);
+    names.sort_unstable();
+    names
+}
+
 /// One tenant's tables, and nothing else: the catalog with its one schema.
 #[derive(Debug)]
 pub(crate) struct Tables {
@@ -45,14 +53,6 @@ impl Tables {
     /// The tables of what `scope` sees.
     pub(crate) fn new(scope: Arc<Scope>) -> Tables {
         Tables { scope }
-    }
-
-    /// The names of all tables, sorted.
-    pub fn names() -> Vec<&'static str> {
-        let mut names: Vec<_> = NAMED.iter().map(|table| table.as_str()).collect();
-        names.push(METRICS);
-        names.sort_unstable();
-        names
     }
 
     fn provider(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
@@ -84,7 +84,7 @@ impl CatalogProvider for Tables {
 #[async_trait]
 impl SchemaProvider for Tables {
     fn table_names(&self) -> Vec<String> {
-        Tables::names().into_iter().map(str::to_string).collect()
+        names().into_iter().map(str::to_string).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
@@ -92,6 +92,6 @@ impl SchemaProvider for Tables {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        Tables::names().contains(&name)
+        names().contains(&name)
     }
 }
