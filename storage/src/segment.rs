@@ -1,10 +1,24 @@
 //! Segments: immutable Parquet objects of one tenant and signal, and what the catalog knows of them.
 
+pub mod fetch;
+pub mod footer;
 pub mod index;
+pub mod layout;
 pub mod path;
+pub mod promote;
 pub mod read;
 pub mod window;
 pub mod write;
+
+mod encode;
+mod gather;
+mod order;
+mod series;
+mod sink;
+mod stats;
+
+#[cfg(test)]
+mod tests;
 
 use crate::{
     id::{SegmentId, TenantId},

@@ -12,9 +12,9 @@ pub struct Nanos(pub i64);
 pub const HOUR_NANOS: i64 = 3_600_000_000_000;
 
 impl Nanos {
-    /// The start of the event hour this instant lies in.
+    /// The start of the event hour this instant lies in; the first hour that there is starts with time itself.
     pub fn hour(self) -> Nanos {
-        Nanos(self.0.div_euclid(HOUR_NANOS) * HOUR_NANOS)
+        Nanos(self.0.div_euclid(HOUR_NANOS).saturating_mul(HOUR_NANOS))
     }
 
     /// This instant and `duration` more, stopping at the end of time.

@@ -226,7 +226,7 @@ pub fn is_canonical(json: &str) -> bool {
 fn rewrite(out: &mut Vec<u8>, json: &str, outermost: bool) -> Option<()> {
     match json.as_bytes().first()? {
         b'{' => rewrite_object(out, json, outermost)?,
-        b'[' => {
+        b'[' if !outermost => {
             out.push(b'[');
             for (i, element) in elements(json).enumerate() {
                 if i > 0 {

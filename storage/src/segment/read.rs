@@ -1,13 +1,28 @@
 //! Reads objects of segments for Parquet readers: footers from a cache, column chunks checked when first touched.
+//!
+//! The first touch of a column chunk fetches the whole chunk and compares its crc32c with the one in the footer, whose
+//! own stands in the catalog; later touches fetch what they ask for. A mismatch is `Corrupt`, names object and column, and
+//! is reported to the cache's hook.
 
-use super::ObjectMeta;
+mod cache;
+
+pub use super::fetch::ReadCounters;
+pub use cache::{Damage, DamageHook, ReadCache};
+
+use super::{
+    ObjectMeta,
+    fetch::{fetch, fetch_one},
+    footer::{self, Chunk},
+    index::Index,
+};
 use crate::{
-    error::{Error, Result},
+    error::{Error, Kind, Result},
     id::SegmentId,
     signal::Table,
     snapshot::LiveSegment,
 };
 use bytes::Bytes;
+use cache::Opened;
 use futures::{FutureExt, future::BoxFuture};
 use object_store::{ObjectStore, path::Path};
 use parquet::{
@@ -17,58 +32,21 @@ use parquet::{
 };
 use std::{
     ops::Range,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, OnceLock},
 };
-
-/// Damage that a reader found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Damage {
-    pub segment: SegmentId,
-    pub table: Table,
-    /// The object and, where one is concerned, the column.
-    pub what: String,
-    pub detail: String,
-}
-
-/// Called with each damage that a reader finds.
-pub type DamageHook = Arc<dyn Fn(&Damage) + Send + Sync>;
-
-/// What all readers share: footers, and which column chunks were found whole. Bounded.
-pub struct ReadCache {
-    damage: DamageHook,
-}
-
-impl ReadCache {
-    /// A cache whose footers take at most `footer_bytes` of memory.
-    pub fn new(footer_bytes: u64, damage: DamageHook) -> ReadCache {
-        let _ = footer_bytes;
-        ReadCache { damage }
-    }
-
-    /// Keeps a footer that was just written.
-    pub fn insert_footer(&self, path: &str, footer: Arc<ParquetMetaData>) {
-        let _ = (path, footer);
-    }
-}
-
-/// What a query's readers fetched.
-#[derive(Debug, Default)]
-pub struct ReadCounters {
-    /// Bytes asked of the object store.
-    pub bytes: AtomicU64,
-    /// Requests to the object store.
-    pub requests: AtomicU64,
-}
 
 /// Reads one object of a segment.
 #[derive(Clone)]
 pub struct SegmentReader {
     segment: SegmentId,
+    /// Staged and committed copies are checked apart.
+    staged: bool,
     object: Arc<ObjectMeta>,
     store: Arc<dyn ObjectStore>,
     path: Path,
     cache: Arc<ReadCache>,
     counters: Arc<ReadCounters>,
+    opened: OnceLock<Arc<Opened>>,
 }
 
 impl SegmentReader {
@@ -90,31 +68,121 @@ impl SegmentReader {
         };
         Ok(SegmentReader {
             segment: segment.meta.id,
+            staged: segment.staged,
             object: Arc::new(object.clone()),
             store: segment.store.clone(),
             path: path?,
             cache,
             counters,
+            opened: OnceLock::new(),
         })
     }
 
     /// The footer with its page index, checked against the catalog's checksum.
     pub async fn footer(&self) -> Result<Arc<ParquetMetaData>> {
-        let _ = (
-            &self.segment,
-            &self.object,
-            &self.store,
-            &self.path,
-            &self.counters,
-        );
-        let _ = &self.cache.damage;
-        Err(Error::Internal("segments are being built".to_string()))
+        Ok(self.opened().await?.metadata.clone())
     }
 
     /// The bytes of `ranges`, each from a column chunk that was checked.
+    ///
+    /// `Invalid` for a range that does not lie within one chunk, `Corrupt` for a chunk that fails its checksum.
     pub async fn ranges(&self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
-        drop(ranges);
-        Err(Error::Internal("segments are being built".to_string()))
+        let opened = self.opened().await?;
+        let mut wanted = Vec::with_capacity(ranges.len());
+        for range in &ranges {
+            let chunk = opened.chunk_of(range).ok_or_else(|| Error::Invalid {
+                what: "range",
+                detail: format!("{range:?} of {} is in no column chunk", self.path),
+            })?;
+            let checked = opened.is_checked(self.staged, chunk);
+            let fetched = if checked {
+                range.clone()
+            } else {
+                opened.chunks[chunk].range.clone()
+            };
+            wanted.push((chunk, checked, fetched));
+        }
+        let fetches: Vec<Range<u64>> = wanted.iter().map(|(.., fetched)| fetched.clone()).collect();
+        let bytes = self.fetch(&fetches).await?;
+        let mut answers = Vec::with_capacity(ranges.len());
+        for ((range, (chunk, checked, fetched)), bytes) in ranges.iter().zip(wanted).zip(bytes) {
+            // Two ranges of one unchecked chunk are two slices of the same fetch; the sum is taken once.
+            if !checked && !opened.is_checked(self.staged, chunk) {
+                self.check(&opened, chunk, &bytes)?;
+            }
+            let from = (range.start - fetched.start) as usize;
+            answers.push(bytes.slice(from..from + (range.end - range.start) as usize));
+        }
+        Ok(answers)
+    }
+
+    /// Compares a chunk with its checksum, and remembers when it is whole.
+    fn check(&self, opened: &Opened, chunk: usize, bytes: &Bytes) -> Result<()> {
+        let Chunk {
+            checksum,
+            row_group,
+            column,
+            ..
+        } = opened.chunks[chunk];
+        let found = crc32c::crc32c(bytes);
+        if found == checksum {
+            opened.set_checked(self.staged, chunk);
+            return Ok(());
+        }
+        let column = opened
+            .metadata
+            .row_group(row_group)
+            .column(column)
+            .column_path()
+            .string();
+        let detail = format!("its crc32c is {found:08x} and should be {checksum:08x}");
+        let what = format!("column {column} in row group {row_group} of {}", self.path);
+        Err(self.damaged(Error::Corrupt { what, detail }))
+    }
+
+    /// The footer and chunk list, from the cache or the object.
+    async fn opened(&self) -> Result<Arc<Opened>> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened.clone());
+        }
+        let opened = match self.cache.get(self.path.as_ref()) {
+            Some(opened) => opened,
+            None => {
+                let metadata = Arc::new(self.read_footer().await?);
+                self.cache
+                    .insert(self.path.as_ref(), metadata)
+                    .map_err(|e| self.damaged(e))?
+            }
+        };
+        Ok(self.opened.get_or_init(|| opened).clone())
+    }
+
+    async fn read_footer(&self) -> Result<ParquetMetaData> {
+        let size = self.object.file.size_bytes;
+        let start = size.saturating_sub(self.object.footer_bytes);
+        let tail = fetch_one(&*self.store, &self.path, start..size, &self.counters)
+            .await
+            .map_err(|e| self.damaged(e))?;
+        let found = crc32c::crc32c(&tail);
+        let expected = self.object.file.checksum;
+        if found != expected {
+            let what = format!("the footer of {}", self.path);
+            let detail = format!("its crc32c is {found:08x} and should be {expected:08x}");
+            return Err(self.damaged(Error::Corrupt { what, detail }));
+        }
+        footer::parse(self.path.as_ref(), &tail, size).map_err(|e| self.damaged(e))
+    }
+
+    async fn fetch(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        fetch(&*self.store, &self.path, ranges, &self.counters)
+            .await
+            .map_err(|e| self.damaged(e))
+    }
+
+    /// Reports `error` where it means that the object is damaged or gone.
+    fn damaged(&self, error: Error) -> Error {
+        self.cache.report(self.segment, self.path.as_ref(), &error);
+        error
     }
 }
 
@@ -134,6 +202,7 @@ impl AsyncFileReader for SegmentReader {
         async move { self.ranges(ranges).await.map_err(external) }.boxed()
     }
 
+    /// The footer, always with its page index: the two were checked and read together.
     fn get_metadata<'a>(
         &'a mut self,
         _options: Option<&'a ArrowReaderOptions>,
@@ -146,3 +215,45 @@ impl AsyncFileReader for SegmentReader {
 fn external(error: Error) -> ParquetError {
     ParquetError::External(Box::new(error))
 }
+
+impl ReadCache {
+    /// The index sidecar of `segment`, where it has one, from the cache or the object store.
+    pub async fn index(
+        &self,
+        segment: &LiveSegment,
+        counters: &ReadCounters,
+    ) -> Result<Option<Arc<Index>>> {
+        let Some(file) = &segment.meta.index else {
+            return Ok(None);
+        };
+        if let Some(index) = self.get_index(&file.path, segment.staged) {
+            return Ok(Some(index));
+        }
+        match Index::open(segment.store.clone(), file, counters).await {
+            Ok(index) => {
+                let index = Arc::new(index);
+                self.insert_index(&file.path, segment.staged, index.clone());
+                Ok(Some(index))
+            }
+            Err(error) => {
+                self.report(segment.meta.id, &file.path, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells the hook about `error` where it means that a file is damaged or gone.
+    fn report(&self, segment: SegmentId, path: &str, error: &Error) {
+        if matches!(error.kind(), Kind::Corrupt | Kind::NotFound) {
+            let damage = Damage {
+                segment,
+                what: path.to_string(),
+                detail: error.to_string(),
+            };
+            self.tell(&damage);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

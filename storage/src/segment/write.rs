@@ -3,16 +3,25 @@
 //! In two steps, because promoted columns need field ids from the catalog, which is asked in between: [`prepare`]
 //! sorts and chooses, [`Prepared::write`] encodes. Both use the processor and block on the disk.
 
-use super::{SegmentMeta, WalRange, window::WindowPlan};
+use super::{
+    FileMeta, SEGMENT_FORMAT_VERSION, SegmentMeta, WalRange,
+    encode::{self, Frame, ObjectRows},
+    index::build::Builder,
+    layout,
+    order::TableRows,
+    path, promote, series,
+    sink::Sink,
+    window::WindowPlan,
+};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     id::{SegmentId, TenantId},
     signal::{Signal, Table},
     snapshot::BufferedRequest,
     world::World,
 };
 use parquet::file::metadata::ParquetMetaData;
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, io::Write, path::PathBuf, sync::Arc};
 
 /// Which segment is written, and from what.
 #[derive(Debug, Clone)]
@@ -53,6 +62,7 @@ pub struct Written {
 pub struct Prepared {
     identity: Identity,
     plan: WindowPlan,
+    objects: Vec<ObjectRows>,
 }
 
 /// Sorts the rows of `plan` and chooses the promoted columns. `requests` is what the plan was made from.
@@ -61,19 +71,129 @@ pub fn prepare(
     requests: &[Arc<BufferedRequest>],
     plan: WindowPlan,
 ) -> Result<Prepared> {
-    let _ = requests;
-    Ok(Prepared { identity, plan })
+    let mut tables = Vec::new();
+    for (table, ranges) in &plan.tables {
+        tables.push(TableRows::sorted(*table, requests, ranges)?);
+    }
+    let mut extents = Vec::new();
+    if identity.signal == Signal::Metrics
+        && let Some((rows, of_rows)) = series::collect(requests, &mut tables)?
+    {
+        tables.push(rows);
+        extents = of_rows;
+    }
+    let objects = tables
+        .into_iter()
+        .map(|rows| {
+            let choices = choices(&rows);
+            let of_rows = if rows.table == Table::Series {
+                std::mem::take(&mut extents)
+            } else {
+                Vec::new()
+            };
+            ObjectRows {
+                rows,
+                extents: of_rows,
+                choices,
+            }
+        })
+        .collect();
+    Ok(Prepared {
+        identity,
+        plan,
+        objects,
+    })
+}
+
+/// The promoted columns for `rows`.
+fn choices(rows: &TableRows) -> Vec<promote::Choice> {
+    if !layout::has_attributes(rows.table) {
+        return Vec::new();
+    }
+    let maps = rows.attributes();
+    promote::choose(rows.rows.len(), |i| {
+        let (batch, row) = rows.rows[i];
+        maps[batch].value(row)
+    })
 }
 
 impl Prepared {
     /// The promoted columns of each table, which [`Prepared::write`] needs the field ids of.
     pub fn promoted(&self) -> Vec<(Table, Vec<String>)> {
-        Vec::new()
+        let objects = self
+            .objects
+            .iter()
+            .filter(|object| !object.choices.is_empty());
+        objects
+            .map(|object| {
+                let names = object
+                    .choices
+                    .iter()
+                    .map(|choice| choice.promoted.column.clone());
+                (object.rows.table, names.collect())
+            })
+            .collect()
     }
 
     /// Encodes all tables and the index sidecar and makes the files and their directory entries durable.
     pub fn write(self, target: &Target, field_ids: &FieldIds) -> Result<Written> {
-        let _ = (target, field_ids, self.identity, self.plan);
-        Err(Error::Internal("segments are being built".to_string()))
+        let Prepared {
+            identity,
+            plan,
+            objects,
+        } = self;
+        let mut meta = SegmentMeta {
+            id: identity.id,
+            format_version: SEGMENT_FORMAT_VERSION,
+            tenant: identity.tenant,
+            signal: identity.signal,
+            level: identity.level,
+            time: plan.time,
+            rows: plan.rows(),
+            objects: Vec::new(),
+            index: None,
+            wal: identity.wal,
+            replaces: identity.replaces,
+            siblings: identity.siblings,
+        };
+        let bare = meta.clone();
+        let tables: Vec<Table> = objects.iter().map(|object| object.rows.table).collect();
+        let frame = Frame {
+            target,
+            field_ids,
+            segment: &bare,
+            tables: &tables,
+        };
+        let mut index = Builder::default();
+        let mut footers = Vec::new();
+        for object in objects {
+            let table = object.rows.table;
+            let path = path::object(&meta.tenant, meta.signal, plan.window, meta.id, table);
+            let (object, footer) = encode::object(&frame, object, path, &mut index)?;
+            meta.objects.push(object);
+            footers.push((table, footer));
+        }
+        if let Some(bytes) = index.finish()? {
+            let path = path::index(&meta.tenant, meta.signal, plan.window, meta.id);
+            meta.index = Some(write_index(target, path, &bytes)?);
+        }
+        Ok(Written { meta, footers })
     }
+}
+
+fn write_index(target: &Target, path: String, bytes: &[u8]) -> Result<FileMeta> {
+    let full_path = target.root.join(&path);
+    let mut sink = Sink::create(&target.world, full_path.clone())?;
+    sink.write_all(bytes)
+        .map_err(|source| crate::error::Error::Disk {
+            doing: "writing",
+            path: full_path,
+            source,
+        })?;
+    let size_bytes = sink.finish(&target.world)?;
+    Ok(FileMeta {
+        path,
+        size_bytes,
+        checksum: crc32c::crc32c(bytes),
+    })
 }

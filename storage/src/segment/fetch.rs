@@ -1,0 +1,150 @@
+//! Fetches ranges of an object, in few requests, and counts them.
+
+use crate::error::{Error, Result};
+use bytes::Bytes;
+use object_store::{ObjectStore, path::Path};
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// Ranges closer than this are fetched in one request: on an object store a request costs more than these bytes.
+const GAP_BYTES: u64 = 64 << 10;
+/// A request grows to this size at most, so that large reads still run side by side.
+const REQUEST_BYTES: u64 = 16 << 20;
+
+/// What a query's readers fetched.
+#[derive(Debug, Default)]
+pub struct ReadCounters {
+    /// Bytes asked of the object store.
+    pub bytes: AtomicU64,
+    /// Requests to the object store.
+    pub requests: AtomicU64,
+}
+
+/// The bytes of each of `ranges`, in their order.
+pub(crate) async fn fetch(
+    store: &dyn ObjectStore,
+    path: &Path,
+    ranges: &[Range<u64>],
+    counters: &ReadCounters,
+) -> Result<Vec<Bytes>> {
+    let requests = merge(ranges);
+    counters
+        .requests
+        .fetch_add(requests.len() as u64, Ordering::Relaxed);
+    let bytes = requests.iter().map(|range| range.end - range.start).sum();
+    counters.bytes.fetch_add(bytes, Ordering::Relaxed);
+    let fetched = store
+        .get_ranges(path, &requests)
+        .await
+        .map_err(|source| Error::Objects {
+            doing: "reading a segment",
+            source,
+        })?;
+    ranges
+        .iter()
+        .map(|range| cut(path, range, &requests, &fetched))
+        .collect()
+}
+
+/// The bytes of one range, in one request.
+pub(crate) async fn fetch_one(
+    store: &dyn ObjectStore,
+    path: &Path,
+    range: Range<u64>,
+    counters: &ReadCounters,
+) -> Result<Bytes> {
+    let mut bytes = fetch(store, path, std::slice::from_ref(&range), counters).await?;
+    Ok(bytes.remove(0))
+}
+
+/// The part of what was fetched that `range` names.
+fn cut(
+    path: &Path,
+    range: &Range<u64>,
+    requests: &[Range<u64>],
+    fetched: &[Bytes],
+) -> Result<Bytes> {
+    let at = requests.partition_point(|request| request.start <= range.start) - 1;
+    let from = (range.start - requests[at].start) as usize;
+    let to = (range.end - requests[at].start) as usize;
+    if to > fetched[at].len() {
+        let detail = format!(
+            "it ends at {} and is read up to {}",
+            requests[at].start + fetched[at].len() as u64,
+            range.end
+        );
+        return Err(Error::Corrupt {
+            what: path.to_string(),
+            detail,
+        });
+    }
+    Ok(fetched[at].slice(from..to))
+}
+
+/// Requests that cover `ranges`, sorted and apart.
+fn merge(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut sorted = ranges.to_vec();
+    sorted.sort_unstable_by_key(|range| (range.start, range.end));
+    let mut merged: Vec<Range<u64>> = Vec::with_capacity(sorted.len());
+    for range in sorted {
+        match merged.last_mut() {
+            Some(last) if joins(last, &range) => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+/// Whether `next`, which starts no earlier, is fetched together with `last`.
+fn joins(last: &Range<u64>, next: &Range<u64>) -> bool {
+    let overlaps = next.start < last.end;
+    let near = next.start <= last.end + GAP_BYTES && next.end - last.start <= REQUEST_BYTES;
+    overlaps || near
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::{ObjectStoreExt, memory::InMemory};
+
+    #[test]
+    fn near_ranges_are_one_request() {
+        let gap = GAP_BYTES;
+        assert_eq!(
+            merge(&[10..20, 0..10, 20 + gap..30 + gap]),
+            vec![0..30 + gap]
+        );
+        assert_eq!(
+            merge(&[0..10, 11 + gap..20 + gap]),
+            vec![0..10, 11 + gap..20 + gap]
+        );
+        assert_eq!(merge(&[0..10, 5..7, 5..30]), vec![0..30]);
+        let large = REQUEST_BYTES;
+        assert_eq!(
+            merge(&[0..large, large..large + 1]),
+            vec![0..large, large..large + 1]
+        );
+    }
+
+    #[tokio::test]
+    async fn each_range_gets_its_bytes() {
+        let store = InMemory::new();
+        let path = Path::from("a");
+        let content: Vec<u8> = (0..=255).collect();
+        store.put(&path, content.into()).await.expect("put");
+        let counters = ReadCounters::default();
+        let ranges = [200..210, 0..3, 1..2, 255..256];
+        let fetched = fetch(&store, &path, &ranges, &counters)
+            .await
+            .expect("fetch");
+        for (range, bytes) in ranges.iter().zip(&fetched) {
+            let expected: Vec<u8> = (range.start as u8..=(range.end - 1) as u8).collect();
+            assert_eq!(bytes.as_ref(), expected);
+        }
+        assert_eq!(counters.requests.load(Ordering::Relaxed), 1);
+        assert_eq!(counters.bytes.load(Ordering::Relaxed), 256);
+        assert!(fetch_one(&store, &path, 250..300, &counters).await.is_err());
+    }
+}
