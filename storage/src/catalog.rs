@@ -4,6 +4,12 @@
 //! by one conformance suite (`conformance`). Every row carries a checksum; a row that fails it is reported in
 //! `CatalogState::damaged` and never silently used.
 
+#[cfg(test)]
+mod conformance;
+pub mod memory;
+mod row;
+pub mod sqlite;
+
 use crate::{
     append::Answer,
     error::Result,
@@ -57,7 +63,7 @@ pub struct Commit {
     /// Marks only go up.
     pub flushed_through: Vec<FlushMark>,
     pub digests: Vec<Digest>,
-    /// Digests received before this instant are forgotten.
+    /// Digests received before this instant are forgotten, and later ones of such an age never kept.
     pub forget_digests_before: Option<Nanos>,
     pub events: Vec<Event>,
 }
@@ -93,7 +99,8 @@ pub trait Catalog: Send + Sync {
     /// Integration events after `after` (an event's number, 0 for all), oldest first, with their numbers.
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<(u64, Event)>>;
 
-    /// Replaces everything by `state` and `field_ids`: the end of `cairn catalog rebuild`.
+    /// Replaces everything by `state` and `field_ids`: the end of `cairn catalog rebuild`. Undelivered events are
+    /// forgotten; epochs and the numbers of events go on.
     async fn replace_all(
         &self,
         state: CatalogState,

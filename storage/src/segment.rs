@@ -127,9 +127,25 @@ pub struct ColumnStats {
 pub enum Bounds {
     /// Integers and instants (nanoseconds).
     Int(i64, i64),
-    /// Never NaN: a column with NaN has no bounds.
+    /// Never NaN: a column with NaN has no bounds. Text in JSON, which has no infinity and whose readers may
+    /// round.
+    #[serde(with = "exact_doubles")]
     Double(f64, f64),
     Text(String, String),
     Bytes(Vec<u8>, Vec<u8>),
     Bool(bool, bool),
+}
+
+/// Doubles as text, each bit of which comes back.
+mod exact_doubles {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(low: &f64, high: &f64, to: S) -> Result<S::Ok, S::Error> {
+        (format!("{low:?}"), format!("{high:?}")).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<(f64, f64), D::Error> {
+        let (low, high) = <(String, String)>::deserialize(from)?;
+        Ok((low.parse().map_err(D::Error::custom)?, high.parse().map_err(D::Error::custom)?))
+    }
 }

@@ -44,6 +44,14 @@ fn replayed(simulation: &Simulation) -> (Vec<Frame>, Replayed) {
 /// A log with its writer running, and the sequences that became durable, in the order it was told.
 fn start(simulation: &Simulation, epoch: u64) -> (Wal<u64>, Arc<Mutex<Vec<(u64, u64)>>>) {
     let (_, found) = replayed(simulation);
+    start_after(simulation, epoch, found)
+}
+
+fn start_after(
+    simulation: &Simulation,
+    epoch: u64,
+    found: Replayed,
+) -> (Wal<u64>, Arc<Mutex<Vec<(u64, u64)>>>) {
     let start = Start {
         epoch,
         next_sequence: found.last_sequence + 1,
@@ -227,8 +235,13 @@ fn files_behind_an_abandoned_one_outlive_it() {
 }
 
 /// Appends until stopped; what was acknowledged is noted outside of the life.
-async fn appending(simulation: &Simulation, epoch: u64, acknowledged: &Mutex<Vec<(u64, u64)>>) {
-    let (wal, _) = start(simulation, epoch);
+async fn appending(
+    simulation: &Simulation,
+    epoch: u64,
+    found: Replayed,
+    acknowledged: &Mutex<Vec<(u64, u64)>>,
+) {
+    let (wal, _) = start_after(simulation, epoch, found);
     let wal = Arc::new(wal);
     let clients = (0..8).map(|client| {
         let wal = wal.clone();
@@ -260,13 +273,14 @@ fn power_cuts_and_kills_lose_nothing_that_was_acknowledged() {
             } else {
                 Stop::Kill
             };
+            let (_, found) = replayed(&simulation);
             simulation.stop_after(10 + simulation.below(400), stop);
             simulation.set_faults(Faults {
                 write: 0.01,
                 sync: 0.01,
                 ..Default::default()
             });
-            let ended = simulation.run(appending(&simulation, epoch, &acknowledged));
+            let ended = simulation.run(appending(&simulation, epoch, found, &acknowledged));
             assert_eq!(ended, Ended::Stopped(stop));
             simulation.set_faults(Faults::default());
             let (frames, found) = replayed(&simulation);

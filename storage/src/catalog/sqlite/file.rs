@@ -1,0 +1,297 @@
+//! The database file: making, opening, setting aside, replacing.
+
+use super::read;
+use crate::{
+    error::{Error, Result},
+    catalog::row::Checksum,
+    world::World,
+};
+use sqlx::{
+    ConnectOptions, Connection, Executor, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+use std::path::{Path, PathBuf};
+
+/// The version of the tables that this build reads and writes.
+pub(super) const FORMAT_VERSION: i64 = 1;
+
+/// The tables of version 1; `docs/formats/catalog.md` describes them.
+const TABLES: &str = "
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL,
+    crc INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE segments (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    signal TEXT NOT NULL,
+    level INTEGER NOT NULL,
+    min_time INTEGER NOT NULL,
+    max_time INTEGER NOT NULL,
+    row_count INTEGER NOT NULL,
+    live INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    crc INTEGER NOT NULL
+);
+CREATE INDEX live_segments ON segments (tenant, signal, max_time) WHERE live = 1;
+CREATE TABLE flush_marks (
+    shard INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    signal TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    crc INTEGER NOT NULL,
+    PRIMARY KEY (shard, tenant, signal)
+) WITHOUT ROWID;
+CREATE TABLE digests (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant TEXT NOT NULL,
+    signal TEXT NOT NULL,
+    newest INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    crc INTEGER NOT NULL
+);
+CREATE TABLE events (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    crc INTEGER NOT NULL
+);
+CREATE TABLE fields (
+    of_table TEXT NOT NULL,
+    column_name TEXT NOT NULL,
+    id INTEGER NOT NULL,
+    crc INTEGER NOT NULL,
+    PRIMARY KEY (of_table, column_name)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX field_ids ON fields (of_table, id);
+";
+
+/// An open database.
+pub(super) struct Opened {
+    pub(super) connection: SqliteConnection,
+    /// What was found damaged.
+    pub(super) damaged: Vec<String>,
+}
+
+/// The smallest epoch that may be given now: the wall clock's seconds. A catalog that was lost and begun anew
+/// then goes on above every epoch of the lost one, which were given at most once a second.
+pub(super) fn epoch_floor(world: &World) -> u64 {
+    (world.clock.now().0 / 1_000_000_000).max(1) as u64
+}
+
+/// Opens the file, or makes it; a file that SQLite does not take is set aside and an empty one begun.
+pub(super) async fn open(path: &Path, world: &World) -> Result<Opened> {
+    let (disk, parent) = (world.disk.clone(), parent(path));
+    let on_disk = |source| Error::Disk { doing: "opening the catalog", path: path.into(), source };
+    let made = parent.clone();
+    world.blocking(move || disk.create_directories(&made)).await?.map_err(on_disk)?;
+    let reason = match attempt(path).await {
+        Ok(opened) => {
+            // SQLite fsyncs the directory for its journals, not for the file itself.
+            let disk = world.disk.clone();
+            world.blocking(move || disk.sync_directory(&parent)).await?.map_err(on_disk)?;
+            return Ok(opened);
+        }
+        Err(Refusal::Damaged(reason)) => reason,
+        Err(Refusal::Other(error)) => return Err(error),
+    };
+    let aside = set_aside(path, world).await?;
+    tracing::error!(path = %path.display(), aside = %aside.display(), reason, "the catalog is damaged");
+    let mut opened = attempt(path).await.map_err(Refusal::into_error)?;
+    opened.damaged.push(format!(
+        "the catalog could not be read ({reason}): it was set aside as {} and an empty one begun",
+        aside.display()
+    ));
+    Ok(opened)
+}
+
+/// Why a file was not opened.
+enum Refusal {
+    /// SQLite does not take it, or what it must hold is not there.
+    Damaged(String),
+    Other(Error),
+}
+
+impl Refusal {
+    fn of(doing: &'static str) -> impl Fn(sqlx::Error) -> Refusal {
+        move |source| {
+            if read::is_damage(&source) {
+                Refusal::Damaged(source.to_string())
+            } else {
+                Refusal::Other(Error::Catalog { doing, source })
+            }
+        }
+    }
+
+    fn into_error(self) -> Error {
+        match self {
+            Refusal::Damaged(detail) => Error::Corrupt { what: "the catalog".into(), detail },
+            Refusal::Other(error) => error,
+        }
+    }
+}
+
+async fn attempt(path: &Path) -> Result<Opened, Refusal> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .disable_statement_logging();
+    let mut connection = options.connect().await.map_err(Refusal::of("opening"))?;
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(Refusal::of("listing the tables"))?;
+    let mut damaged = Vec::new();
+    if tables == 0 {
+        make_tables(&mut connection).await.map_err(Refusal::of("making the tables"))?;
+        return Ok(Opened { connection, damaged });
+    }
+    check_version(&mut connection, &mut damaged).await?;
+    // Checks the trees and the indexes; the rows have their own checksums.
+    let checked = sqlx::query_scalar::<_, String>("PRAGMA quick_check(10)");
+    match checked.fetch_all(&mut connection).await {
+        Ok(lines) => damaged.extend(lines.into_iter().filter(|line| line != "ok")),
+        Err(error) if read::is_damage(&error) => damaged.push(error.to_string()),
+        Err(error) => return Err(Refusal::of("checking")(error)),
+    }
+    Ok(Opened { connection, damaged })
+}
+
+async fn check_version(
+    connection: &mut SqliteConnection,
+    damaged: &mut Vec<String>,
+) -> Result<(), Refusal> {
+    let row: Option<(i64, i64)> =
+        sqlx::query_as("SELECT value, crc FROM meta WHERE name = 'format_version'")
+            .fetch_optional(connection)
+            .await
+            .map_err(|error| Refusal::Damaged(error.to_string()))?;
+    let (version, crc) = row.ok_or_else(|| Refusal::Damaged("no version".to_string()))?;
+    if crc != meta_checksum("format_version", version) {
+        damaged.push("the checksum does not match the format version".to_string());
+    } else if version != FORMAT_VERSION {
+        return Err(Refusal::Other(Error::Invalid {
+            what: "catalog",
+            detail: format!(
+                "its format is version {version} and this build knows {FORMAT_VERSION}: use a newer build"
+            ),
+        }));
+    }
+    Ok(())
+}
+
+async fn make_tables(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    let mut transaction = connection.begin().await?;
+    transaction.execute(TABLES).await?;
+    put_meta(&mut transaction, "format_version", FORMAT_VERSION).await?;
+    transaction.commit().await
+}
+
+/// Sets a number of the `meta` table.
+pub(super) async fn put_meta(
+    connection: &mut SqliteConnection,
+    name: &str,
+    value: i64,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO meta (name, value, crc) VALUES (?1, ?2, ?3)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value, crc = excluded.crc",
+    )
+    .bind(name)
+    .bind(value)
+    .bind(meta_checksum(name, value))
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// The checksum of a row of `meta`.
+pub(super) fn meta_checksum(name: &str, value: i64) -> i64 {
+    Checksum::of("meta").text(name).int(value).finish()
+}
+
+fn parent(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new("/")).to_path_buf()
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Renames the file and SQLite's own files beside it; returns the new name.
+async fn set_aside(path: &Path, world: &World) -> Result<PathBuf> {
+    let suffix = format!(".damaged-{}", epoch_floor(world));
+    let aside = beside(path, &suffix);
+    let moves: Vec<(PathBuf, PathBuf)> = ["", "-wal", "-shm"]
+        .into_iter()
+        .map(|part| (beside(path, part), beside(&aside, part)))
+        .collect();
+    change_names(path, world, move |world| {
+        moves.iter().try_for_each(|(from, to)| missing_is_fine(world.disk.rename(from, to)))
+    })
+    .await?;
+    Ok(aside)
+}
+
+/// An empty database beside `path`, to be filled, closed and put in place.
+pub(super) async fn fresh(path: &Path, world: &World) -> Result<SqliteConnection> {
+    let new = beside(path, ".new");
+    let leftovers = ["", "-journal"].map(|part| beside(&new, part));
+    change_names(path, world, move |world| {
+        leftovers.iter().try_for_each(|path| missing_is_fine(world.disk.remove(path)))
+    })
+    .await?;
+    let mut connection = SqliteConnectOptions::new()
+        .filename(new)
+        .create_if_missing(true)
+        // One file without companions, so that a single rename puts it in place.
+        .journal_mode(SqliteJournalMode::Delete)
+        .synchronous(SqliteSynchronous::Full)
+        .disable_statement_logging()
+        .connect()
+        .await
+        .map_err(super::failed("making a new file"))?;
+    make_tables(&mut connection).await.map_err(super::failed("making the tables"))?;
+    Ok(connection)
+}
+
+/// Replaces the database by the one that [`fresh`] made; both are closed.
+pub(super) async fn put_in_place(path: &Path, world: &World) -> Result<()> {
+    let target = path.to_path_buf();
+    change_names(path, world, move |world| {
+        // The log of the old file must never be applied to the new one.
+        for part in ["-wal", "-shm"] {
+            missing_is_fine(world.disk.remove(&beside(&target, part)))?;
+        }
+        world.disk.sync_directory(&parent(&target))?;
+        world.disk.rename(&beside(&target, ".new"), &target)
+    })
+    .await
+}
+
+/// Runs `change` where blocking is allowed and makes the directory durable.
+async fn change_names(
+    path: &Path,
+    world: &World,
+    change: impl FnOnce(&World) -> std::io::Result<()> + Send + 'static,
+) -> Result<()> {
+    let (inside, directory) = (world.clone(), parent(path));
+    let changed = world
+        .blocking(move || change(&inside).and_then(|()| inside.disk.sync_directory(&directory)))
+        .await?;
+    changed.map_err(|source| Error::Disk { doing: "renaming the catalog", path: path.into(), source })
+}
+
+fn missing_is_fine(result: std::io::Result<()>) -> std::io::Result<()> {
+    match result {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}

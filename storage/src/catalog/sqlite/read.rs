@@ -1,0 +1,240 @@
+//! Reading rows, each checked against its checksum.
+
+use super::{failed, file::meta_checksum};
+use crate::{
+    catalog::{
+        CatalogState, Digest, Event, FlushMark,
+        row::{Checksum, unpack_digests, unpack_segment},
+    },
+    error::Result,
+    id::TenantId,
+    segment::SegmentMeta,
+    signal::Signal,
+    time::Nanos,
+};
+use futures::TryStreamExt;
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+/// The primary codes SQLITE_CORRUPT and SQLITE_NOTADB.
+const DAMAGE_CODES: [u32; 2] = [11, 26];
+
+/// Numbers that were given out and must not be given again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counters {
+    pub(super) epoch: u64,
+    pub(super) last_event: u64,
+}
+
+/// Whether SQLite says that the file's bytes are wrong.
+pub(super) fn is_damage(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| DAMAGE_CODES.contains(&(code & 0xff)))
+}
+
+/// Reads everything; rows that are damaged are described and left out.
+pub(super) async fn load(connection: &mut SqliteConnection) -> Result<CatalogState> {
+    let mut damaged = Vec::new();
+    let segments = "SELECT id, tenant, signal, level, min_time, max_time, row_count, live, body, crc
+                    FROM segments ORDER BY id";
+    let segments = rows(connection, "segments", segments, segment, &mut damaged).await?;
+    let marks = "SELECT shard, tenant, signal, sequence, crc FROM flush_marks";
+    let mut marks = rows(connection, "flush_marks", marks, mark, &mut damaged).await?;
+    marks.sort_by(|a, b| (a.shard, &a.tenant, a.signal).cmp(&(b.shard, &b.tenant, b.signal)));
+    let digests = "SELECT tenant, signal, newest, body, crc FROM digests ORDER BY number";
+    let digests = rows(connection, "digests", digests, digests_of, &mut damaged).await?;
+    let mut digests: Vec<Digest> = digests.into_iter().flatten().collect();
+    match meta(connection, "forgotten_before").await {
+        Ok(Some(from)) => digests.retain(|digest| digest.received.0 >= from),
+        Ok(None) => {}
+        Err(detail) => damaged.push(detail),
+    }
+    Ok(CatalogState {
+        segments: segments.into_iter().flatten().collect(),
+        flushed_through: marks,
+        digests,
+        damaged,
+    })
+}
+
+/// Reads the rows of one table. Only an error that is not about the file's bytes ends the load.
+async fn rows<T>(
+    connection: &mut SqliteConnection,
+    table: &'static str,
+    sql: &'static str,
+    read: fn(&SqliteRow) -> Result<T, String>,
+    damaged: &mut Vec<String>,
+) -> Result<Vec<T>> {
+    let mut found = Vec::new();
+    let mut rows = sqlx::query(sql).fetch(connection);
+    for number in 1.. {
+        match rows.try_next().await {
+            Ok(Some(row)) => match read(&row) {
+                Ok(value) => found.push(value),
+                Err(detail) => damaged.push(format!("row {number} of {table}: {detail}")),
+            },
+            Ok(None) => break,
+            Err(error) if is_damage(&error) => {
+                damaged.push(format!("table {table} ends after {} rows: {error}", number - 1));
+                break;
+            }
+            Err(error) => return Err(failed("reading")(error)),
+        }
+    }
+    Ok(found)
+}
+
+fn get<'r, T>(row: &'r SqliteRow, column: &str) -> Result<T, String>
+where
+    T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+{
+    row.try_get(column).map_err(|error| error.to_string())
+}
+
+fn check(row: &SqliteRow, checksum: Checksum) -> Result<(), String> {
+    if get::<i64>(row, "crc")? == checksum.finish() {
+        Ok(())
+    } else {
+        Err("the checksum does not match".to_string())
+    }
+}
+
+fn tenant_and_signal(row: &SqliteRow) -> Result<(TenantId, Signal), String> {
+    let tenant: TenantId =
+        get::<&str>(row, "tenant")?.parse().map_err(|e: crate::error::Error| e.to_string())?;
+    let signal: Signal =
+        get::<&str>(row, "signal")?.parse().map_err(|e: crate::error::Error| e.to_string())?;
+    Ok((tenant, signal))
+}
+
+/// A segment; `None` when it is no longer live.
+pub(super) fn segment(row: &SqliteRow) -> Result<Option<SegmentMeta>, String> {
+    let live: i64 = get(row, "live")?;
+    check(row, segment_checksum_of(row, live)?)?;
+    if live == 0 {
+        return Ok(None);
+    }
+    unpack_segment(get(row, "body")?).map(Some)
+}
+
+/// The checksum that a row of `segments` has when its `live` is as given.
+pub(super) fn segment_checksum_of(row: &SqliteRow, live: i64) -> Result<Checksum, String> {
+    Ok(Checksum::of("segments")
+        .text(get(row, "id")?)
+        .text(get(row, "tenant")?)
+        .text(get(row, "signal")?)
+        .int(get(row, "level")?)
+        .int(get(row, "min_time")?)
+        .int(get(row, "max_time")?)
+        .int(get(row, "row_count")?)
+        .int(live)
+        .bytes(get(row, "body")?))
+}
+
+fn mark(row: &SqliteRow) -> Result<FlushMark, String> {
+    let (shard, sequence): (i64, i64) = (get(row, "shard")?, get(row, "sequence")?);
+    let (tenant, signal) = tenant_and_signal(row)?;
+    let mark = FlushMark { shard: shard as u32, tenant, signal, sequence: sequence as u64 };
+    check(row, mark_checksum(&mark))?;
+    Ok(mark)
+}
+
+/// The checksum of a row of `flush_marks`.
+pub(super) fn mark_checksum(mark: &FlushMark) -> Checksum {
+    Checksum::of("flush_marks")
+        .int(i64::from(mark.shard))
+        .text(mark.tenant.as_str())
+        .text(mark.signal.as_str())
+        .int(mark.sequence as i64)
+}
+
+fn digests_of(row: &SqliteRow) -> Result<Vec<Digest>, String> {
+    let body: &[u8] = get(row, "body")?;
+    let newest: i64 = get(row, "newest")?;
+    let (tenant, signal) = tenant_and_signal(row)?;
+    check(row, digests_checksum(&tenant, signal, newest, body))?;
+    unpack_digests(&tenant, signal, body)
+}
+
+/// The checksum of a row of `digests`.
+pub(super) fn digests_checksum(
+    tenant: &TenantId,
+    signal: Signal,
+    newest: i64,
+    body: &[u8],
+) -> Checksum {
+    Checksum::of("digests").text(tenant.as_str()).text(signal.as_str()).int(newest).bytes(body)
+}
+
+/// Events after `after`, oldest first. An event whose row is damaged is an error: it must not get lost unseen.
+pub(super) async fn events(
+    connection: &mut SqliteConnection,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<(u64, Event)>> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let rows = sqlx::query(
+        "SELECT number, kind, tenant, time, body, crc FROM events
+         WHERE number > ?1 ORDER BY number LIMIT ?2",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(connection)
+    .await
+    .map_err(failed("reading events"))?;
+    let event = |row: &SqliteRow| {
+        event(row).map_err(|detail| crate::error::Error::Corrupt {
+            what: "an event in the catalog".to_string(),
+            detail,
+        })
+    };
+    rows.iter().map(event).collect()
+}
+
+fn event(row: &SqliteRow) -> Result<(u64, Event), String> {
+    let number: i64 = get(row, "number")?;
+    let tenant: &str = get(row, "tenant")?;
+    let event = Event {
+        kind: get(row, "kind")?,
+        tenant: tenant.parse().map_err(|e: crate::error::Error| e.to_string())?,
+        time: Nanos(get(row, "time")?),
+        body: get(row, "body")?,
+    };
+    check(row, event_checksum(&event))?;
+    Ok((number as u64, event))
+}
+
+/// The checksum of a row of `events`; the number is SQLite's and given after it.
+pub(super) fn event_checksum(event: &Event) -> Checksum {
+    Checksum::of("events")
+        .text(&event.kind)
+        .text(event.tenant.as_str())
+        .int(event.time.0)
+        .text(&event.body)
+}
+
+/// A number of the `meta` table; the error describes damage.
+pub(super) async fn meta(
+    connection: &mut SqliteConnection,
+    name: &'static str,
+) -> Result<Option<i64>, String> {
+    let row: Option<(i64, i64)> = sqlx::query_as("SELECT value, crc FROM meta WHERE name = ?1")
+        .bind(name)
+        .fetch_optional(connection)
+        .await
+        .map_err(|error| error.to_string())?;
+    match row {
+        Some((value, crc)) if crc == meta_checksum(name, value) => Ok(Some(value)),
+        Some(_) => Err(format!("the checksum does not match {name}")),
+        None => Ok(None),
+    }
+}
+
+/// The counters as far as they can be read.
+pub(super) async fn counters(connection: &mut SqliteConnection) -> Counters {
+    let epoch = meta(connection, "epoch").await.ok().flatten().unwrap_or(0);
+    let last: Option<i64> = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
+        .fetch_optional(connection)
+        .await
+        .unwrap_or(None);
+    Counters { epoch: epoch as u64, last_event: last.unwrap_or(0) as u64 }
+}

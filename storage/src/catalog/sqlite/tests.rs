@@ -1,0 +1,161 @@
+use super::*;
+use crate::{
+    catalog::conformance::{self, digest, event, segment},
+    error::Kind,
+    world::real,
+};
+use sqlx::{Connection, sqlite::SqliteConnectOptions};
+
+async fn open(folder: &Path) -> SqliteCatalog {
+    SqliteCatalog::open(&folder.join("catalog.sqlite"), &real::world()).await.expect("opens")
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("temporary folder")
+}
+
+/// Commits a little of everything and closes.
+async fn fill(folder: &Path) -> CatalogState {
+    let catalog = open(folder).await;
+    catalog.begin_epoch().await.expect("works");
+    for number in 1..=40 {
+        let commit = Commit {
+            add: vec![segment(number)],
+            digests: (1..50).map(|digest_number| digest(digest_number, "shop")).collect(),
+            events: vec![event(number as u64)],
+            ..Commit::default()
+        };
+        catalog.commit(commit).await.expect("fits");
+    }
+    let state = catalog.load().await.expect("loads");
+    catalog.close().await.expect("closes");
+    state
+}
+
+/// Runs SQL on the file behind the catalog's back.
+async fn tamper(folder: &Path, sql: &'static str) {
+    let options = SqliteConnectOptions::new().filename(folder.join("catalog.sqlite"));
+    let mut connection = SqliteConnection::connect_with(&options).await.expect("opens");
+    let done = sqlx::query(sql).execute(&mut connection).await.expect("runs");
+    assert!(done.rows_affected() > 0, "{sql} changed nothing");
+    connection.close().await.expect("closes");
+}
+
+#[expect(clippy::disallowed_methods, reason = "damages the file as no disk call would")]
+fn overwrite(folder: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let path = folder.join("catalog.sqlite");
+    let mut bytes = std::fs::read(&path).expect("there");
+    change(&mut bytes);
+    std::fs::write(&path, bytes).expect("written");
+}
+
+#[tokio::test]
+async fn conforms() {
+    let folders = parking_lot::Mutex::new(Vec::new());
+    conformance::suite(async || {
+        let folder = folder();
+        let catalog = open(folder.path()).await;
+        folders.lock().push(folder);
+        Box::new(catalog) as Box<dyn Catalog>
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_is_there_after_reopening() {
+    let folder = folder();
+    let state = fill(folder.path()).await;
+    assert_eq!((state.segments.len(), state.digests.len()), (40, 40 * 49));
+    let catalog = open(folder.path()).await;
+    assert_eq!(catalog.load().await.expect("loads"), state);
+    let epoch = catalog.begin_epoch().await.expect("works");
+    catalog.close().await.expect("closes");
+    // Closed is not gone: the next call opens it again.
+    assert_eq!(catalog.begin_epoch().await.expect("works"), epoch + 1);
+}
+
+#[tokio::test]
+async fn every_changed_row_is_noticed() {
+    let changes = [
+        "UPDATE segments SET max_time = 1 WHERE id = '00000000000000000000000007'",
+        "UPDATE segments SET live = 0 WHERE id = '00000000000000000000000007'",
+        "UPDATE segments SET tenant = 'zoo' WHERE id = '00000000000000000000000007'",
+        "UPDATE segments SET body = x'00' WHERE id = '00000000000000000000000007'",
+        "UPDATE segments SET level = 'high' WHERE id = '00000000000000000000000007'",
+    ];
+    for change in changes {
+        let folder = folder();
+        let state = fill(folder.path()).await;
+        tamper(folder.path(), change).await;
+        let loaded = open(folder.path()).await.load().await.expect("loads");
+        assert_eq!(loaded.damaged.len(), 1, "{change}: {:?}", loaded.damaged);
+        assert_eq!(loaded.segments.len(), 39, "{change}");
+        assert_eq!(loaded.digests, state.digests);
+    }
+    let folder = folder();
+    fill(folder.path()).await;
+    tamper(folder.path(), "UPDATE digests SET tenant = 'zoo' WHERE number = 2").await;
+    tamper(folder.path(), "UPDATE meta SET value = 5 WHERE name = 'epoch'").await;
+    tamper(folder.path(), "UPDATE events SET body = 'x' WHERE number = 3").await;
+    let catalog = open(folder.path()).await;
+    assert_eq!(catalog.load().await.expect("loads").damaged.len(), 1);
+    let floor = file::epoch_floor(&real::world());
+    assert!(catalog.begin_epoch().await.expect("goes on from the clock") >= floor);
+    assert_eq!(catalog.events(3, 5).await.expect("those are whole").len(), 5);
+    assert_eq!(catalog.events(0, 5).await.expect_err("damaged").kind(), Kind::Corrupt);
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_set_aside_and_reported() {
+    let folder = folder();
+    fill(folder.path()).await;
+    overwrite(folder.path(), |bytes| bytes[..64].fill(0x55));
+    let catalog = open(folder.path()).await;
+    let state = catalog.load().await.expect("loads");
+    assert_eq!((state.segments.len(), state.damaged.len()), (0, 1), "{:?}", state.damaged);
+    catalog.commit(Commit { add: vec![segment(1)], ..Commit::default() }).await.expect("fits");
+    let names = real::world().disk.list(folder.path()).expect("listed");
+    assert!(names.iter().any(|name| name.contains(".damaged-")), "{names:?}");
+}
+
+#[tokio::test]
+async fn damaged_pages_never_block_and_a_rebuild_heals() {
+    let (mut noticed, mut used) = (0, 0);
+    for page in 1..20 {
+        let folder = folder();
+        let before = fill(folder.path()).await;
+        overwrite(folder.path(), |bytes| {
+            let end = bytes.len().min((page + 1) * 4096);
+            bytes[page * 4096..end].fill(0xA5);
+        });
+        let catalog = open(folder.path()).await;
+        let state = catalog.load().await.expect("loads what it can");
+        noticed += usize::from(!state.damaged.is_empty());
+        used += state.segments.len();
+        // Whatever came back is right.
+        assert!(state.segments.iter().all(|meta| before.segments.contains(meta)));
+        catalog.replace_all(before.clone(), Vec::new()).await.expect("a rebuild works");
+        assert_eq!(catalog.load().await.expect("loads"), before);
+        let floor = file::epoch_floor(&real::world()) - 60;
+        assert!(catalog.begin_epoch().await.expect("works") > floor);
+        catalog.close().await.expect("closes");
+        assert_eq!(open(folder.path()).await.load().await.expect("loads"), before);
+    }
+    assert!(noticed >= 17, "{noticed} of 19 damaged pages were noticed; one may be free");
+    assert!(used > 40 * 5, "hardly anything was saved: {used}");
+}
+
+#[tokio::test]
+async fn a_newer_format_is_refused_by_name() {
+    let folder = folder();
+    fill(folder.path()).await;
+    let options = SqliteConnectOptions::new().filename(folder.path().join("catalog.sqlite"));
+    let mut connection = SqliteConnection::connect_with(&options).await.expect("opens");
+    file::put_meta(&mut connection, "format_version", 2).await.expect("written");
+    connection.close().await.expect("closes");
+    let path = folder.path().join("catalog.sqlite");
+    let refused = SqliteCatalog::open(&path, &real::world()).await;
+    let error = refused.err().expect("is refused");
+    assert_eq!(error.kind(), Kind::Invalid);
+    assert!(error.to_string().contains("version 2"), "{error}");
+}
