@@ -1,17 +1,27 @@
 //! What an answer is based on: segments considered, pruned, read and missing, bytes, buffered rows, freshness.
 
-use cairn_storage::{snapshot::MissingSegment, snapshot::Snapshot, time::Nanos};
+use cairn_storage::{
+    id::SegmentId,
+    segment::read::ReadCounters,
+    signal::Table,
+    snapshot::{MissingSegment, Snapshot},
+    time::Nanos,
+};
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// What the scans of one session did so far. Shared by all its tables; counts only go up.
 #[derive(Debug, Default)]
 pub struct ScanReport {
     considered: AtomicU64,
     pruned: AtomicU64,
-    read: AtomicU64,
-    read_bytes: AtomicU64,
-    read_requests: AtomicU64,
+    counters: Arc<ReadCounters>,
     buffered_rows: AtomicU64,
     seen: Mutex<Seen>,
 }
@@ -23,6 +33,7 @@ struct Seen {
     /// The oldest of the instants at which snapshots were taken.
     taken: Option<Nanos>,
     missing: Vec<MissingSegment>,
+    opened: HashSet<(SegmentId, Table)>,
 }
 
 /// What an answer is based on.
@@ -36,7 +47,7 @@ pub struct Completeness {
     pub segments_considered: u64,
     /// Of these, those that statistics ruled out before any file was opened.
     pub segments_pruned: u64,
-    /// Of these, those of which a file was opened.
+    /// Of these, those whose object was opened, each object once.
     pub segments_read: u64,
     /// Bytes read from segments, footers included, what a cache already held excluded.
     pub bytes_read: u64,
@@ -78,15 +89,14 @@ impl ScanReport {
         self.pruned.fetch_add(pruned, Ordering::Relaxed);
     }
 
-    /// Notes a segment of which a file was opened.
-    pub fn segment_opened(&self) {
-        self.read.fetch_add(1, Ordering::Relaxed);
+    /// Notes that the object of `table` in a segment was opened; again is as good as once.
+    pub fn object_opened(&self, segment: SegmentId, table: Table) {
+        self.seen.lock().opened.insert((segment, table));
     }
 
-    /// Notes bytes that came from the store, and in how many requests.
-    pub fn bytes_read(&self, bytes: u64, requests: u64) {
-        self.read_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.read_requests.fetch_add(requests, Ordering::Relaxed);
+    /// Where readers count what they fetch.
+    pub fn counters(&self) -> &Arc<ReadCounters> {
+        &self.counters
     }
 
     /// Notes rows that were looked at in a buffer.
@@ -106,9 +116,9 @@ impl ScanReport {
             taken: seen.taken.unwrap_or_default().0,
             segments_considered: self.considered.load(Ordering::Relaxed),
             segments_pruned: self.pruned.load(Ordering::Relaxed),
-            segments_read: self.read.load(Ordering::Relaxed),
-            bytes_read: self.read_bytes.load(Ordering::Relaxed),
-            requests: self.read_requests.load(Ordering::Relaxed),
+            segments_read: seen.opened.len() as u64,
+            bytes_read: self.counters.bytes.load(Ordering::Relaxed),
+            requests: self.counters.requests.load(Ordering::Relaxed),
             buffered_rows: self.buffered_rows.load(Ordering::Relaxed),
             missing: seen.missing.iter().map(missing).collect(),
         }

@@ -1,1 +1,23 @@
-//! To come.
+//! Functions of our own that statements may call, beside DataFusion's.
+
+mod severity;
+mod time_bucket;
+
+use crate::{
+    attributes::{evaluate::Wanted, function::Attribute},
+    ids::Hex,
+};
+use datafusion::logical_expr::ScalarUDF;
+use std::sync::Arc;
+
+/// All of them.
+pub fn all() -> Vec<Arc<ScalarUDF>> {
+    vec![
+        Attribute::udf(Wanted::Text),
+        Attribute::udf(Wanted::Double),
+        Attribute::udf(Wanted::Int),
+        Hex::udf(),
+        severity::udf(),
+        time_bucket::udf(),
+    ]
+}

@@ -21,12 +21,20 @@
 //! Deliberately not here: HTTP, authentication, writing of any kind.
 
 pub mod attributes;
+mod columns;
 pub mod completeness;
 pub mod config;
+pub mod dialect;
 pub mod engine;
 pub mod error;
 pub mod functions;
 pub mod ids;
+mod layout;
+mod operators;
+mod prune;
+mod scan;
+mod scope;
 pub mod session;
 pub mod sql;
+pub mod tables;
 pub mod telemetry;

@@ -1,29 +1,58 @@
 //! The store: what is promised to those who write rows and to those who read them.
 //!
-//! Append path: `append` (dedupe, frame, group commit, buffer). Background: `flush` (buffer, staged files, bucket,
-//! commit). Start: `replay`. Offline: `rebuild` (catalog from the bucket), `verify` (reads everything).
+//! In: `append` (dedupe, frame, group commit) fills the `buffer`. Out of memory: `flush` runs `stage` (segments on the
+//! local disk, read at once), `upload` and `commit` as `policy` says, and `evict` bounds the dead letters. Start:
+//! `replay`. Offline: `rebuild` makes the catalog from the bucket, `verify` reads everything.
 
+mod append;
+mod buffer;
+mod commit;
+mod evict;
+mod flush;
 mod health;
-
+mod letters;
+mod policy;
+mod replay;
+mod retries;
+mod rows;
+mod stage;
+mod staged;
+mod state;
+mod upload;
 
 pub use health::{Health, Problem};
 
 use crate::{
     append::{Append, Decode, Outcome},
     budget::{Budget, Reservation},
-    catalog::Catalog,
+    catalog::{Catalog, CatalogState},
     config::Config,
     error::{Error, Result},
     id::{SegmentId, TenantId},
-    segment::index::Index,
-    segment::read::{DamageHook, ReadCache, ReadCounters, SegmentReader},
+    segment::{
+        index::Index,
+        read::{ReadCounters, SegmentReader},
+    },
     signal::{Signal, Table},
     snapshot::{LiveSegment, Snapshot},
     telemetry::Telemetry,
+    wal::{
+        replay::Replayed,
+        writer::{Settings, Start, Wal},
+    },
     world::World,
 };
+use append::Cargo;
+use health::Part;
+use object_store::memory::InMemory;
 use object_store::ObjectStore;
-use std::sync::Arc;
+use replay::Marks;
+use state::{Outside, State};
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
 use tokio_util::sync::CancellationToken;
 
 /// What a store is made of.
@@ -40,46 +69,59 @@ pub struct Parts {
 
 /// Tenants' rows: appended durably, readable at once, flushed to segments in the background.
 pub struct Store {
-    world: World,
-    budget: Budget,
-    readers: Arc<ReadCache>,
+    state: Arc<State>,
+    wal: Wal<Cargo>,
+    /// Held as long as the store lives.
+    _lock: Box<dyn Send + Sync>,
 }
 
 impl Store {
-    /// Locks the data folder, loads the catalog, replays the write-ahead log and is then ready.
+    /// Locks the data folder, loads the catalog, replays the write-ahead log and is then ready. Spawns the log's
+    /// writer on the current tokio runtime; [`Store::close`] ends it.
     ///
     /// Damage found on the way is reported by [`Store::health`] and never blocks the start. Errors: another
     /// process holds the folder (`Unavailable`), settings that cannot work (`Invalid`), a disk or catalog that
     /// cannot be read.
     pub async fn open(parts: Parts) -> Result<Arc<Store>> {
         parts.config.validate()?;
-        let budget = Budget::new(parts.config.memory_bytes);
-        let damage: DamageHook = Arc::new(|damage| tracing::error!(?damage, "a segment is damaged"));
-        let readers = Arc::new(ReadCache::new(64 << 20, damage));
-        Ok(Arc::new(Store { world: parts.world, budget, readers }))
+        let lock = lock(&parts).await?;
+        let state = Arc::new(State::new(outside(parts)));
+        let loaded = load(&state).await?;
+        let (world, staging) = (state.world.clone(), state.staging_directory());
+        state.world.blocking(move || upload::clear(&world, &staging)).await??;
+        let marks = Marks::new(&loaded.flushed_through);
+        let first_sequence = marks.highest();
+        state.buffers.load(loaded.segments.into_iter().map(|meta| state.live(meta)).collect());
+        replay::load_digests(&state, loaded.digests);
+        let replayed = replay::replay(&state, marks).await?;
+        let epoch = begin_epoch(&state, &replayed).await?;
+        let next_sequence = 1 + first_sequence.max(last_sequence(&replayed));
+        let start = Start { epoch, next_sequence, files: replayed.files };
+        let settings = Settings::new(state.wal_directory(), state.config.wal_file_bytes);
+        let durable = {
+            let state = state.clone();
+            move |batch| append::durable(&state, batch)
+        };
+        let (wal, writer) = Wal::new(state.world.clone(), settings, start, durable);
+        state.wal_bytes.store(wal.bytes(), Ordering::Relaxed);
+        tokio::spawn(writer.run());
+        flush::trim(&state, &wal).await;
+        Ok(Arc::new(Store { state, wal, _lock: lock }))
     }
 
     /// Makes a request durable and visible, and returns what became of it.
     ///
     /// `reservation` is what the caller took from [`Store::budget`] while it read the request; it becomes what
-    /// the buffered rows take and is kept until they are flushed. Runs to its end even when the caller stops
-    /// waiting. Errors are retryable (`Unavailable`, `Limited`) and then nothing of the request is stored.
+    /// the buffered rows take and is kept until they are flushed. Once a request is in the queue of the log it
+    /// runs to its end even when the caller stops waiting. `Unavailable` and `Limited` are retryable; after any
+    /// error nothing of the request is stored.
     pub async fn append(&self, append: Append, reservation: Reservation) -> Result<Outcome> {
-        drop((append, reservation));
-        Err(Error::Unavailable { what: "the store", detail: "it is being built".to_string() })
+        append::append(&self.state, &self.wal, append, reservation).await
     }
 
     /// Everything of one tenant and signal that is acknowledged now, each row once. Cheap; never waits for disk.
     pub fn snapshot(&self, tenant: &TenantId, signal: Signal) -> Snapshot {
-        Snapshot {
-            tenant: tenant.clone(),
-            signal,
-            segments: Vec::new(),
-            buffered: Vec::new(),
-            sequence: 0,
-            taken: self.world.clock.now(),
-            missing: Vec::new(),
-        }
+        self.state.buffers.snapshot(&(tenant.clone(), signal), self.state.now())
     }
 
     /// A reader of the object that holds `table` in `segment`, which is of a snapshot of this store; `NotFound` if
@@ -91,7 +133,7 @@ impl Store {
         table: Table,
         counters: Arc<ReadCounters>,
     ) -> Result<SegmentReader> {
-        SegmentReader::new(segment, table, self.readers.clone(), counters)
+        SegmentReader::new(segment, table, self.state.readers.clone(), counters)
     }
 
     /// The index sidecar of `segment`, where it has one; its head is kept in memory.
@@ -100,53 +142,118 @@ impl Store {
         segment: &LiveSegment,
         counters: &ReadCounters,
     ) -> Result<Option<Arc<Index>>> {
-        self.readers.index(segment, counters).await
+        self.state.readers.index(segment, counters).await
     }
 
     /// Takes a segment out of later snapshots, which name it as missing with `reason`: a reader found that an
     /// object of it is damaged or gone.
     pub fn report_damage(&self, segment: SegmentId, reason: &str) {
-        tracing::error!(%segment, reason, "a segment cannot be read");
+        self.state.report_damage(segment, reason);
     }
 
-    /// Flushes by size, age and memory pressure until `shutdown`. Run it once.
+    /// Flushes by size, age and memory pressure until `shutdown`, then waits for what runs. Run it once.
     pub async fn run(&self, shutdown: CancellationToken) {
-        shutdown.cancelled().await;
+        flush::run(&self.state, &self.wal, shutdown).await;
     }
 
-    /// Flushes everything that is buffered now, and returns when it is committed.
+    /// Flushes everything that is buffered now, and returns when it is committed. The first error, after all
+    /// was tried; the rows of what failed stay readable and are tried again in the background.
     pub async fn flush_all(&self) -> Result<()> {
-        Ok(())
+        flush::flush_all(&self.state, &self.wal, "explicit").await
     }
 
-    /// Takes no more requests, flushes what is buffered and closes the write-ahead log. What cannot be flushed
-    /// stays in the log and is replayed at the next start.
+    /// Takes no more requests, flushes what is buffered and closes the write-ahead log. End [`Store::run`] first.
+    ///
+    /// An error says that something could not be flushed: it stays in the log and is replayed at the next start.
     pub async fn close(&self) -> Result<()> {
-        Ok(())
+        self.state.closing.store(true, Ordering::Relaxed);
+        // Requests that are in the queue become visible first, and the file they are in can go.
+        self.wal.close().await;
+        flush::flush_all(&self.state, &self.wal, "shutdown").await
     }
 
     /// The one budget of bytes for requests in flight and buffers.
     pub fn budget(&self) -> &Budget {
-        &self.budget
+        &self.state.budget
     }
 
     /// The tenants that have rows here, sorted.
     pub fn tenants(&self) -> Vec<TenantId> {
-        Vec::new()
+        self.state.buffers.tenants()
     }
 
     /// The commit sequence: every request that was acknowledged with it or a lower one is in later snapshots.
     pub fn sequence(&self) -> u64 {
-        0
+        self.state.buffers.sequence()
     }
 
     /// What is wrong now, if anything.
     pub fn health(&self) -> Health {
-        Health::default()
+        let blocked = [Part::Wal, Part::Disk].into_iter().any(|part| self.state.problems.has(part));
+        let closing = self.state.closing.load(Ordering::Relaxed);
+        Health { accepting: !closing && !blocked, problems: self.state.problems.list() }
     }
 
     /// Clock, randomness, disk and blocking work.
     pub fn world(&self) -> &World {
-        &self.world
+        &self.state.world
     }
+}
+
+async fn lock(parts: &Parts) -> Result<Box<dyn Send + Sync>> {
+    let (world, folder) = (parts.world.clone(), parts.config.data_dir.clone());
+    parts.world.blocking(move || lock_folder(&world, &folder)).await?
+}
+
+fn lock_folder(world: &World, folder: &Path) -> Result<Box<dyn Send + Sync>> {
+    let failed = |source| Error::Disk {
+        doing: "locking the data folder",
+        path: folder.into(),
+        source,
+    };
+    world.disk.create_directories(folder).map_err(failed)?;
+    match world.disk.lock(&folder.join("lock")) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Error::Unavailable {
+            what: "the data folder",
+            detail: format!("another process uses {}", folder.display()),
+        }),
+        other => other.map_err(failed),
+    }
+}
+
+fn outside(parts: Parts) -> Outside {
+    let Parts { world, config, catalog, bucket, decode, telemetry } = parts;
+    let local = InMemory::new();
+    let staging = Arc::new(staged::StagedStore::new(Arc::new(local), bucket.clone()));
+    Outside { world, config, catalog, bucket, staging, decode, telemetry }
+}
+
+/// Loads the catalog; makes it anew from the bucket where it is damaged, and says so.
+async fn load(state: &State) -> Result<CatalogState> {
+    let damage = match state.catalog.load().await {
+        Ok(loaded) if loaded.damaged.is_empty() => return Ok(loaded),
+        Ok(loaded) => loaded.damaged.join("; "),
+        Err(error @ Error::Corrupt { .. }) => error.to_string(),
+        Err(error) => return Err(error),
+    };
+    tracing::error!(damage, "the catalog is damaged and is made anew from the bucket");
+    let detail = String::new();
+    state.raise(Part::Catalog, "catalog", detail);
+    state.catalog.load().await
+}
+
+/// An epoch above that of every file of the log: a catalog that was made anew may have forgotten some.
+async fn begin_epoch(state: &State, replayed: &Replayed) -> Result<u64> {
+    loop {
+        let epoch = state.catalog.begin_epoch().await?;
+        if epoch > replayed.last_epoch {
+            return Ok(epoch);
+        }
+    }
+}
+
+/// The highest sequence that the log ever gave, as far as it is still to be seen.
+fn last_sequence(replayed: &Replayed) -> u64 {
+    let lost = replayed.damage.iter().filter_map(|damage| damage.lost.as_ref());
+    lost.map(|lost| lost.sequence).max().unwrap_or(0).max(replayed.last_sequence)
 }

@@ -1,6 +1,8 @@
 //! What is wrong with the store now, for `/healthz`, `/readyz` and the operator.
 
 use crate::time::Nanos;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
 
 /// The state of the store at one instant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,11 +16,97 @@ pub struct Health {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The part that has it: `wal`, `flush`, `upload`, `catalog`, `segment`, `replay`.
+    /// `wal`, `replay`, `flush`, `upload`, `catalog`, `segment` or `disk`.
     pub part: &'static str,
     /// What it concerns, for example a tenant's signal, a file or a segment.
     pub subject: String,
     /// What happened.
     pub detail: String,
     pub since: Nanos,
+}
+
+/// The part of the store that has a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Part {
+    /// Requests cannot be made durable.
+    Wal,
+    /// Acknowledged bytes of the log are damaged, or a frame could not be decoded.
+    Replay,
+    /// Buffered rows cannot be written to the local disk.
+    Flush,
+    /// Staged segments cannot be uploaded or committed.
+    Upload,
+    /// The catalog was damaged, or is.
+    Catalog,
+    /// A segment is damaged or gone.
+    Segment,
+    /// The log and the staged files have reached the disk quota.
+    Disk,
+}
+
+impl Part {
+    /// The stable name.
+    fn as_str(self) -> &'static str {
+        match self {
+            Part::Wal => "wal",
+            Part::Replay => "replay",
+            Part::Flush => "flush",
+            Part::Upload => "upload",
+            Part::Catalog => "catalog",
+            Part::Segment => "segment",
+            Part::Disk => "disk",
+        }
+    }
+}
+
+/// Problems listed at most; what goes beyond is in the log and in the metrics.
+const MAX_PROBLEMS: usize = 1_000;
+
+/// The problems that were raised and not cleared.
+#[derive(Default)]
+pub(super) struct Problems {
+    raised: Mutex<BTreeMap<(Part, String), (String, Nanos)>>,
+}
+
+impl Problems {
+    /// Raises a problem, or renews its detail.
+    pub(super) fn raise(&self, part: Part, subject: &str, detail: String, now: Nanos) {
+        let mut raised = self.raised.lock();
+        let key = (part, subject.to_string());
+        let since = match raised.get(&key) {
+            Some((_, since)) => *since,
+            None if raised.len() >= MAX_PROBLEMS => return,
+            None => now,
+        };
+        raised.insert(key, (detail, since));
+    }
+
+    /// Says that a problem is over, if it was one.
+    pub(super) fn clear(&self, part: Part, subject: &str) {
+        let mut raised = self.raised.lock();
+        if !raised.is_empty() {
+            raised.remove(&(part, subject.to_string()));
+        }
+    }
+
+    /// Whether `part` has a problem.
+    pub(super) fn has(&self, part: Part) -> bool {
+        self.raised.lock().keys().any(|(raised, _)| *raised == part)
+    }
+
+    /// Everything raised, the oldest first.
+    pub(super) fn list(&self) -> Vec<Problem> {
+        let raised = self.raised.lock();
+        let mut problems: Vec<Problem> = raised
+            .iter()
+            .map(|((part, subject), (detail, since))| Problem {
+                part: part.as_str(),
+                subject: subject.clone(),
+                detail: detail.clone(),
+                since: *since,
+            })
+            .collect();
+        problems.sort_by_key(|problem| problem.since);
+        problems
+    }
 }

@@ -61,7 +61,8 @@ pub(super) fn batch(origin: Origin, records: &[Rejected]) -> Result<Option<Recor
     for rejected in records {
         reasons.append_value(rejected.reason.as_str());
         details.append_value(&rejected.detail);
-        bytes.append_value(&rejected.record);
+        // Admission refuses rows and has no bytes of the record.
+        bytes.append_option(Some(&rejected.record).filter(|record| !record.is_empty()));
         let ordinal = i32::try_from(rejected.ordinal).map_err(|_| {
             Error::Internal(format!("record ordinal {} of one request", rejected.ordinal))
         })?;

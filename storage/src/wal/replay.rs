@@ -17,7 +17,7 @@ use crate::{
 use bytes::Bytes;
 use std::{
     collections::{BTreeMap, HashMap},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// What is known of a file of the log.
@@ -104,47 +104,110 @@ pub enum DamageKind {
 }
 
 /// Gives every frame of `shard` in `directory` to `visit`, in order of file and offset, and says what was
-/// found. Blocks.
-///
-/// The folder is made where it is missing. The payload of a frame is a slice of the file's memory: copy what is
-/// kept. A file that can't be read is an error; damage inside it is not. An error of `visit` ends the replay.
+/// found. Blocks. See [`Replay`].
 pub fn replay(
     world: &World,
     directory: &Path,
     shard: u32,
     visit: &mut dyn FnMut(Frame) -> Result<()>,
 ) -> Result<Replayed> {
-    let failed = |source| Error::Disk {
-        doing: "reading the write-ahead log",
-        path: directory.into(),
-        source,
-    };
-    world.disk.create_directories(directory).map_err(failed)?;
-    let listed = world.disk.list(directory).map_err(failed)?;
-    let mut names: Vec<FileName> = listed
-        .iter()
-        .filter_map(|name| FileName::parse(name))
-        .collect();
-    names.retain(|name| name.shard == shard);
-    names.sort_by_key(|name| name.id);
-    let limits = acknowledged(world, directory, &names)?;
-    let mut replayed = Replayed::default();
-    for name in names {
-        let bytes = read(world, directory, &name, usize::MAX)?;
+    let mut replay = Replay::begin(world, directory, shard)?;
+    while replay.next_file(visit)? {}
+    Ok(replay.end())
+}
+
+/// A replay on its way, file by file, so that frames need no more memory than one file. All calls block.
+///
+/// What it gives out is durable: bytes that an earlier process wrote and perhaps never fsynced are written
+/// again and fsynced first. Else a retry of such a request would be told that it is stored, and a power cut
+/// could take it. (Written again, because after a failed fsync a kernel takes the bytes for clean.)
+pub struct Replay {
+    world: World,
+    directory: PathBuf,
+    /// The files that are to come, the next one last.
+    names: Vec<FileName>,
+    limits: HashMap<FileId, u64>,
+    replayed: Replayed,
+}
+
+impl Replay {
+    /// Looks for the files of `shard` in `directory`, which is made where it is missing.
+    pub fn begin(world: &World, directory: &Path, shard: u32) -> Result<Replay> {
+        let failed = |source| Error::Disk {
+            doing: "reading the write-ahead log",
+            path: directory.into(),
+            source,
+        };
+        world.disk.create_directories(directory).map_err(failed)?;
+        world.disk.sync_directory(directory).map_err(failed)?;
+        let listed = world.disk.list(directory).map_err(failed)?;
+        let mut names: Vec<FileName> = listed
+            .iter()
+            .filter_map(|name| FileName::parse(name))
+            .collect();
+        names.retain(|name| name.shard == shard);
+        names.sort_by_key(|name| std::cmp::Reverse(name.id));
+        let limits = acknowledged(world, directory, &names)?;
+        Ok(Replay {
+            world: world.clone(),
+            directory: directory.into(),
+            names,
+            limits,
+            replayed: Replayed::default(),
+        })
+    }
+
+    /// Gives the frames of the next file to `visit`; `false` when there is none.
+    ///
+    /// The payload of a frame is a slice of the file's memory: copy what is kept. A file that can't be read or
+    /// made durable is an error; damage inside it is not. An error of `visit` ends the replay.
+    pub fn next_file(&mut self, visit: &mut dyn FnMut(Frame) -> Result<()>) -> Result<bool> {
+        let Some(name) = self.names.pop() else {
+            return Ok(false);
+        };
+        let bytes = read(&self.world, &self.directory, &name, usize::MAX)?;
         let used = bytes
             .iter()
             .rposition(|byte| *byte != 0)
             .map_or(0, |last| last + 1);
         let scan = Scan {
             name,
-            acknowledged: limits.get(&name.id).copied(),
-            bytes,
+            acknowledged: self.limits.get(&name.id).copied(),
+            bytes: bytes.clone(),
             used,
         };
-        scan.run(&mut replayed, visit)?;
-        replayed.last_epoch = replayed.last_epoch.max(name.id.epoch);
+        let mut frames = Vec::new();
+        let durable = scan.run(&mut self.replayed, &mut |frame| {
+            frames.push(frame);
+            Ok(())
+        })?;
+        self.make_durable(&name, &bytes[..used], durable)?;
+        self.replayed.last_epoch = self.replayed.last_epoch.max(name.id.epoch);
+        frames.into_iter().try_for_each(visit)?;
+        Ok(true)
     }
-    Ok(replayed)
+
+    /// What was found, once every file was given out.
+    pub fn end(self) -> Replayed {
+        self.replayed
+    }
+
+    fn make_durable(&self, name: &FileName, bytes: &[u8], durable: u64) -> Result<()> {
+        let doubtful = bytes.get(durable as usize..).unwrap_or_default();
+        if doubtful.is_empty() {
+            return Ok(());
+        }
+        let path = self.directory.join(name.to_string());
+        let written = self.world.disk.open(&path).and_then(|file| {
+            file.write_at(durable, doubtful)?;
+            file.sync()
+        });
+        written.map_err(|source| Error::Disk {
+            doing: "making the end of the write-ahead log durable",
+            path,
+            source,
+        })
+    }
 }
 
 /// How far files were acknowledged, as later files of the same epoch say in their headers.
@@ -206,11 +269,12 @@ struct Gap {
 }
 
 impl Scan {
+    /// Returns up to where the file is known to have been durable.
     fn run(
         self,
         replayed: &mut Replayed,
         visit: &mut dyn FnMut(Frame) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         let mut summary = FileSummary {
             open: false,
             ..FileSummary::new(self.name)
@@ -267,7 +331,7 @@ impl Scan {
         }
         summary.bytes = end as u64;
         replayed.files.push(summary);
-        Ok(())
+        Ok(durable)
     }
 
     /// Where the frames begin, and what is wrong before.

@@ -1,0 +1,84 @@
+//! The columns of a table as SQL sees them, and as they lie in a segment's file and in a buffered request.
+
+use crate::layout::{fixed_schema, has_series, promoted_field};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use cairn_storage::{
+    schema::{ROW_EPOCH, ROW_ORDINAL, ROW_SEQUENCE, batch_schema},
+    segment::ObjectMeta,
+    signal::Table,
+};
+use std::sync::Arc;
+
+/// The number of the segment or buffered request that a row comes from, within one snapshot. Hidden: only the
+/// tables that the `metrics` view joins have it, so that a join stays inside a segment.
+pub(crate) const PART: &str = "__part";
+
+/// The key in a file schema's metadata under which [`file_schema`] puts the number of the file in its scan.
+pub(crate) const FILE_NUMBER: &str = "cairn.file";
+
+/// The columns of `table` in SQL: text as `Utf8View`, the row id last where the table has one.
+pub(crate) fn table_schema(table: Table) -> SchemaRef {
+    let batch = batch_schema(table);
+    let mut fields = Vec::with_capacity(batch.fields().len() + 2);
+    for field in batch.fields() {
+        if field.name() != ROW_ORDINAL {
+            fields.push(plain(field));
+        }
+    }
+    if has_row_id(table) {
+        fields.push(Field::new(ROW_EPOCH, DataType::Int64, false));
+        fields.push(Field::new(ROW_SEQUENCE, DataType::Int64, false));
+        fields.push(Field::new(ROW_ORDINAL, DataType::Int32, false));
+    }
+    Arc::new(Schema::new(fields))
+}
+
+/// Whether rows of `table` have a stable id and are sorted newest first in every segment.
+pub(crate) fn has_row_id(table: Table) -> bool {
+    !has_series(table) && table != Table::Series
+}
+
+/// Whether `table` has the hidden column [`PART`].
+pub(crate) fn has_part(table: Table) -> bool {
+    matches!(table, Table::Series | Table::Samples | Table::Histograms)
+}
+
+/// The hidden column [`PART`].
+pub(crate) fn part_field() -> Field {
+    Field::new(PART, DataType::Int32, false)
+}
+
+/// The columns of a buffered batch with what its rows share: row epoch, row sequence and part.
+pub(crate) fn buffered_schema(table: Table) -> SchemaRef {
+    let mut fields: Vec<_> = batch_schema(table).fields().iter().cloned().collect();
+    fields.push(Arc::new(Field::new(ROW_EPOCH, DataType::Int64, false)));
+    fields.push(Arc::new(Field::new(ROW_SEQUENCE, DataType::Int64, false)));
+    fields.push(Arc::new(part_field()));
+    Arc::new(Schema::new(fields))
+}
+
+/// The columns of an object, text as `Utf8View`, marked with the number of the file in its scan.
+///
+/// The reader gets it from here, so that it need not derive it from the footer, and the adapter of the file can tell which
+/// file it is made for.
+pub(crate) fn file_schema(object: &ObjectMeta, number: usize) -> SchemaRef {
+    let fixed = fixed_schema(object.table);
+    let mut fields: Vec<Field> = fixed.fields().iter().map(|field| plain(field)).collect();
+    fields.extend(
+        object
+            .promoted
+            .iter()
+            .map(|promoted| plain(&promoted_field(promoted, 0))),
+    );
+    let metadata = [(FILE_NUMBER.to_string(), number.to_string())].into();
+    Arc::new(Schema::new_with_metadata(fields, metadata))
+}
+
+/// A field without metadata, its text as `Utf8View`.
+fn plain(field: &Field) -> Field {
+    let data_type = match field.data_type() {
+        DataType::Utf8 | DataType::Dictionary(..) => DataType::Utf8View,
+        other => other.clone(),
+    };
+    Field::new(field.name(), data_type, field.is_nullable())
+}

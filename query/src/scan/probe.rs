@@ -1,0 +1,187 @@
+//! Asks the index sidecars which rows may hold an id that a filter demands.
+
+use super::SegmentPart;
+use cairn_storage::segment::{
+    index::{Blocks, Index},
+    read::ReadCounters,
+};
+use datafusion::{
+    common::ScalarValue,
+    error::{DataFusionError, Result},
+    physical_expr::{
+        PhysicalExpr,
+        utils::{Guarantee, LiteralGuarantee},
+    },
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use parquet::arrow::arrow_reader::RowSelection;
+use std::{collections::HashSet, ops::Range, sync::Arc};
+
+/// A segment to read, and the rows of it to which the index narrows it down.
+pub(super) struct Probed {
+    pub(super) part: SegmentPart,
+    pub(super) selection: Option<RowSelection>,
+}
+
+/// Sidecars that are asked at the same time: enough to hide the latency of an object store.
+const CONCURRENT_PROBES: usize = 32;
+
+/// Longer lists of ids select most blocks anyway.
+const MOST_TOKENS: usize = 64;
+
+/// An id column and the ids of which a row must have one.
+struct Demand {
+    column: String,
+    tokens: Vec<Vec<u8>>,
+}
+
+/// Drops the segments whose index rules them out and narrows the others.
+pub(super) async fn probe(
+    parts: Vec<SegmentPart>,
+    predicate: Option<&Arc<dyn PhysicalExpr>>,
+    counters: &ReadCounters,
+) -> Result<Vec<Probed>> {
+    let demands = predicate.map(demands).unwrap_or_default();
+    if demands.is_empty() {
+        return Ok(parts
+            .into_iter()
+            .map(|part| Probed {
+                part,
+                selection: None,
+            })
+            .collect());
+    }
+    // `buffered` keeps the order, which is newest first.
+    let probed: Vec<Option<Probed>> = stream::iter(parts)
+        .map(|part| probe_one(part, &demands, counters))
+        .buffered(CONCURRENT_PROBES)
+        .try_collect()
+        .await?;
+    Ok(probed.into_iter().flatten().collect())
+}
+
+fn demands(predicate: &Arc<dyn PhysicalExpr>) -> Vec<Demand> {
+    let of_ids = |guarantee: LiteralGuarantee| {
+        if guarantee.guarantee != Guarantee::In || guarantee.literals.len() > MOST_TOKENS {
+            return None;
+        }
+        let token = |value: &ScalarValue| match value {
+            ScalarValue::FixedSizeBinary(_, Some(bytes)) => Some(bytes.clone()),
+            _ => None,
+        };
+        let tokens = guarantee
+            .literals
+            .iter()
+            .map(token)
+            .collect::<Option<Vec<_>>>()?;
+        Some(Demand {
+            column: guarantee.column.name,
+            tokens,
+        })
+    };
+    LiteralGuarantee::analyze(predicate)
+        .into_iter()
+        .filter_map(of_ids)
+        .collect()
+}
+
+async fn probe_one(
+    part: SegmentPart,
+    demands: &[Demand],
+    counters: &ReadCounters,
+) -> Result<Option<Probed>> {
+    let Some(file) = &part.segment.meta.index else {
+        return Ok(Some(Probed {
+            part,
+            selection: None,
+        }));
+    };
+    let index = Index::open(part.segment.store.clone(), file, counters)
+        .await
+        .map_err(external)?;
+    let rows = part.object().rows;
+    let mut kept: Option<Vec<Range<u64>>> = None;
+    for demand in demands {
+        let Some(blocks) = blocks(&index, &part, demand, counters).await? else {
+            continue;
+        };
+        kept = Some(match kept {
+            Some(kept) => intersection(&kept, &blocks),
+            None => blocks,
+        });
+    }
+    let Some(kept) = kept else {
+        return Ok(Some(Probed {
+            part,
+            selection: None,
+        }));
+    };
+    let selected: u64 = kept
+        .iter()
+        .map(|range| range.end.min(rows) - range.start.min(rows))
+        .sum();
+    if selected == 0 {
+        return Ok(None);
+    }
+    // A selection of most rows saves little and switches other pruning off (datafusion#24355).
+    let selection = (selected * 2 <= rows).then(|| {
+        let ranges = kept
+            .iter()
+            .map(|range| range.start as usize..range.end.min(rows) as usize);
+        RowSelection::from_consecutive_ranges(ranges, rows as usize)
+    });
+    Ok(Some(Probed { part, selection }))
+}
+
+/// The rows that may hold one of the ids; `None` if the index does not say.
+async fn blocks(
+    index: &Index,
+    part: &SegmentPart,
+    demand: &Demand,
+    counters: &ReadCounters,
+) -> Result<Option<Vec<Range<u64>>>> {
+    let mut all = HashSet::new();
+    for token in &demand.tokens {
+        let table = part.object().table;
+        match index
+            .blocks_with(table, &demand.column, token, counters)
+            .await
+            .map_err(external)?
+        {
+            Blocks::Unknown => return Ok(None),
+            Blocks::Rows(ranges) => all.extend(ranges),
+        }
+    }
+    let mut all: Vec<_> = all.into_iter().collect();
+    all.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<u64>> = Vec::with_capacity(all.len());
+    for range in all {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    Ok(Some(merged))
+}
+
+/// What is in both of two lists of sorted, disjoint ranges.
+fn intersection(left: &[Range<u64>], right: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut both = Vec::new();
+    let (mut l, mut r) = (0, 0);
+    while l < left.len() && r < right.len() {
+        let start = left[l].start.max(right[r].start);
+        let end = left[l].end.min(right[r].end);
+        if start < end {
+            both.push(start..end);
+        }
+        match left[l].end < right[r].end {
+            true => l += 1,
+            false => r += 1,
+        }
+    }
+    both
+}
+
+fn external(error: cairn_storage::error::Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}

@@ -1,0 +1,374 @@
+//! What can be read of every tenant's signal: buffered requests, frozen and staged flushes, live segments.
+//!
+//! All of it changes under one lock, in single steps, so that a snapshot holds every acknowledged row once at
+//! any instant. Nothing here waits for disk or network.
+
+use crate::{
+    budget::Reservation,
+    catalog::Digest,
+    id::{SegmentId, TenantId},
+    signal::Signal,
+    snapshot::{BufferedRequest, LiveSegment, MissingSegment, Snapshot},
+    time::Nanos,
+};
+use parking_lot::RwLock;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+/// A tenant's signal.
+pub(super) type Key = (TenantId, Signal);
+
+/// A request in the buffer with what goes along with it until it is flushed.
+pub(super) struct Pending {
+    pub(super) request: Arc<BufferedRequest>,
+    /// The memory of the rows, given back with them.
+    pub(super) _reservation: Reservation,
+    /// What the flush has to commit, so that retries are known when the frame is gone.
+    pub(super) digest: Option<Digest>,
+}
+
+/// The requests of one flush. Its memory is given back when the last clone goes.
+pub(super) struct Frozen {
+    pub(super) number: u64,
+    /// In order of sequence; never empty.
+    pub(super) requests: Vec<Pending>,
+    /// Monotonic time of the freeze.
+    pub(super) since: Duration,
+    pub(super) reason: &'static str,
+}
+
+/// A flush whose segments are durable on the local disk.
+pub(super) struct Staged {
+    pub(super) number: u64,
+    pub(super) segments: Vec<Arc<LiveSegment>>,
+    pub(super) digests: Vec<Digest>,
+    /// The lowest and the highest sequence in it.
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) bytes: u64,
+    pub(super) since: Duration,
+    pub(super) reason: &'static str,
+}
+
+/// How much of one tenant's signal is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Open {
+    pub(super) key: Key,
+    pub(super) bytes: u64,
+    /// Monotonic time of the oldest request.
+    pub(super) since: Duration,
+    /// The lowest sequence that is not committed, staged and frozen ones included.
+    pub(super) first_uncommitted: u64,
+    /// Bytes of an earlier flush that waits to be staged.
+    pub(super) frozen_bytes: u64,
+    /// Whether an earlier flush of it waits to be committed.
+    pub(super) staged: bool,
+}
+
+/// Up to where every tenant's signal is in committed segments, at one instant.
+pub(super) struct Flushed {
+    sequence: u64,
+    /// The lowest sequence of each table that is not committed.
+    first: BTreeMap<Key, u64>,
+}
+
+/// Everything that can be read; shared by appends, flushes and queries.
+#[derive(Default)]
+pub(super) struct Buffers {
+    inner: RwLock<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    tables: BTreeMap<Key, TableState>,
+    /// Every request with this sequence or a lower one is in `tables`.
+    sequence: u64,
+    flushes: u64,
+}
+
+#[derive(Default)]
+struct TableState {
+    /// In order of sequence.
+    open: Vec<Pending>,
+    open_bytes: u64,
+    open_since: Duration,
+    /// In order of sequence; committed in this order.
+    flushes: VecDeque<Stage>,
+    /// Sorted by `time.max`, newest first.
+    live: Vec<Arc<LiveSegment>>,
+    missing: Vec<MissingSegment>,
+}
+
+enum Stage {
+    Frozen(Arc<Frozen>),
+    Staged(Arc<Staged>),
+}
+
+impl Frozen {
+    /// The rows, oldest first.
+    pub(super) fn rows(&self) -> Vec<Arc<BufferedRequest>> {
+        self.requests.iter().map(|pending| pending.request.clone()).collect()
+    }
+
+    /// The lowest and the highest sequence.
+    pub(super) fn range(&self) -> (u64, u64) {
+        let first = self.requests.first().expect("a flush has requests");
+        let last = self.requests.last().expect("a flush has requests");
+        (first.request.sequence, last.request.sequence)
+    }
+}
+
+impl Stage {
+    fn first(&self) -> u64 {
+        match self {
+            Stage::Frozen(frozen) => frozen.range().0,
+            Stage::Staged(staged) => staged.first,
+        }
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        match self {
+            Stage::Frozen(frozen) => frozen.requests.iter().map(|p| p.request.memory_bytes).sum(),
+            Stage::Staged(_) => 0,
+        }
+    }
+
+    fn number(&self) -> u64 {
+        match self {
+            Stage::Frozen(frozen) => frozen.number,
+            Stage::Staged(staged) => staged.number,
+        }
+    }
+}
+
+impl Flushed {
+    /// Every frame of this signal with this sequence or a lower one is committed, its dead letters included.
+    pub(super) fn through(&self, tenant: &TenantId, signal: Signal) -> u64 {
+        let first = |signal| self.first.get(&(tenant.clone(), signal)).copied();
+        let first = first(signal).into_iter().chain(first(Signal::DeadLetters)).min();
+        // What is durable and not visible yet is above the commit sequence.
+        first.map_or(self.sequence, |first| first - 1)
+    }
+}
+
+impl Buffers {
+    /// Makes requests visible in one step, and `sequence` with them. They are in order of sequence, above all
+    /// that came before. Returns the largest number of open bytes among the tables that got any.
+    pub(super) fn insert(&self, requests: Vec<(Key, Pending)>, sequence: u64, now: Duration) -> u64 {
+        let mut inner = self.inner.write();
+        inner.sequence = inner.sequence.max(sequence);
+        let mut largest = 0;
+        for (key, pending) in requests {
+            let table = inner.tables.entry(key).or_default();
+            if table.open.is_empty() {
+                table.open_since = now;
+            }
+            debug_assert!(
+                table.open.last().is_none_or(|p| p.request.sequence < pending.request.sequence)
+            );
+            table.open_bytes += pending.request.memory_bytes;
+            table.open.push(pending);
+            largest = largest.max(table.open_bytes);
+        }
+        largest
+    }
+
+    /// The view of one tenant's signal.
+    pub(super) fn snapshot(&self, key: &Key, taken: Nanos) -> Snapshot {
+        let inner = self.inner.read();
+        let mut snapshot = Snapshot {
+            tenant: key.0.clone(),
+            signal: key.1,
+            segments: Vec::new(),
+            buffered: Vec::new(),
+            sequence: inner.sequence,
+            taken,
+            missing: Vec::new(),
+        };
+        if let Some(table) = inner.tables.get(key) {
+            table.fill(&mut snapshot);
+        }
+        snapshot
+    }
+
+    /// The commit sequence.
+    pub(super) fn sequence(&self) -> u64 {
+        self.inner.read().sequence
+    }
+
+    /// The tenants that have anything here, sorted.
+    pub(super) fn tenants(&self) -> Vec<TenantId> {
+        let inner = self.inner.read();
+        let mut tenants: Vec<TenantId> = inner.tables.keys().map(|key| key.0.clone()).collect();
+        tenants.dedup();
+        tenants
+    }
+
+    /// Every table that has rows which are not committed.
+    pub(super) fn uncommitted(&self) -> Vec<Open> {
+        let inner = self.inner.read();
+        inner.tables.iter().filter_map(|(key, table)| table.open(key)).collect()
+    }
+
+    /// Up to where everything is committed.
+    pub(super) fn flushed(&self) -> Flushed {
+        let inner = self.inner.read();
+        let first = |(key, table): (&Key, &TableState)| {
+            table.open(key).map(|open| (key.clone(), open.first_uncommitted))
+        };
+        Flushed { sequence: inner.sequence, first: inner.tables.iter().filter_map(first).collect() }
+    }
+
+    /// Freezes what is open of `key`, unless an earlier flush of it is frozen already: that one comes first. `None`
+    /// when there is nothing to stage.
+    pub(super) fn freeze(
+        &self,
+        key: &Key,
+        now: Duration,
+        reason: &'static str,
+    ) -> Option<Arc<Frozen>> {
+        let mut inner = self.inner.write();
+        let number = inner.flushes;
+        let table = inner.tables.get_mut(key)?;
+        let frozen = table.flushes.iter().find_map(|stage| match stage {
+            Stage::Frozen(frozen) => Some(frozen.clone()),
+            Stage::Staged(_) => None,
+        });
+        if frozen.is_some() || table.open.is_empty() {
+            return frozen;
+        }
+        let requests = std::mem::take(&mut table.open);
+        table.open_bytes = 0;
+        let frozen = Arc::new(Frozen { number, requests, since: now, reason });
+        table.flushes.push_back(Stage::Frozen(frozen.clone()));
+        inner.flushes += 1;
+        Some(frozen)
+    }
+
+    /// Replaces a frozen flush by its staged segments: the same rows, read from the disk from now on.
+    pub(super) fn stage(&self, key: &Key, staged: Staged) {
+        let mut inner = self.inner.write();
+        let table = inner.tables.get_mut(key).expect("it was frozen here");
+        let position = table.flushes.iter().position(|stage| stage.number() == staged.number);
+        let position = position.expect("a frozen flush stays until it is staged");
+        table.flushes[position] = Stage::Staged(Arc::new(staged));
+    }
+
+    /// The oldest flush of `key`, where it is staged.
+    pub(super) fn next_staged(&self, key: &Key) -> Option<Arc<Staged>> {
+        match self.inner.read().tables.get(key)?.flushes.front()? {
+            Stage::Staged(staged) => Some(staged.clone()),
+            Stage::Frozen(_) => None,
+        }
+    }
+
+    /// Replaces the oldest flush of `key` by its committed segments.
+    pub(super) fn commit(&self, key: &Key, number: u64, segments: Vec<Arc<LiveSegment>>) {
+        let mut inner = self.inner.write();
+        let table = inner.tables.get_mut(key).expect("it was staged here");
+        let front = table.flushes.pop_front().map(|stage| stage.number());
+        assert_eq!(front, Some(number), "flushes are committed in the order of their freeze");
+        // A reader may have found damage in a segment while it was staged.
+        let missing = |id: &SegmentId| table.missing.iter().any(|m| m.segment == id.to_string());
+        let segments: Vec<_> = segments.into_iter().filter(|s| !missing(&s.meta.id)).collect();
+        table.live.extend(segments);
+        sort(&mut table.live);
+    }
+
+    /// Adds committed segments, at the start.
+    pub(super) fn load(&self, segments: Vec<Arc<LiveSegment>>) {
+        let mut inner = self.inner.write();
+        for segment in segments {
+            let key = (segment.meta.tenant.clone(), segment.meta.signal);
+            inner.tables.entry(key).or_default().live.push(segment);
+        }
+        for table in inner.tables.values_mut() {
+            sort(&mut table.live);
+        }
+    }
+
+    /// Takes live segments out.
+    pub(super) fn remove(&self, key: &Key, segments: &[SegmentId]) {
+        if let Some(table) = self.inner.write().tables.get_mut(key) {
+            table.live.retain(|segment| !segments.contains(&segment.meta.id));
+        }
+    }
+
+    /// Moves a live or staged segment to the missing ones; `false` if it is none, or moved already.
+    pub(super) fn report_damage(&self, id: SegmentId, reason: &str) -> bool {
+        let mut inner = self.inner.write();
+        inner.tables.values_mut().any(|table| table.report_damage(id, reason))
+    }
+
+    /// Segments that are known to be damaged or gone.
+    pub(super) fn missing(&self) -> usize {
+        self.inner.read().tables.values().map(|table| table.missing.len()).sum()
+    }
+
+    /// The live segments of `key`, newest first.
+    pub(super) fn live(&self, key: &Key) -> Vec<Arc<LiveSegment>> {
+        self.inner.read().tables.get(key).map(|table| table.live.clone()).unwrap_or_default()
+    }
+}
+
+impl TableState {
+    fn fill(&self, snapshot: &mut Snapshot) {
+        snapshot.segments.clone_from(&self.live);
+        for stage in &self.flushes {
+            match stage {
+                Stage::Frozen(frozen) => snapshot.buffered.extend(frozen.rows()),
+                Stage::Staged(staged) => snapshot.segments.extend(self.readable(staged)),
+            }
+        }
+        snapshot.buffered.extend(self.open.iter().map(|pending| pending.request.clone()));
+        sort(&mut snapshot.segments);
+        snapshot.missing.clone_from(&self.missing);
+    }
+
+    fn readable(&self, staged: &Staged) -> Vec<Arc<LiveSegment>> {
+        let missing = |id: String| self.missing.iter().any(|m| m.segment == id);
+        let segments = staged.segments.iter();
+        segments.filter(|s| !missing(s.meta.id.to_string())).cloned().collect()
+    }
+
+    fn open(&self, key: &Key) -> Option<Open> {
+        let first_open = self.open.first().map(|pending| pending.request.sequence);
+        let first_uncommitted = self.flushes.front().map(Stage::first).or(first_open)?;
+        Some(Open {
+            key: key.clone(),
+            bytes: self.open_bytes,
+            since: self.open_since,
+            first_uncommitted,
+            frozen_bytes: self.flushes.iter().map(Stage::memory_bytes).sum(),
+            staged: matches!(self.flushes.front(), Some(Stage::Staged(_))),
+        })
+    }
+
+    fn report_damage(&mut self, id: SegmentId, reason: &str) -> bool {
+        let live = self.live.iter().position(|segment| segment.meta.id == id);
+        let staged = self.flushes.iter().any(|stage| match stage {
+            Stage::Staged(staged) => staged.segments.iter().any(|s| s.meta.id == id),
+            Stage::Frozen(_) => false,
+        });
+        let segment = id.to_string();
+        let known = self.missing.iter().any(|m| m.segment == segment);
+        if known || (live.is_none() && !staged) {
+            return false;
+        }
+        if let Some(position) = live {
+            self.live.remove(position);
+        }
+        self.missing.push(MissingSegment { segment, reason: reason.to_string() });
+        true
+    }
+}
+
+/// Newest first; segments that end at the same instant by id, so that the order is always the same.
+fn sort(segments: &mut [Arc<LiveSegment>]) {
+    segments.sort_by(|a, b| {
+        (b.meta.time.max, b.meta.id).cmp(&(a.meta.time.max, a.meta.id))
+    });
+}

@@ -1,0 +1,211 @@
+//! The background of a store: which flush runs when, retries with back-off, removal of log files.
+
+use super::{
+    append::{Cargo, under_pressure},
+    buffer::{Key, Open},
+    commit, evict,
+    health::Part,
+    policy::{self, Due, Load},
+    stage,
+    state::State,
+};
+use crate::{error::Result, signal::Signal, wal::writer::Wal};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How often the loop looks when nobody wakes it.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Buffers that are encoded at the same time: each takes a processor.
+const MAX_STAGING: usize = 2;
+
+/// Flushes that are uploaded at the same time.
+const MAX_COMMITTING: usize = 4;
+
+/// The first wait after a failure; doubled at each more.
+const FIRST_BACK_OFF: Duration = Duration::from_millis(500);
+
+/// The longest wait after failures.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
+
+/// The two kinds of work on a tenant's signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Stage,
+    Commit,
+}
+
+type Job<'a> = BoxFuture<'a, (Step, Key, bool)>;
+
+/// What the loop knows of the work that runs and of that which failed.
+#[derive(Default)]
+struct Progress {
+    running: BTreeMap<(Step, Key), ()>,
+    /// Failures in a row, and the monotonic time of the next attempt.
+    failed: BTreeMap<(Step, Key), (u32, Duration)>,
+}
+
+/// Flushes by size, age and pressure until `shutdown`, then waits for what runs.
+pub(super) async fn run(state: &State, wal: &Wal<Cargo>, shutdown: CancellationToken) {
+    let mut progress = Progress::default();
+    let mut jobs: FuturesUnordered<Job<'_>> = FuturesUnordered::new();
+    loop {
+        for job in next_jobs(state, wal, &mut progress) {
+            jobs.push(job);
+        }
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            Some((step, key, ok)) = jobs.next(), if !jobs.is_empty() => {
+                progress.done(step, key, ok, state.monotonic());
+            }
+            () = state.wake.notified() => {}
+            () = state.world.clock.sleep(TICK) => tick(state, wal).await,
+        }
+    }
+    while jobs.next().await.is_some() {}
+}
+
+/// What is done once a second whatever happens.
+async fn tick(state: &State, wal: &Wal<Cargo>) {
+    trim(state, wal).await;
+    evict::delete_doomed(state).await;
+    if state.disk_bytes() < state.config.disk_bytes {
+        state.problems.clear(Part::Disk, "quota");
+    }
+    let telemetry = &state.telemetry;
+    telemetry.memory_bytes.set(state.budget.used_bytes() as i64);
+    telemetry.wal_bytes.set(state.wal_bytes.load(Ordering::Relaxed) as i64);
+    telemetry.staged_bytes.set(state.staged_bytes.load(Ordering::Relaxed) as i64);
+    let (digests, evicted) = state.retries.counts();
+    telemetry.digests.set(digests as i64);
+    let counted = telemetry.digests_evicted.get();
+    telemetry.digests_evicted.inc_by(evicted.saturating_sub(counted));
+}
+
+/// The work to begin now, within the limits on what runs at the same time.
+fn next_jobs<'a>(state: &'a State, wal: &'a Wal<Cargo>, progress: &mut Progress) -> Vec<Job<'a>> {
+    let open = state.buffers.uncommitted();
+    let now = state.monotonic();
+    let mut jobs: Vec<Job<'a>> = Vec::new();
+    for (key, reason) in due(state, wal, &open) {
+        if progress.begin(Step::Stage, &key, now, MAX_STAGING) {
+            let job = async move {
+                let ok = stage::stage(state, &key, reason).await.is_ok();
+                (Step::Stage, key, ok)
+            };
+            jobs.push(job.boxed());
+        }
+    }
+    for Open { key, .. } in open.into_iter().filter(|open| open.staged) {
+        if progress.begin(Step::Commit, &key, now, MAX_COMMITTING) {
+            let job = async move {
+                let ok = commit_and_trim(state, wal, &key).await.is_ok();
+                (Step::Commit, key, ok)
+            };
+            jobs.push(job.boxed());
+        }
+    }
+    jobs
+}
+
+fn due(state: &State, wal: &Wal<Cargo>, open: &[Open]) -> Vec<Due> {
+    let files = wal.files();
+    let oldest_file_ends = files.first().and_then(|file| file.last.values().max().copied());
+    let load = Load {
+        pressure: under_pressure(state),
+        memory_bytes: state.budget.used_bytes(),
+        wal_bytes: wal.bytes(),
+        oldest_file_ends: oldest_file_ends.unwrap_or(0),
+    };
+    let mut due = policy::due(open, state.monotonic(), load, &state.config);
+    let left = open.iter().filter(|open| open.frozen_bytes > 0);
+    due.extend(left.map(|open| (open.key.clone(), "retry")));
+    due
+}
+
+async fn commit_and_trim(state: &State, wal: &Wal<Cargo>, key: &Key) -> Result<()> {
+    commit::commit(state, key).await?;
+    if key.1 == Signal::DeadLetters {
+        evict::evict(state, &key.0).await?;
+    }
+    trim(state, wal).await;
+    Ok(())
+}
+
+/// Removes the files of the log whose every frame is in committed segments.
+pub(super) async fn trim(state: &State, wal: &Wal<Cargo>) {
+    let flushed = state.buffers.flushed();
+    let retired = wal.retire(|tenant, signal| flushed.through(tenant, signal)).await;
+    state.wal_bytes.store(wal.bytes(), Ordering::Relaxed);
+    if let Err(error) = retired {
+        tracing::warn!(%error, "files of the write-ahead log cannot be removed");
+    }
+}
+
+/// Flushes everything that is buffered now; the first error, after all was tried.
+pub(super) async fn flush_all(state: &State, wal: &Wal<Cargo>, reason: &'static str) -> Result<()> {
+    let keys: Vec<Key> = state.buffers.uncommitted().into_iter().map(|open| open.key).collect();
+    let flushes = keys.into_iter().map(|key| flush(state, wal, key, reason));
+    let outcomes: Vec<Result<()>> =
+        futures::stream::iter(flushes).buffer_unordered(MAX_STAGING).collect().await;
+    trim(state, wal).await;
+    outcomes.into_iter().collect()
+}
+
+async fn flush(state: &State, wal: &Wal<Cargo>, key: Key, reason: &'static str) -> Result<()> {
+    // An earlier flush of it may be frozen still; what is open now comes after that.
+    if stage::stage(state, &key, reason).await? {
+        stage::stage(state, &key, reason).await?;
+    }
+    commit_and_trim(state, wal, &key).await
+}
+
+/// Stages the largest buffers while memory is short; at replay, where nothing is committed yet.
+pub(super) async fn relieve(state: &Arc<State>) {
+    if !under_pressure(state) {
+        return;
+    }
+    let load = Load {
+        pressure: true,
+        memory_bytes: state.budget.used_bytes(),
+        wal_bytes: 0,
+        oldest_file_ends: 0,
+    };
+    let open = state.buffers.uncommitted();
+    for (key, reason) in policy::due(&open, state.monotonic(), load, &state.config) {
+        // The rows stay in memory where it fails, over the budget: new requests are refused until it works.
+        let _ = stage::stage(state, &key, reason).await;
+    }
+}
+
+impl Progress {
+    /// Whether this work may begin; notes that it runs.
+    fn begin(&mut self, step: Step, key: &Key, now: Duration, limit: usize) -> bool {
+        let entry = (step, key.clone());
+        let running = self.running.keys().filter(|(running, _)| *running == step).count();
+        let waiting = self.failed.get(&entry).is_some_and(|(_, at)| *at > now);
+        if running >= limit || waiting || self.running.contains_key(&entry) {
+            return false;
+        }
+        self.running.insert(entry, ());
+        true
+    }
+
+    fn done(&mut self, step: Step, key: Key, ok: bool, now: Duration) {
+        let entry = (step, key);
+        self.running.remove(&entry);
+        if ok {
+            self.failed.remove(&entry);
+            return;
+        }
+        let failures = self.failed.get(&entry).map_or(1, |(failures, _)| failures + 1);
+        let wait = FIRST_BACK_OFF.saturating_mul(1 << failures.min(10)).min(LONGEST_BACK_OFF);
+        self.failed.insert(entry, (failures, now + wait));
+    }
+}

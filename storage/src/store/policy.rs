@@ -1,0 +1,153 @@
+//! Which buffers are flushed now, and why: by bytes, age, memory pressure and the length of the log.
+
+use super::buffer::{Key, Open};
+use crate::config::Config;
+use std::{collections::BTreeSet, time::Duration};
+
+/// Bytes of rows in memory that make about one byte of a segment: a log record of 322 bytes as received takes about
+/// as much in memory and 41 bytes on disk.
+const MEMORY_PER_SEGMENT_BYTE: u64 = 8;
+
+/// Memory pressure flushes buffers until they take this share of the budget, in percent.
+const RELIEVED_PERCENT: u64 = 50;
+
+/// Files of the log, full ones, that small buffers may hold back; above it they are flushed, so that a start has no
+/// more than this to replay.
+const WAL_FILES: u64 = 8;
+
+/// A flush that is due.
+pub(super) type Due = (Key, &'static str);
+
+/// What the store as a whole takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Load {
+    /// Whether memory is to be freed.
+    pub(super) pressure: bool,
+    /// Bytes in use of the memory budget.
+    pub(super) memory_bytes: u64,
+    pub(super) wal_bytes: u64,
+    /// The highest sequence in the oldest file of the log.
+    pub(super) oldest_file_ends: u64,
+}
+
+/// The flushes that are due at `now` (monotonic), the most urgent first.
+pub(super) fn due(open: &[Open], now: Duration, load: Load, config: &Config) -> Vec<Due> {
+    let mut due: Vec<Due> = Vec::new();
+    let mut chosen = BTreeSet::new();
+    let mut choose = |open: &Open, reason| {
+        if chosen.insert(open.key.clone()) {
+            due.push((open.key.clone(), reason));
+        }
+    };
+    for open in relief(open, load, config) {
+        choose(open, "memory");
+    }
+    for open in open.iter().filter(|open| open.bytes >= config.flush_bytes) {
+        choose(open, "bytes");
+    }
+    if load.wal_bytes > config.wal_file_bytes.saturating_mul(WAL_FILES) {
+        for open in open.iter().filter(|open| open.first_uncommitted <= load.oldest_file_ends) {
+            choose(open, "wal");
+        }
+    }
+    for open in open.iter().filter(|open| is_old(open, now, config)) {
+        choose(open, "age");
+    }
+    due
+}
+
+/// The largest buffers, as many as it takes to relieve the memory.
+fn relief<'a>(open: &'a [Open], load: Load, config: &Config) -> Vec<&'a Open> {
+    if !load.pressure {
+        return Vec::new();
+    }
+    let mut largest: Vec<&Open> = open.iter().filter(|open| open.bytes > 0).collect();
+    largest.sort_by_key(|open| std::cmp::Reverse(open.bytes));
+    let target = config.memory_bytes / 100 * RELIEVED_PERCENT;
+    // What is frozen gives its memory back as soon as it is staged.
+    let frozen: u64 = open.iter().map(|open| open.frozen_bytes).sum();
+    let mut excess = load.memory_bytes.saturating_sub(target).saturating_sub(frozen);
+    largest.retain(|open| {
+        let needed = excess > 0;
+        excess = excess.saturating_sub(open.bytes);
+        needed
+    });
+    largest
+}
+
+fn is_old(open: &Open, now: Duration, config: &Config) -> bool {
+    let small = config.small_segment_bytes.saturating_mul(MEMORY_PER_SEGMENT_BYTE);
+    let limit = match open.bytes {
+        0 => return false,
+        bytes if bytes >= small => config.flush_age_seconds,
+        _ => config.small_flush_age_seconds,
+    };
+    now.saturating_sub(open.since) >= Duration::from_secs(limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{id::TenantId, signal::Signal};
+
+    const CALM: Load =
+        Load { pressure: false, memory_bytes: 0, wal_bytes: 0, oldest_file_ends: 0 };
+
+    fn key(signal: Signal) -> Key {
+        (TenantId::default_tenant(), signal)
+    }
+
+    fn open(signal: Signal, bytes: u64, since_seconds: u64) -> Open {
+        Open {
+            key: key(signal),
+            bytes,
+            since: Duration::from_secs(since_seconds),
+            first_uncommitted: 1,
+            frozen_bytes: 0,
+            staged: false,
+        }
+    }
+
+    fn check(open: &[Open], load: Load, expected: &[(Signal, &'static str)]) {
+        let config = Config { memory_bytes: 400 << 20, ..Config::default() };
+        let due = due(open, Duration::from_secs(5_000), load, &config);
+        let expected: Vec<Due> = expected.iter().map(|(s, reason)| (key(*s), *reason)).collect();
+        assert_eq!(due, expected);
+    }
+
+    #[test]
+    fn a_full_buffer_is_due_at_once_and_a_small_one_after_an_hour() {
+        let full = open(Signal::Logs, 96 << 20, 4_999);
+        let medium_old = open(Signal::Spans, 8 << 20, 4_940);
+        let medium_young = open(Signal::Spans, 8 << 20, 4_941);
+        let small_young = open(Signal::Metrics, (8 << 20) - 1, 1_401);
+        let small_old = open(Signal::Metrics, 1, 1_400);
+        check(&[full, medium_young, small_young], CALM, &[(Signal::Logs, "bytes")]);
+        check(
+            &[small_old, medium_old],
+            CALM,
+            &[(Signal::Metrics, "age"), (Signal::Spans, "age")],
+        );
+    }
+
+    #[test]
+    fn pressure_takes_the_largest_first_and_no_more_than_it_needs() {
+        let load = Load { pressure: true, memory_bytes: 290 << 20, ..CALM };
+        let all = [
+            open(Signal::Logs, 20 << 20, 4_999),
+            open(Signal::Metrics, 80 << 20, 4_999),
+            open(Signal::Spans, 30 << 20, 4_999),
+        ];
+        check(&all, load, &[(Signal::Metrics, "memory"), (Signal::Spans, "memory")]);
+        let relieved = Open { frozen_bytes: 90 << 20, ..open(Signal::DeadLetters, 1 << 20, 4_999) };
+        check(&[relieved], load, &[]);
+    }
+
+    #[test]
+    fn a_long_log_flushes_what_holds_back_its_oldest_file() {
+        let load = Load { wal_bytes: 513 << 20, oldest_file_ends: 9, ..CALM };
+        let holding = open(Signal::Logs, 1, 4_999);
+        let young = Open { first_uncommitted: 10, ..open(Signal::Spans, 1, 4_999) };
+        check(&[holding, young], load, &[(Signal::Logs, "wal")]);
+    }
+}

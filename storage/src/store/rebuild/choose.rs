@@ -1,0 +1,209 @@
+//! Which of the segments found in the bucket are live, so that every frame of the log counts once.
+//!
+//! A crash between upload and commit leaves segments that no catalog knew; their frames were replayed and flushed again.
+//! So several flushes may hold the same frames. All segments of one flush name each other as siblings, and flushes of
+//! one tenant's signal that were committed never overlap: of those that do, the choice with most rows holds all that
+//! was committed.
+
+use crate::{
+    catalog::FlushMark,
+    id::{SegmentId, TenantId},
+    segment::SegmentMeta,
+    signal::Signal,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The outcome of a choice.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Choice {
+    pub(super) live: Vec<SegmentMeta>,
+    pub(super) marks: Vec<FlushMark>,
+    /// Segments that are not live, with the reason.
+    pub(super) left_out: Vec<(SegmentId, String)>,
+    /// Segments that are gone and whose rows cannot be told to be elsewhere.
+    pub(super) lost: Vec<SegmentId>,
+}
+
+/// The shard, tenant and signal whose frames a flush holds.
+type Log = (u32, TenantId, Signal);
+
+/// The segments of one flush.
+struct Flush {
+    segments: Vec<SegmentMeta>,
+    first: u64,
+    last: u64,
+    rows: u64,
+    /// Siblings that are neither here nor replaced by a segment that is here.
+    gone: Vec<SegmentId>,
+    /// Whether a compaction took a part of it: then it was committed.
+    compacted: bool,
+}
+
+/// Chooses among `found`: segments of which every object is there.
+pub(super) fn choose(found: Vec<SegmentMeta>) -> Choice {
+    let present: BTreeSet<SegmentId> = found.iter().map(|meta| meta.id).collect();
+    let mut choice = Choice::default();
+    let (compacted, flushed): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|meta| meta.level > 0);
+    let (whole, partial): (Vec<_>, Vec<_>) = compacted
+        .into_iter()
+        .partition(|meta| meta.siblings.iter().all(|sibling| present.contains(sibling)));
+    for meta in partial {
+        choice.left_out.push((meta.id, "its compaction was not finished".to_string()));
+    }
+    let replaced: BTreeSet<SegmentId> =
+        whole.iter().flat_map(|meta| meta.replaces.iter().copied()).collect();
+    let mut marks = Marks::default();
+    for meta in whole {
+        if replaced.contains(&meta.id) {
+            choice.left_out.push((meta.id, "a compaction replaced it".to_string()));
+        } else {
+            marks.raise(&meta);
+            choice.live.push(meta);
+        }
+    }
+    for (_, flushes) in flushes(flushed, &present, &replaced) {
+        choose_flushes(flushes, &replaced, &mut choice, &mut marks);
+    }
+    choice.live.sort_by_key(|meta| meta.id);
+    choice.marks = marks.into_list();
+    choice
+}
+
+/// The flushes by the log they hold frames of.
+fn flushes(
+    segments: Vec<SegmentMeta>,
+    present: &BTreeSet<SegmentId>,
+    replaced: &BTreeSet<SegmentId>,
+) -> BTreeMap<Log, Vec<Flush>> {
+    let mut groups: BTreeMap<Vec<SegmentId>, Vec<SegmentMeta>> = BTreeMap::new();
+    for meta in segments {
+        let mut siblings = meta.siblings.clone();
+        siblings.push(meta.id);
+        siblings.sort();
+        siblings.dedup();
+        groups.entry(siblings).or_default().push(meta);
+    }
+    let mut logs: BTreeMap<Log, Vec<Flush>> = BTreeMap::new();
+    for (siblings, segments) in groups {
+        let one = &segments[0];
+        let shard = one.wal.first().map_or(0, |range| range.shard);
+        let log = (shard, one.tenant.clone(), one.signal);
+        let here = |id: &SegmentId| present.contains(id) || replaced.contains(id);
+        let flush = Flush {
+            first: one.wal.iter().map(|range| range.first).min().unwrap_or(0),
+            last: one.wal.iter().map(|range| range.last).max().unwrap_or(0),
+            rows: segments.iter().map(|meta| meta.rows).sum(),
+            gone: siblings.iter().filter(|id| !here(id)).copied().collect(),
+            compacted: siblings.iter().any(|id| replaced.contains(id)),
+            segments,
+        };
+        logs.entry(log).or_default().push(flush);
+    }
+    logs
+}
+
+/// Chooses among the flushes of one log.
+fn choose_flushes(
+    flushes: Vec<Flush>,
+    replaced: &BTreeSet<SegmentId>,
+    choice: &mut Choice,
+    marks: &mut Marks,
+) {
+    let (sure, open): (Vec<_>, Vec<_>) = flushes.into_iter().partition(|flush| flush.compacted);
+    let (open, mut out): (Vec<_>, Vec<_>) =
+        open.into_iter().partition(|flush| !overlaps_any(flush, &sure));
+    let (complete, incomplete): (Vec<_>, Vec<_>) =
+        open.into_iter().partition(|flush| flush.gone.is_empty());
+    let (mut taken, doubles) = most_rows(complete);
+    out.extend(doubles);
+    taken.extend(sure);
+    let last = taken.iter().map(|flush| flush.last).max().unwrap_or(0);
+    for flush in incomplete {
+        if overlaps_any(&flush, &taken) {
+            out.push(flush);
+        } else if flush.first <= last {
+            // Later frames were committed, so this flush was, and a part of it was lost since.
+            taken.push(flush);
+        } else {
+            // The last one: its upload was not finished, and its frames are in the log.
+            out.push(flush);
+        }
+    }
+    for flush in taken {
+        choice.lost.extend(&flush.gone);
+        for meta in flush.segments {
+            marks.raise(&meta);
+            if replaced.contains(&meta.id) {
+                choice.left_out.push((meta.id, "a compaction replaced it".to_string()));
+            } else {
+                choice.live.push(meta);
+            }
+        }
+    }
+    for flush in out {
+        let reason = match flush.gone.len() {
+            0 => "another flush holds its frames".to_string(),
+            gone => format!("{gone} segments of its flush are not here, so it was not committed"),
+        };
+        choice.left_out.extend(flush.segments.iter().map(|meta| (meta.id, reason.clone())));
+    }
+}
+
+fn overlaps_any(flush: &Flush, others: &[Flush]) -> bool {
+    others.iter().any(|other| flush.first <= other.last && other.first <= flush.last)
+}
+
+/// The flushes without overlap that hold most rows, and the others (weighted interval scheduling).
+fn most_rows(mut flushes: Vec<Flush>) -> (Vec<Flush>, Vec<Flush>) {
+    flushes.sort_by_key(|flush| (flush.last, flush.first));
+    let before =
+        |flush: &Flush| flushes.partition_point(|other| other.last < flush.first);
+    // The most rows of the first n flushes, for each n.
+    let mut best = vec![0];
+    for (position, flush) in flushes.iter().enumerate() {
+        best.push((flush.rows + best[before(flush)]).max(best[position]));
+    }
+    let mut keep = BTreeSet::new();
+    let mut position = flushes.len();
+    while position > 0 {
+        let flush = &flushes[position - 1];
+        if best[position] > best[position - 1] {
+            keep.insert(position - 1);
+            position = before(flush);
+        } else {
+            position -= 1;
+        }
+    }
+    let (mut taken, mut doubles) = (Vec::new(), Vec::new());
+    for (position, flush) in flushes.into_iter().enumerate() {
+        if keep.contains(&position) { &mut taken } else { &mut doubles }.push(flush);
+    }
+    (taken, doubles)
+}
+
+#[derive(Default)]
+struct Marks(BTreeMap<Log, u64>);
+
+impl Marks {
+    fn raise(&mut self, meta: &SegmentMeta) {
+        for range in &meta.wal {
+            let log = (range.shard, meta.tenant.clone(), meta.signal);
+            let mark = self.0.entry(log).or_default();
+            *mark = range.last.max(*mark);
+        }
+    }
+
+    fn into_list(self) -> Vec<FlushMark> {
+        let mark = |((shard, tenant, signal), sequence)| FlushMark {
+            shard,
+            tenant,
+            signal,
+            sequence,
+        };
+        self.0.into_iter().map(mark).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+//! The way back: frames of the log above the flush marks become buffered rows again, with the same ids.
+//!
+//! Decodes as each frame says and never admits anew. A frame that cannot be decoded is quarantined; damage is
+//! reported; neither blocks the start.
+
+use super::{
+    append::remember,
+    buffer::{Key, Pending},
+    flush::relieve,
+    health::Part,
+    letters::{Fate, Origin},
+    retries::Known,
+    rows::{Rows, Seat, apply_refusals},
+    stage::SHARD,
+    state::State,
+};
+use crate::{
+    append::Decode,
+    catalog::{Digest, FlushMark},
+    error::{Error, Result},
+    signal::Signal,
+    telemetry::{OutcomeLabels, RecordOutcome},
+    wal::{
+        frame::{Frame, Request},
+        replay::{Damage, DamageKind, Replay, Replayed},
+    },
+};
+use futures::{StreamExt, TryStreamExt};
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+/// Payload bytes that are decoded as one piece of work: small enough that two threads finish about together.
+const PIECE_BYTES: usize = 4 << 20;
+
+/// Pieces decoded at the same time, each on a thread.
+const MAX_DECODING: usize = 2;
+
+/// The flush marks of the catalog.
+#[derive(Debug, Default)]
+pub(super) struct Marks(BTreeMap<Key, u64>);
+
+/// A frame decoded, or known to be in segments.
+struct Replayable {
+    request: Request,
+    epoch: u64,
+    sequence: u64,
+    /// `None` when it was flushed.
+    rows: Option<Rows>,
+    untimed: bool,
+    /// Why it is quarantined, if it is.
+    undecodable: Option<String>,
+}
+
+impl Marks {
+    pub(super) fn new(marks: &[FlushMark]) -> Marks {
+        let of_shard = marks.iter().filter(|mark| mark.shard == SHARD);
+        Marks(of_shard.map(|m| ((m.tenant.clone(), m.signal), m.sequence)).collect())
+    }
+
+    /// Whether this frame's rows of `signal` are in a committed segment.
+    fn flushed(&self, request: &Request, signal: Signal, sequence: u64) -> bool {
+        let mark = self.0.get(&(request.tenant.clone(), signal));
+        mark.is_some_and(|mark| sequence <= *mark)
+    }
+
+    /// The highest sequence of all marks, 0 without any.
+    pub(super) fn highest(&self) -> u64 {
+        self.0.values().copied().max().unwrap_or(0)
+    }
+}
+
+/// Replays the log into the buffers. Buffers that do not fit into the memory are staged on the way.
+pub(super) async fn replay(state: &Arc<State>, marks: Marks) -> Result<Replayed> {
+    let marks = Arc::new(marks);
+    let (world, directory) = (state.world.clone(), state.wal_directory());
+    let begin = move || Replay::begin(&world, &directory, SHARD);
+    let mut reader = state.world.blocking(begin).await??;
+    let mut next = next_file(state, reader, &marks).await?;
+    while let Some(frames) = next.1.take() {
+        insert(state, frames);
+        reader = next.0;
+        // Staging takes one thread while decoding takes the others.
+        let (_, after) = futures::join!(relieve(state), next_file(state, reader, &marks));
+        next = after?;
+    }
+    let replayed = next.0.end();
+    report(state, &marks, &replayed.damage);
+    Ok(replayed)
+}
+
+/// Reads and decodes the next file, on threads; `None` when there is none.
+async fn next_file(
+    state: &State,
+    mut reader: Replay,
+    marks: &Arc<Marks>,
+) -> Result<(Replay, Option<Vec<Replayable>>)> {
+    let read = move || {
+        let mut frames = Vec::new();
+        let more = reader.next_file(&mut |frame| {
+            frames.push(frame);
+            Ok(())
+        })?;
+        Ok::<_, Error>((reader, more.then_some(frames)))
+    };
+    let (reader, frames) = state.world.blocking(read).await??;
+    let Some(frames) = frames else {
+        return Ok((reader, None));
+    };
+    let decode = |piece: Vec<Frame>| {
+        let (decoder, marks) = (state.decode.clone(), marks.clone());
+        let all = move || {
+            let each = piece.into_iter().map(|frame| decode_frame(&*decoder, &marks, frame));
+            each.collect::<Result<Vec<Replayable>>>()
+        };
+        state.world.blocking(all)
+    };
+    let decoded: Vec<Result<Vec<Replayable>>> = futures::stream::iter(pieces(frames).into_iter().map(decode))
+        .buffered(MAX_DECODING)
+        .try_collect()
+        .await?;
+    let mut replayable = Vec::new();
+    for piece in decoded {
+        replayable.extend(piece?);
+    }
+    Ok((reader, Some(replayable)))
+}
+
+fn pieces(frames: Vec<Frame>) -> Vec<Vec<Frame>> {
+    let mut pieces = vec![Vec::new()];
+    let mut bytes = 0;
+    for frame in frames {
+        bytes += frame.request.payload.len();
+        pieces.last_mut().expect("there is always one").push(frame);
+        if bytes >= PIECE_BYTES {
+            bytes = 0;
+            pieces.push(Vec::new());
+        }
+    }
+    pieces
+}
+
+fn decode_frame(decoder: &dyn Decode, marks: &Marks, frame: Frame) -> Result<Replayable> {
+    let Frame { epoch, sequence, request } = frame;
+    let flushed = |signal| marks.flushed(&request, signal, sequence);
+    let rows_flushed = flushed(request.signal);
+    let (rows, untimed, undecodable) = match decode(decoder, &request) {
+        Ok((mut rows, untimed)) => {
+            rows.drop_flushed(flushed);
+            (Some(rows).filter(|rows| !rows.is_empty()), untimed, None)
+        }
+        // It could be decoded once, or was quarantined before; either way it is in a segment.
+        Err(_) if rows_flushed || flushed(Signal::DeadLetters) => (None, false, None),
+        Err(detail) => {
+            let payload = request.payload.clone();
+            let rows = Rows::quarantined(origin(&request), payload, detail.clone())?;
+            (Some(rows), false, Some(detail))
+        }
+    };
+    Ok(Replayable { request, epoch, sequence, rows, untimed, undecodable })
+}
+
+/// Decodes a frame's payload and applies its refusals; the error says why that is not possible.
+fn decode(decoder: &dyn Decode, request: &Request) -> Result<(Rows, bool), String> {
+    let Request { signal, encoding, decoder_version, received, payload, .. } = request;
+    let decoded = catch_unwind(AssertUnwindSafe(|| {
+        decoder.decode(*signal, *encoding, *decoder_version, payload, *received)
+    }));
+    let mut decoded = decoded.unwrap_or_else(|_| Err("the decoder panicked".to_string()))?;
+    let untimed = decoded.untimed;
+    apply_refusals(&mut decoded, request.refusals.clone()).map_err(|e| e.to_string())?;
+    let rows = Rows::new(origin(request), decoded).map_err(|e| e.to_string())?;
+    Ok((rows, untimed))
+}
+
+fn origin(request: &Request) -> Origin {
+    Origin {
+        signal: request.signal,
+        encoding: request.encoding,
+        received: request.received,
+        fate: Fate::Rejected,
+    }
+}
+
+/// Makes the frames of one file visible in one step.
+fn insert(state: &State, frames: Vec<Replayable>) {
+    let now = state.monotonic();
+    let Some(last) = frames.last().map(|frame| frame.sequence) else {
+        return;
+    };
+    let mut visible: Vec<(Key, Pending)> = Vec::new();
+    for frame in frames {
+        let Replayable { request, epoch, sequence, rows, untimed, undecodable } = frame;
+        let outcome = match (&undecodable, &rows) {
+            (Some(_), _) => "quarantined",
+            (None, Some(_)) => "replayed",
+            (None, None) => "flushed",
+        };
+        state.telemetry.replayed_frames.get_or_create(&OutcomeLabels::new(outcome)).inc();
+        if let Some(detail) = undecodable {
+            quarantined(state, &request, sequence, detail);
+        }
+        let Some(rows) = rows else {
+            continue;
+        };
+        let known = Known { sequence, answer: rows.answer.clone() };
+        let digest = (!untimed).then(|| super::append::digest(&request, &known));
+        if !untimed {
+            remember(state, &request, known, now);
+        }
+        let seat = Seat { tenant: request.tenant, epoch, sequence };
+        let reservation = state.budget.reserve(0).expect("nothing always fits");
+        visible.extend(rows.seated(&seat, reservation, digest));
+    }
+    state.buffers.insert(visible, last, now);
+}
+
+fn quarantined(state: &State, request: &Request, sequence: u64, detail: String) {
+    let (tenant, signal) = (&request.tenant, request.signal);
+    tracing::error!(%tenant, %signal, sequence, detail, "a frame cannot be decoded any more");
+    let subject = format!("frame {sequence} of {tenant}/{signal}");
+    state.raise(Part::Replay, &subject, format!("quarantined in dead_letters: {detail}"));
+    let reason = Some(crate::append::Reason::Undecodable);
+    for (outcome, reason) in [(RecordOutcome::Received, None), (RecordOutcome::Quarantined, reason)] {
+        state.telemetry.count_records((tenant, signal), outcome, reason, 1);
+    }
+}
+
+/// Tells of damage: loudly where acknowledged bytes are concerned.
+fn report(state: &State, marks: &Marks, damage: &[Damage]) {
+    for damage in damage {
+        let Damage { file, offset, length, kind, detail, lost } = damage;
+        let flushed = lost.as_ref().is_some_and(|lost| {
+            let key = (lost.tenant.clone(), lost.signal);
+            marks.0.get(&key).is_some_and(|mark| lost.sequence <= *mark)
+        });
+        if matches!(kind, DamageKind::TornTail | DamageKind::GivenUp) || flushed {
+            tracing::info!(file, offset, length, ?kind, detail, "the log holds bytes without a frame");
+            continue;
+        }
+        state.telemetry.replayed_frames.get_or_create(&OutcomeLabels::new("damaged")).inc();
+        let whose = lost.as_ref().map_or_else(String::new, |lost| {
+            format!("; the request {} of {}/{} is lost", lost.sequence, lost.tenant, lost.signal)
+        });
+        let detail = format!("{length} bytes at {offset} are damaged: {detail}{whose}");
+        tracing::error!(file, detail, "the write-ahead log is damaged");
+        state.raise(Part::Replay, &format!("{file}:{offset}"), detail);
+    }
+}
+
+/// Takes in the digests that the catalog keeps.
+pub(super) fn load_digests(state: &State, digests: Vec<Digest>) {
+    let now = state.monotonic();
+    for digest in digests {
+        let Digest { tenant, signal, encoding, digest, received, sequence, answer } = digest;
+        let scope = super::retries::Scope { tenant, signal, encoding };
+        state.retries.remember((scope, digest), Known { sequence, answer }, received, now);
+    }
+}

@@ -1,0 +1,199 @@
+//! What appends, flushes and replay share: everything of a store but its write-ahead log.
+
+use super::{
+    buffer::{Buffers, Key},
+    health::{Part, Problems},
+    retries::Retries,
+};
+use crate::{
+    append::Decode,
+    budget::Budget,
+    catalog::Catalog,
+    config::Config,
+    id::SegmentId,
+    segment::{
+        SegmentMeta,
+        read::{DamageHook, ReadCache},
+    },
+    snapshot::LiveSegment,
+    telemetry::Telemetry,
+    time::Nanos,
+    world::World,
+};
+use object_store::{ObjectStore, path::Path};
+use parking_lot::Mutex;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Notify;
+
+/// Bytes of footers that readers keep: some thousand segments of 20 KB each.
+const FOOTER_CACHE_BYTES: u64 = 64 << 20;
+
+/// What appends, flushes and replay share.
+pub(super) struct State {
+    pub(super) world: World,
+    pub(super) config: Config,
+    pub(super) catalog: Arc<dyn Catalog>,
+    pub(super) bucket: Arc<dyn ObjectStore>,
+    /// Staged segments: the staging folder first, then the bucket, where the files go next.
+    pub(super) staging: Arc<dyn ObjectStore>,
+    pub(super) decode: Arc<dyn Decode>,
+    pub(super) telemetry: Telemetry,
+    pub(super) budget: Budget,
+    pub(super) buffers: Arc<Buffers>,
+    pub(super) retries: Arc<Retries>,
+    pub(super) problems: Arc<Problems>,
+    pub(super) readers: Arc<ReadCache>,
+    /// Wakes the flush loop before its time.
+    pub(super) wake: Notify,
+    pub(super) closing: AtomicBool,
+    pub(super) wal_bytes: AtomicU64,
+    pub(super) staged_bytes: AtomicU64,
+    /// Objects that are in no segment any more, and the monotonic time at which no query reads them.
+    pub(super) doomed: Mutex<VecDeque<(Duration, Path)>>,
+    lanes: Mutex<BTreeMap<Key, Arc<Lanes>>>,
+    damaged: Damaged,
+}
+
+/// One at a time of each, for every tenant's signal.
+#[derive(Default)]
+pub(super) struct Lanes {
+    pub(super) stage: tokio::sync::Mutex<()>,
+    pub(super) commit: tokio::sync::Mutex<()>,
+}
+
+/// What a store is made of, apart from what [`State::new`] makes itself.
+pub(super) struct Outside {
+    pub(super) world: World,
+    pub(super) config: Config,
+    pub(super) catalog: Arc<dyn Catalog>,
+    pub(super) bucket: Arc<dyn ObjectStore>,
+    pub(super) staging: Arc<dyn ObjectStore>,
+    pub(super) decode: Arc<dyn Decode>,
+    pub(super) telemetry: Telemetry,
+}
+
+impl State {
+    pub(super) fn new(outside: Outside) -> State {
+        let Outside { world, config, catalog, bucket, staging, decode, telemetry } = outside;
+        let buffers = Arc::new(Buffers::default());
+        let problems = Arc::new(Problems::default());
+        let damaged = Damaged {
+            buffers: buffers.clone(),
+            problems: problems.clone(),
+            telemetry: telemetry.clone(),
+            world: world.clone(),
+        };
+        let hook: DamageHook = {
+            let damaged = damaged.clone();
+            Arc::new(move |damage| {
+                damaged.report(damage.segment, &format!("{}: {}", damage.what, damage.detail));
+            })
+        };
+        let window = Duration::from_secs(config.retry_window_seconds);
+        State {
+            budget: Budget::new(config.memory_bytes),
+            retries: Arc::new(Retries::new(window)),
+            readers: Arc::new(ReadCache::new(FOOTER_CACHE_BYTES, hook)),
+            wake: Notify::new(),
+            closing: AtomicBool::new(false),
+            wal_bytes: AtomicU64::new(0),
+            staged_bytes: AtomicU64::new(0),
+            doomed: Mutex::default(),
+            lanes: Mutex::default(),
+            damaged,
+            world,
+            config,
+            catalog,
+            bucket,
+            staging,
+            decode,
+            telemetry,
+            buffers,
+            problems,
+        }
+    }
+
+    pub(super) fn now(&self) -> Nanos {
+        self.world.clock.now()
+    }
+
+    pub(super) fn monotonic(&self) -> Duration {
+        self.world.clock.monotonic()
+    }
+
+    /// The folder of the write-ahead log.
+    pub(super) fn wal_directory(&self) -> PathBuf {
+        self.config.data_dir.join("wal")
+    }
+
+    /// The folder under which staged files have the paths that they get in the bucket.
+    pub(super) fn staging_directory(&self) -> PathBuf {
+        staging_directory(&self.config)
+    }
+
+    /// The folder of the bucket where it is local: staged files go there by rename.
+    pub(super) fn local_bucket(&self) -> Option<PathBuf> {
+        (self.config.bucket == "local").then(|| self.config.data_dir.join("bucket"))
+    }
+
+    /// Bytes that the log and staged files take.
+    pub(super) fn disk_bytes(&self) -> u64 {
+        self.wal_bytes.load(Ordering::Relaxed) + self.staged_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn lanes(&self, key: &Key) -> Arc<Lanes> {
+        self.lanes.lock().entry(key.clone()).or_default().clone()
+    }
+
+    /// A committed segment as it is read.
+    pub(super) fn live(&self, meta: SegmentMeta) -> Arc<LiveSegment> {
+        Arc::new(LiveSegment { meta, store: self.bucket.clone(), staged: false })
+    }
+
+    /// See [`super::Store::report_damage`].
+    pub(super) fn report_damage(&self, segment: SegmentId, reason: &str) {
+        self.damaged.report(segment, reason);
+    }
+
+    pub(super) fn raise(&self, part: Part, subject: &str, detail: String) {
+        self.problems.raise(part, subject, detail, self.now());
+    }
+}
+
+/// What a report of damage reaches.
+#[derive(Clone)]
+struct Damaged {
+    buffers: Arc<Buffers>,
+    problems: Arc<Problems>,
+    telemetry: Telemetry,
+    world: World,
+}
+
+impl Damaged {
+    fn report(&self, segment: SegmentId, reason: &str) {
+        if self.buffers.report_damage(segment, reason) {
+            tracing::error!(%segment, reason, "a segment cannot be read");
+            let now = self.world.clock.now();
+            self.problems.raise(Part::Segment, &segment.to_string(), reason.to_string(), now);
+            self.telemetry.segments_missing.set(self.buffers.missing() as i64);
+        }
+    }
+}
+
+/// See [`State::staging_directory`].
+pub(super) fn staging_directory(config: &Config) -> PathBuf {
+    config.data_dir.join("staging")
+}
+
+/// A tenant's signal as health and the log name it.
+pub(super) fn subject((tenant, signal): &Key) -> String {
+    format!("{tenant}/{signal}")
+}

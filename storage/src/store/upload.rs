@@ -1,0 +1,130 @@
+//! Staged files into the bucket: by rename where it is a folder beside, by put where it is far.
+//!
+//! Both can be repeated: a path names one segment for ever, and its bytes never change.
+
+use super::{buffer::Staged, state::State};
+use crate::{
+    error::{Error, Result},
+    segment::FileMeta,
+    world::World,
+};
+use bytes::Bytes;
+use object_store::{ObjectStoreExt, PutPayload, path::Path as ObjectPath};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// Brings every file of a flush into the bucket; durable there when it returns.
+pub(super) async fn upload(state: &State, staged: &Staged) -> Result<()> {
+    for file in files(staged) {
+        match state.local_bucket() {
+            Some(bucket) => adopt(state, &bucket, file).await?,
+            None => put(state, file).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Removes the staged files of a committed flush, as far as they are still there.
+pub(super) async fn clean(state: &State, staged: &Staged) -> Result<()> {
+    let root = state.staging_directory();
+    let paths: Vec<PathBuf> = files(staged).map(|file| root.join(&file.path)).collect();
+    let world = state.world.clone();
+    let removed = state.world.blocking(move || {
+        paths.iter().try_for_each(|path| ignore_missing(world.disk.remove(path), path))
+    });
+    removed.await?
+}
+
+/// The objects and index sidecars of a flush.
+fn files(staged: &Staged) -> impl Iterator<Item = &FileMeta> {
+    staged.segments.iter().flat_map(|segment| {
+        let objects = segment.meta.objects.iter().map(|object| &object.file);
+        objects.chain(&segment.meta.index)
+    })
+}
+
+async fn adopt(state: &State, bucket: &Path, file: &FileMeta) -> Result<()> {
+    let from = state.staging_directory().join(&file.path);
+    let to = bucket.join(&file.path);
+    let world = state.world.clone();
+    state.world.blocking(move || rename(&world, &from, &to)).await?
+}
+
+fn rename(world: &World, from: &Path, to: &Path) -> Result<()> {
+    let failed = |source| Error::Disk {
+        doing: "moving a staged file into the bucket",
+        path: to.into(),
+        source,
+    };
+    let folder = to.parent().expect("a path in the bucket has a folder");
+    world.disk.create_directories(folder).map_err(failed)?;
+    match world.disk.rename(from, to) {
+        // An attempt before this one moved it, and may have failed to make the entry durable.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            world.disk.status(to).map_err(failed)?;
+        }
+        other => other.map_err(failed)?,
+    }
+    // The entry that is gone from the staging folder may come back after a power cut: start-up clears the folder.
+    world.disk.sync_directory(folder).map_err(failed)
+}
+
+async fn put(state: &State, file: &FileMeta) -> Result<()> {
+    let from = state.staging_directory().join(&file.path);
+    let length = file.size_bytes as usize;
+    let world = state.world.clone();
+    let bytes = state.world.blocking(move || read(&world, &from, length)).await??;
+    let path = ObjectPath::parse(&file.path).map_err(|e| Error::Internal(e.to_string()))?;
+    state
+        .bucket
+        .put(&path, PutPayload::from(bytes))
+        .await
+        .map_err(|source| Error::Objects { doing: "uploading a segment", source })?;
+    Ok(())
+}
+
+fn read(world: &World, path: &Path, length: usize) -> Result<Bytes> {
+    let failed =
+        |source| Error::Disk { doing: "reading a staged file", path: path.into(), source };
+    let file = world.disk.open_read(path).map_err(failed)?;
+    let bytes = file.read_at(0, length).map_err(failed)?;
+    if bytes.len() == length {
+        return Ok(bytes);
+    }
+    let detail = format!("{} of {length} bytes are there", bytes.len());
+    Err(Error::Corrupt { what: path.display().to_string(), detail })
+}
+
+fn ignore_missing(removed: io::Result<()>, path: &Path) -> Result<()> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::Disk { doing: "removing a staged file", path: path.into(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes everything below the staging folder: what a process before this one staged and did not commit. Its frames
+/// are in the log.
+pub(super) fn clear(world: &World, root: &Path) -> Result<()> {
+    let failed = |source| Error::Disk {
+        doing: "clearing the staging folder",
+        path: root.into(),
+        source,
+    };
+    world.disk.create_directories(root).map_err(failed)?;
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for name in world.disk.list(&folder).map_err(failed)? {
+            let path = folder.join(name.trim_end_matches('/'));
+            if name.ends_with('/') {
+                folders.push(path);
+            } else {
+                world.disk.remove(&path).map_err(failed)?;
+            }
+        }
+    }
+    Ok(())
+}
