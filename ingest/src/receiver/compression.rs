@@ -24,6 +24,9 @@ const ZSTD_BYTES: u64 = 192 << 10;
 /// Largest block of zstd.
 const ZSTD_BLOCK_BYTES: u64 = 128 << 10;
 
+/// Members or frames of one body. Real ones have one; each may be empty, and costs time all the same.
+const MAX_PARTS: u64 = 4096;
+
 /// The first bytes of a zstd frame.
 const ZSTD_MAGIC: u32 = 0xFD2F_B528;
 
@@ -154,7 +157,9 @@ impl Gzip {
             if input.is_empty() {
                 return Ok(0);
             }
-            self.stream.reset(false);
+            within_parts("gzip", self.members)?;
+            // A reset would forget that it is gzip.
+            self.stream = Decompress::new_gzip(15);
             self.inside = true;
         }
         let (read, written) = (self.stream.total_in(), self.stream.total_out());
@@ -186,6 +191,7 @@ impl Zstd {
             if !self.begin_frame(input, memory)? {
                 return Ok(0);
             }
+            within_parts("zstd", self.frames)?;
             self.inside = true;
         }
         if !self.head.is_empty() {
@@ -280,6 +286,17 @@ fn window(head: &[u8]) -> Result<Option<u64>> {
     Ok(Some(if size_bytes == 2 { size + 256 } else { size }))
 }
 
+fn within_parts(compression: &'static str, parts: u64) -> Result<()> {
+    if parts < MAX_PARTS {
+        return Ok(());
+    }
+    let detail = format!("it has more than {MAX_PARTS} parts");
+    Err(Error::BrokenCompression {
+        compression,
+        detail,
+    })
+}
+
 fn broken_zstd(error: &std::io::Error) -> Error {
     Error::BrokenCompression {
         compression: "zstd",
@@ -288,4 +305,4 @@ fn broken_zstd(error: &std::io::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
