@@ -1,11 +1,10 @@
-//! Rows -> those within the limits on records, and refusals of the others.
+//! Rows -> refusals of the records that break a limit.
 //!
-//! A record is refused whole: a span with its events and links, a data point with its exemplars. Most
-//! requests have nothing to refuse; for them only lengths and times are looked at and nothing is copied.
+//! A record is refused whole: a span for its events and links too, a data point for its series and exemplars.
+//! Most requests have nothing to refuse; for them only lengths and times are looked at and nothing is copied.
 //!
 //! Replay never admits anew: limits and clocks change, what was acknowledged stays.
 
-mod filter;
 mod measure;
 mod rows;
 
@@ -53,9 +52,8 @@ impl Limits {
     }
 }
 
-/// Takes the records that break `limits` out of `decoded`, which was received at `received`: their rows go,
-/// they join `decoded.rejected`, and they are returned as refusals, by ordinal.
-pub fn admit(decoded: Decoded, limits: &Limits, received: Nanos) -> (Decoded, Vec<Refusal>) {
+/// The records of `decoded`, received at `received`, that break `limits`, by ordinal.
+pub fn admit(decoded: &Decoded, limits: &Limits, received: Nanos) -> Vec<Refusal> {
     let mut refused = Refused::new();
     let mut refused_series = RefusedSeries::new();
     for (table, batch) in &decoded.tables {
@@ -71,14 +69,16 @@ pub fn admit(decoded: Decoded, limits: &Limits, received: Nanos) -> (Decoded, Ve
             });
         }
     }
-    check_records(&decoded, limits, &mut refused);
+    check_records(decoded, limits, &mut refused);
     if !refused_series.is_empty() {
-        refuse_points(&decoded, &refused_series, &mut refused);
+        refuse_points(decoded, &refused_series, &mut refused);
     }
-    if refused.is_empty() && refused_series.is_empty() {
-        return (decoded, Vec::new());
-    }
-    filter::refuse(decoded, refused)
+    let refusal = |(ordinal, (reason, detail))| Refusal {
+        ordinal,
+        reason,
+        detail,
+    };
+    refused.into_iter().map(refusal).collect()
 }
 
 /// Refuses records that are too old or too far ahead.

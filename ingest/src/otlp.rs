@@ -20,6 +20,7 @@ mod error;
 mod logs;
 mod metrics;
 mod outline;
+mod records;
 pub mod rows;
 mod spans;
 mod tally;
@@ -28,6 +29,7 @@ mod walk;
 mod wire;
 
 pub use error::DecodeError;
+pub use records::records;
 
 use self::{
     columns::Unfit,
@@ -112,5 +114,15 @@ impl Decode for OtlpDecode {
         received: Nanos,
     ) -> Result<Decoded, String> {
         decode(signal, encoding, version, payload, received).map_err(|error| error.to_string())
+    }
+
+    fn records(
+        &self,
+        signal: Signal,
+        encoding: Encoding,
+        payload: &Bytes,
+        ordinals: &[u32],
+    ) -> Vec<Bytes> {
+        records(signal, encoding, payload, ordinals)
     }
 }

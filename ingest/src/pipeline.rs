@@ -11,6 +11,7 @@ use cairn_storage::{
     append::{Answer, Append, Decoded, Outcome, Refusal},
     budget::Reservation,
     id::TenantId,
+    refuse,
     signal::{Encoding, Signal},
     store::Store,
     time::Nanos,
@@ -80,8 +81,14 @@ impl Pipeline {
         let large = payload.len() > INLINE_BYTES;
         let work = move || {
             let version = otlp::DECODER_VERSION;
-            let decoded = otlp::decode(signal, encoding, version, &payload, received)?;
-            Ok(admit::admit(decoded, &limits, received))
+            let mut decoded = otlp::decode(signal, encoding, version, &payload, received)?;
+            let refusals = admit::admit(&decoded, &limits, received);
+            if !refusals.is_empty() {
+                let ordinals: Vec<u32> = refusals.iter().map(|refusal| refusal.ordinal).collect();
+                let records = otlp::records(signal, encoding, &payload, &ordinals);
+                refuse::refuse(&mut decoded, &refusals, records)?;
+            }
+            Ok((decoded, refusals))
         };
         let done = if large {
             self.store

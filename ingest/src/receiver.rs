@@ -52,5 +52,3 @@ impl Receiver {
     }
 }
 
-#[cfg(test)]
-mod tests;

@@ -208,6 +208,19 @@ pub trait Decode: Send + Sync {
         payload: &Bytes,
         received: Nanos,
     ) -> std::result::Result<Decoded, String>;
+
+    /// The bytes of the records with these ordinals, slices of `payload`, in the order asked for; for the dead
+    /// letters of records that admission refused. May return fewer where they cannot be told.
+    fn records(
+        &self,
+        signal: Signal,
+        encoding: Encoding,
+        payload: &Bytes,
+        ordinals: &[u32],
+    ) -> Vec<Bytes> {
+        let _ = (signal, encoding, payload, ordinals);
+        Vec::new()
+    }
 }
 
 #[cfg(test)]

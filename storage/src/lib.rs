@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod config;
 pub mod error;
 pub mod id;
+pub mod refuse;
 pub mod schema;
 pub mod segment;
 pub mod signal;

@@ -8,7 +8,11 @@ use arrow::{
     },
     datatypes::{Field, SchemaRef},
 };
-use cairn_storage::schema::{ROW_ORDINAL, batch_schema};
+use bytes::Bytes;
+use cairn_storage::{
+    refuse::refuse,
+    schema::{ROW_ORDINAL, batch_schema},
+};
 use std::sync::Arc;
 
 const NOW: Nanos = Nanos(1_700_000_000_000_000_000);
@@ -96,6 +100,25 @@ fn decoded(tables: Vec<(Table, RecordBatch)>) -> Decoded {
     }
 }
 
+/// What admission and then `storage::refuse` make of `tables`.
+fn admitted(tables: Vec<(Table, RecordBatch)>) -> (Decoded, Vec<Refusal>) {
+    let mut decoded = decoded(tables);
+    let refusals = admit(&decoded, &limits(), NOW);
+    let records = refusals
+        .iter()
+        .map(|r| Bytes::from(vec![r.ordinal as u8]))
+        .collect();
+    refuse(&mut decoded, &refusals, records).expect("the batches fit the schema");
+    for rejected in &decoded.rejected {
+        assert_eq!(
+            *rejected.record,
+            [rejected.ordinal as u8],
+            "each gets its own bytes"
+        );
+    }
+    (decoded, refusals)
+}
+
 fn remaining(decoded: &Decoded, table: Table) -> Vec<u32> {
     let batch = decoded.tables.iter().find(|(t, _)| *t == table);
     batch.map_or(Vec::new(), |(_, batch)| {
@@ -116,7 +139,7 @@ fn reasons(refusals: &[Refusal]) -> Vec<(u32, Reason)> {
 fn check_logs(rows: usize, mut columns: Vec<(&str, ArrayRef)>, expected: &[(u32, Reason)]) {
     columns.push((ROW_ORDINAL, ordinals(&(0..rows as i32).collect::<Vec<_>>())));
     let logs = batch(Table::Logs, rows, columns);
-    let (decoded, refusals) = admit(decoded(vec![(Table::Logs, logs.clone())]), &limits(), NOW);
+    let (decoded, refusals) = admitted(vec![(Table::Logs, logs.clone())]);
     assert_eq!(reasons(&refusals), expected);
     let rejected: Vec<_> = decoded
         .rejected
@@ -160,9 +183,8 @@ fn by_default_any_age_is_taken_and_a_day_ahead() {
         ];
         decoded(vec![(Table::Logs, batch(Table::Logs, rows, columns))])
     };
-    let (_, refusals) = admit(logs(&[-1_700_000_000, 0, 86_400]), &limits, NOW);
-    assert_eq!(refusals, []);
-    let (_, refusals) = admit(logs(&[86_401]), &limits, NOW);
+    assert_eq!(admit(&logs(&[-1_700_000_000, 0, 86_400]), &limits, NOW), []);
+    let refusals = admit(&logs(&[86_401]), &limits, NOW);
     let detail = "its time is 86401 s ahead, 86400 s are taken".to_string();
     assert_eq!(
         refusals,
@@ -252,7 +274,7 @@ fn a_span_is_refused_with_its_events_and_links_and_for_them() {
         (Table::SpanEvents, events),
         (Table::SpanLinks, links),
     ];
-    let (decoded, refusals) = admit(decoded(tables), &limits(), NOW);
+    let (decoded, refusals) = admitted(tables);
     let expected = [(1, Reason::TooFarAhead), (2, Reason::TooManyAttributes)];
     assert_eq!(reasons(&refusals), expected);
     assert_eq!(remaining(&decoded, Table::Spans), [0]);
@@ -307,7 +329,7 @@ fn a_series_is_refused_with_its_points_and_points_with_their_exemplars() {
         (Table::Histograms, histograms),
         (Table::Exemplars, exemplars),
     ];
-    let (decoded, refusals) = admit(decoded(tables), &limits(), NOW);
+    let (decoded, refusals) = admitted(tables);
     let expected = [
         (1, Reason::TooManyAttributes),
         (2, Reason::TooFarAhead),

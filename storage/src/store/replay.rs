@@ -10,7 +10,7 @@ use super::{
     health::Part,
     letters::{Fate, Origin},
     retries::Known,
-    rows::{Rows, Seat, apply_refusals},
+    rows::{Rows, Seat},
     stage::SHARD,
     state::State,
 };
@@ -18,6 +18,7 @@ use crate::{
     append::Decode,
     catalog::{Digest, FlushMark},
     error::{Error, Result},
+    refuse,
     signal::Signal,
     telemetry::{OutcomeLabels, RecordOutcome},
     wal::{
@@ -170,7 +171,13 @@ fn decode(decoder: &dyn Decode, request: &Request) -> Result<(Rows, bool), Strin
     }));
     let mut decoded = decoded.unwrap_or_else(|_| Err("the decoder panicked".to_string()))?;
     let untimed = decoded.untimed;
-    apply_refusals(&mut decoded, request.refusals.clone()).map_err(|e| e.to_string())?;
+    let refusals = &request.refusals;
+    let ordinals: Vec<u32> = refusals.iter().map(|refusal| refusal.ordinal).collect();
+    let records = match &ordinals[..] {
+        [] => Vec::new(),
+        ordinals => decoder.records(*signal, *encoding, payload, ordinals),
+    };
+    refuse::refuse(&mut decoded, refusals, records).map_err(|e| e.to_string())?;
     let rows = Rows::new(origin(request), decoded).map_err(|e| e.to_string())?;
     Ok((rows, untimed))
 }

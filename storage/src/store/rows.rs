@@ -7,7 +7,7 @@ use super::{
     letters::{self, Fate, Origin},
 };
 use crate::{
-    append::{Answer, Decoded, Reason, Refusal, Rejected},
+    append::{Answer, Decoded, Reason},
     budget::Reservation,
     catalog::Digest,
     error::{Error, Result},
@@ -18,15 +18,12 @@ use crate::{
     time::{Nanos, TimeRange},
 };
 use arrow::{
-    array::{AsArray, BooleanArray, RecordBatch},
+    array::{AsArray, RecordBatch},
     compute,
-    datatypes::{Int32Type, TimestampNanosecondType},
+    datatypes::TimestampNanosecondType,
 };
 use bytes::Bytes;
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A request on its way into the buffer.
 pub(super) struct Rows {
@@ -189,37 +186,6 @@ impl Counts {
             invalid_ids: decoded.invalid_ids,
         }
     }
-}
-
-/// Takes the rows out that admission refused when the request arrived, as the frame says: replay decodes anew and
-/// never admits anew.
-pub(super) fn apply_refusals(decoded: &mut Decoded, refusals: Vec<Refusal>) -> Result<()> {
-    if refusals.is_empty() {
-        return Ok(());
-    }
-    let refused: HashSet<i32> = refusals.iter().map(|refusal| refusal.ordinal as i32).collect();
-    for (table, batch) in &mut decoded.tables {
-        // Series have no ordinal: one whose points are all refused stays, without points.
-        let Some(ordinals) = batch.column_by_name(schema::ROW_ORDINAL) else {
-            continue;
-        };
-        let ordinals = ordinals.as_primitive_opt::<Int32Type>().ok_or_else(|| {
-            Error::Internal(format!("the row ordinals of {table} are no 32-bit integers"))
-        })?;
-        let keep: BooleanArray =
-            ordinals.values().iter().map(|ordinal| Some(!refused.contains(ordinal))).collect();
-        *batch = compute::filter_record_batch(batch, &keep)
-            .map_err(|source| Error::Arrow { doing: "applying refusals at replay", source })?;
-    }
-    decoded.tables.retain(|(_, batch)| batch.num_rows() > 0);
-    decoded.rejected.extend(refusals.into_iter().map(|refusal| Rejected {
-        ordinal: refusal.ordinal,
-        reason: refusal.reason,
-        detail: refusal.detail,
-        // Admission sees rows and has no bytes of the record.
-        record: Bytes::new(),
-    }));
-    Ok(())
 }
 
 fn check_schema(table: Table, batch: &RecordBatch) -> Result<()> {
