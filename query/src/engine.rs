@@ -1,18 +1,45 @@
 //! The one door to questions over stored telemetry.
 
+mod account;
+mod attributes;
+
 use crate::{
     config::Config,
     error::{Error, Result},
-    sql::answer::SqlAnswer,
+    session::{self, EngineParts},
+    sql::{
+        answer::{Part, SqlAnswer},
+        describe::{self, Described},
+        lanes::{Ended, LaneLimits, Lanes, TakenLane},
+        memory::Memory,
+        run::{self, Job, Reply},
+        scrub::Scrub,
+    },
+    telemetry::Telemetry,
 };
-use cairn_storage::{id::TenantId, signal::Signal, store::Store};
+use account::Account;
+use cairn_storage::{id::TenantId, store::Store, world::Clock};
+use futures::{FutureExt, StreamExt, stream::BoxStream};
 use prometheus_client::registry::Registry;
 use serde_json::Value;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, path::Path, sync::Arc, time::Duration};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Parts of an answer that wait for a slow client; the statement waits after that.
+const WAITING_PARTS: usize = 2;
+
+/// How often a statement that waits for a commit sequence looks again.
+const SEQUENCE_POLL: Duration = Duration::from_millis(5);
 
 /// Answers questions of all tenants. Share it in an `Arc`.
 pub struct Engine {
     store: Arc<Store>,
+    config: Config,
+    telemetry: Telemetry,
+    memory: Memory,
+    lanes: Arc<Lanes>,
+    scrub: Scrub,
 }
 
 /// A statement and who asks it.
@@ -77,7 +104,8 @@ pub struct AttributeAnswer {
 }
 
 impl Engine {
-    /// An engine over `store`. What does not fit in memory goes to files under `spill_dir`.
+    /// An engine over `store`. What does not fit in memory goes to files under `spill_dir`, a folder in the data
+    /// folder that nobody else uses.
     ///
     /// Fails with `Invalid` for settings that cannot work and with `Unavailable` when the folder cannot be made.
     pub fn new(
@@ -86,19 +114,280 @@ impl Engine {
         spill_dir: &Path,
         registry: &mut Registry,
     ) -> Result<Engine> {
-        let _ = (config, spill_dir, registry);
-        Ok(Engine { store })
+        config.validate()?;
+        let memory = Memory::new(&config, spill_dir, store.world())?;
+        let lanes = Lanes::new(LaneLimits {
+            lanes: config.lanes,
+            per_tenant: config.concurrent,
+            // One thread more than partitions would leave processors to operators that block on a lock; two
+            // at least, so that a statement on one processor still notices that it should stop.
+            threads: config.partitions().max(2),
+        });
+        let telemetry = Telemetry::register(registry);
+        let scrub = Scrub::new(spill_dir);
+        Ok(Engine {
+            store,
+            config,
+            telemetry,
+            memory,
+            lanes,
+            scrub,
+        })
     }
 
-    /// Answers a statement. Returns when the first rows are under way; the rest comes with the answer's parts.
+    /// Answers a statement. Returns when it is planned and under way; the rows come with the answer's parts.
+    ///
+    /// The caller gets an answer or an error within the deadline even when planning does not yield.
     pub async fn sql(&self, request: SqlRequest) -> Result<SqlAnswer> {
-        let _ = (request, &self.store);
-        Err(Error::Internal("to come".to_string()))
+        let clock = Arc::clone(&self.store.world().clock);
+        let most = Duration::from_secs(self.config.max_timeout_seconds);
+        let usual = Duration::from_secs(self.config.timeout_seconds);
+        let timeout = request.deadline.map_or(usual, |wanted| wanted.min(most));
+        let account = Account::open(&self.telemetry, &request.tenant, Arc::clone(&clock));
+        let deadline = Deadline {
+            end: clock.monotonic() + timeout,
+            timeout,
+            clock,
+        };
+        let answered = self.begin(request, &deadline, &account).await;
+        // Parts close the account when the answer has begun.
+        answered.map_err(|error| self.report(error, &account))
+    }
+
+    async fn begin(
+        &self,
+        request: SqlRequest,
+        deadline: &Deadline,
+        account: &Arc<Account>,
+    ) -> Result<SqlAnswer> {
+        if let Some(sequence) = request.min_sequence {
+            self.wait_for_sequence(sequence, deadline).await?;
+        }
+        let patience = Duration::from_millis(self.config.queue_milliseconds);
+        let patience = patience.min(deadline.left());
+        let clock = deadline.clock.as_ref();
+        let lane = self.lanes.take(&request.tenant, patience, clock).await?;
+        let job = self.job(request)?;
+        let mut running = start(lane, job, deadline, account);
+        tokio::select! {
+            schema = &mut running.schema => match schema {
+                Ok(schema) => Ok(SqlAnswer { schema, parts: self.parts(running, deadline, account) }),
+                // The statement ended without a schema: its first part says why.
+                Err(_) => Err(match running.parts.recv().await {
+                    Some(Err(error)) => error,
+                    _ => Error::Internal("a statement ended without an answer".to_string()),
+                }),
+            },
+            () = deadline.passed() => {
+                account.leave_running();
+                Err(Error::TimedOut(deadline.timeout))
+            }
+        }
+    }
+
+    fn job(&self, request: SqlRequest) -> Result<Job> {
+        let wanted = request.max_rows.unwrap_or(u64::MAX);
+        Ok(Job {
+            parts: EngineParts {
+                store: Arc::clone(&self.store),
+                config: self.config.clone(),
+                runtime: self.memory.statement()?,
+                telemetry: self.telemetry.clone(),
+            },
+            tenant: request.tenant,
+            statement: request.statement,
+            parameters: request.parameters,
+            max_rows: wanted.min(self.config.answer_rows),
+            max_bytes: self.config.answer_bytes,
+            scrub: self.scrub.clone(),
+        })
+    }
+
+    async fn wait_for_sequence(&self, sequence: u64, deadline: &Deadline) -> Result<()> {
+        while self.store.sequence() < sequence {
+            if deadline.left().is_zero() {
+                return Err(Error::TimedOut(deadline.timeout));
+            }
+            deadline
+                .clock
+                .sleep(SEQUENCE_POLL.min(deadline.left()))
+                .await;
+        }
+        Ok(())
+    }
+
+    /// The parts of a statement under way, its deadline kept whether it yields or not.
+    fn parts(
+        &self,
+        running: Running,
+        deadline: &Deadline,
+        account: &Arc<Account>,
+    ) -> BoxStream<'static, Result<Part>> {
+        let (deadline, account) = (deadline.clone(), Arc::clone(account));
+        let scrub = self.scrub.clone();
+        let next = async move |running: Option<Running>| {
+            let mut running = running?;
+            let part = tokio::select! {
+                // What is there goes out first: the last part may come at the last moment.
+                biased;
+                part = running.parts.recv() => match part {
+                    Some(part) => part,
+                    // The statement could not wait any longer for its last part to be taken.
+                    None if deadline.left().is_zero() => Err(Error::TimedOut(deadline.timeout)),
+                    None => Err(Error::Internal("a statement ended without an end".to_string())),
+                },
+                () = deadline.passed() => {
+                    account.leave_running();
+                    Err(Error::TimedOut(deadline.timeout))
+                }
+            };
+            Some(match part {
+                Ok(Part::Rows(batch)) => (Ok(Part::Rows(batch)), Some(running)),
+                Ok(Part::End(mut end)) => {
+                    end.elapsed = account.elapsed();
+                    account.close(Ok(&end));
+                    (Ok(Part::End(end)), None)
+                }
+                Err(error) => (Err(report(error, &scrub, &account)), None),
+            })
+        };
+        let next = Arc::new(next);
+        futures::stream::unfold(Some(running), move |running| {
+            let next = Arc::clone(&next);
+            async move { next(running).await }
+        })
+        .boxed()
+    }
+
+    fn report(&self, error: Error, account: &Account) -> Error {
+        report(error, &self.scrub, account)
+    }
+
+    /// Brings the metrics that are levels, not counts, up to date. Call it before metrics are read.
+    pub fn update_metrics(&self) {
+        let (running, ending) = self.lanes.counts();
+        let level = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.telemetry.running.set(level(running));
+        self.telemetry.ending.set(level(ending));
+        self.telemetry.memory.set(level(self.memory.used_bytes()));
     }
 
     /// The tables of a tenant with their columns and attribute keys, as far as the catalog and the buffers know.
-    pub fn schema(&self, tenant: &TenantId) -> Result<SchemaAnswer> {
-        let _ = self.store.snapshot(tenant, Signal::Logs);
-        Err(Error::Internal("to come".to_string()))
+    pub async fn schema(&self, tenant: &TenantId) -> Result<SchemaAnswer> {
+        let parts = EngineParts {
+            store: Arc::clone(&self.store),
+            config: self.config.clone(),
+            runtime: self.memory.statement()?,
+            telemetry: self.telemetry.clone(),
+        };
+        let session = session::open(&parts, tenant)?;
+        let described = describe::all(&session.context).await?;
+        let (store, tenant) = (Arc::clone(&self.store), tenant.clone());
+        // Reading the keys of buffered rows may take a while.
+        let answer = move || {
+            described
+                .iter()
+                .map(|t| table(&store, &tenant, t))
+                .collect()
+        };
+        let tables = self.store.world().blocking(answer).await?;
+        Ok(SchemaAnswer { tables })
     }
 }
+
+fn table(store: &Store, tenant: &TenantId, table: &Described) -> TableAnswer {
+    let column = |field: &arrow::datatypes::Field| ColumnAnswer {
+        name: field.name().clone(),
+        sql_type: describe::sql_type(field.data_type()),
+        nullable: field.is_nullable(),
+        description: table.column_description(field.name()).to_string(),
+    };
+    let keys = attributes::of(store, tenant, &table.name);
+    TableAnswer {
+        name: table.name.clone(),
+        description: table.description.to_string(),
+        columns: table.columns().map(column).collect(),
+        attributes: keys.attributes,
+        more_attributes: keys.more,
+    }
+}
+
+/// When a statement has to be done.
+#[derive(Clone)]
+struct Deadline {
+    /// On the monotonic clock.
+    end: Duration,
+    timeout: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl Deadline {
+    fn left(&self) -> Duration {
+        self.end.saturating_sub(self.clock.monotonic())
+    }
+
+    async fn passed(&self) {
+        self.clock.sleep(self.left()).await;
+    }
+}
+
+/// The caller's ends of a statement under way; dropping it stops the statement.
+struct Running {
+    schema: oneshot::Receiver<arrow::datatypes::SchemaRef>,
+    parts: mpsc::Receiver<Result<Part>>,
+    _stop: DropGuard,
+}
+
+/// Starts `job` on `lane`.
+fn start(lane: TakenLane, job: Job, deadline: &Deadline, account: &Arc<Account>) -> Running {
+    let (schema_sender, schema) = oneshot::channel();
+    let (parts_sender, parts) = mpsc::channel(WAITING_PARTS);
+    let (stop, deadline, account) = (
+        CancellationToken::new(),
+        deadline.clone(),
+        Arc::clone(account),
+    );
+    let stopped = stop.clone();
+    lane.spawn(async move {
+        let reply = Reply {
+            schema: schema_sender,
+            parts: parts_sender.clone(),
+        };
+        let statement = AssertUnwindSafe(run::run(job, reply)).catch_unwind();
+        let (last, ended) = tokio::select! {
+            outcome = statement => match outcome {
+                Ok(Ok(end)) => (Ok(Part::End(Box::new(end))), Ended::ByItself),
+                Ok(Err(error)) => (Err(error), Ended::ByItself),
+                Err(_) => {
+                    let detail = "a statement panicked".to_string();
+                    (Err(Error::Internal(detail)), Ended::Stopped)
+                }
+            },
+            () = stopped.cancelled() => (Err(Error::TimedOut(deadline.timeout)), Ended::Stopped),
+            () = deadline.passed() => (Err(Error::TimedOut(deadline.timeout)), Ended::Stopped),
+        };
+        // The statement and all that it held is dropped by now; a caller that is gone needs no last part.
+        tokio::select! {
+            _ = parts_sender.send(last) => {}
+            () = stopped.cancelled() => {}
+            () = deadline.passed() => {}
+        }
+        account.statement_ended();
+        ended
+    });
+    Running {
+        schema,
+        parts,
+        _stop: stop.drop_guard(),
+    }
+}
+
+/// Closes the account of a failed statement, and gives the error as the caller may see it: without paths, and
+/// without the inside of the server where the fault is not in the statement.
+fn report(error: Error, scrub: &Scrub, account: &Account) -> Error {
+    account.close(Err(error.kind()));
+    error.for_caller(|text| scrub.paths(text))
+}
+
+#[cfg(test)]
+mod tests;

@@ -66,6 +66,9 @@ pub enum Error {
     Engine(#[source] Box<DataFusionError>),
     #[error("{0}")]
     Internal(String),
+    /// Any other error as a caller may see it, see [`Error::for_caller`].
+    #[error("{detail}")]
+    Reported { kind: Kind, detail: String },
 }
 
 /// The result of everything in this crate.
@@ -85,6 +88,35 @@ impl Error {
         Error::Invalid {
             detail: detail.into(),
             place: None,
+        }
+    }
+
+    /// This error as its caller may see it. Faults of the server go to its log in full and to the caller in
+    /// general words; messages about the statement pass `clean`, which takes paths out of them.
+    pub fn for_caller(self, clean: impl Fn(&str) -> String) -> Error {
+        let detail = match self.kind() {
+            Kind::Internal => {
+                tracing::error!(
+                    error = &self as &dyn std::error::Error,
+                    "a statement failed"
+                );
+                "the server has a bug; its log has the details".to_string()
+            }
+            Kind::Unavailable | Kind::Corrupt => {
+                tracing::error!(
+                    error = &self as &dyn std::error::Error,
+                    "telemetry cannot be read"
+                );
+                clean(&self.to_string())
+            }
+            _ => match &self {
+                Error::Engine(source) => clean(&source.find_root().message()),
+                _ => return self,
+            },
+        };
+        Error::Reported {
+            kind: self.kind(),
+            detail,
         }
     }
 
@@ -110,6 +142,7 @@ impl Error {
             Error::Storage(source) => storage_kind(source),
             Error::Engine(source) => engine_kind(source),
             Error::Internal(_) => Kind::Internal,
+            Error::Reported { kind, .. } => *kind,
         }
     }
 }

@@ -30,6 +30,12 @@ pub struct OutcomeLabels {
 pub struct Telemetry {
     pub statements: Family<OutcomeLabels, Counter>,
     pub running: Gauge,
+    /// Statements whose caller was told that the time is over and that still run.
+    pub overdue: Gauge,
+    /// Threads' lanes of stopped statements that have not ended.
+    pub ending: Gauge,
+    /// Memory that statements hold, as far as operators account for it.
+    pub memory: Gauge,
     pub duration: Durations,
     pub segments_considered: Family<TenantLabel, Counter>,
     pub segments_pruned: Family<TenantLabel, Counter>,
@@ -62,6 +68,22 @@ impl Telemetry {
             "running_statements",
             "Statements running now",
             telemetry.running.clone(),
+        );
+        registry.register(
+            "overdue_statements",
+            "Statements past their time that still use a thread",
+            telemetry.overdue.clone(),
+        );
+        registry.register(
+            "ending_lanes",
+            "Lanes of stopped statements whose threads have not ended",
+            telemetry.ending.clone(),
+        );
+        registry.register_with_unit(
+            "memory",
+            "Memory that running statements hold",
+            Unit::Bytes,
+            telemetry.memory.clone(),
         );
         registry.register_with_unit(
             "duration",

@@ -1,0 +1,214 @@
+//! One statement from its text to its last row, on a lane.
+
+use super::{
+    answer::{AnswerEnd, Part, Truncated},
+    cooperate::cooperate,
+    describe,
+    guard::{self, Asked},
+    parameters, place, plan,
+    scrub::Scrub,
+    size, width,
+};
+use crate::{
+    error::Result,
+    session::{self, EngineParts, TenantSession},
+    tables::SegmentTable,
+};
+use arrow::{
+    array::{ArrayRef, AsArray, RecordBatch, StringArray, StringViewArray},
+    datatypes::{DataType, SchemaRef},
+};
+use cairn_storage::id::TenantId;
+use datafusion::{
+    common::config::{ConfigNonZeroUsize, ConfigOptions},
+    datasource::source_as_provider,
+    error::DataFusionError,
+    execution::context::SQLOptions,
+    logical_expr::{LogicalPlan, TableScan},
+    physical_plan::execute_stream,
+    sql::{
+        parser::Statement,
+        sqlparser::dialect::{GenericDialect, dialect_from_str},
+    },
+};
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use serde_json::Value;
+use std::{any::Any, sync::Arc};
+use tokio::sync::{mpsc, oneshot};
+
+/// A statement, its limits, and what it needs.
+pub(crate) struct Job {
+    pub(crate) parts: EngineParts,
+    pub(crate) tenant: TenantId,
+    pub(crate) statement: String,
+    pub(crate) parameters: Value,
+    pub(crate) max_rows: u64,
+    pub(crate) max_bytes: u64,
+    pub(crate) scrub: Scrub,
+}
+
+/// Where the answer goes: the schema once, then the rows. The receiver being gone ends the statement.
+pub(crate) struct Reply {
+    pub(crate) schema: oneshot::Sender<SchemaRef>,
+    pub(crate) parts: mpsc::Sender<Result<Part>>,
+}
+
+type Rows = BoxStream<'static, Result<RecordBatch>>;
+
+/// Runs `job` until its last row is sent, and says how it ended, `elapsed` left at zero. An error is what the
+/// caller should get, wherever in the answer it happens.
+pub(crate) async fn run(job: Job, reply: Reply) -> Result<AnswerEnd> {
+    let session = session::open(&job.parts, &job.tenant)?;
+    let (schema, rows) = rows(&job, &session).await?;
+    // Nobody listens any more: the first row will find out too.
+    let _ = reply.schema.send(schema);
+    let (rows, truncated) = send(&job, rows, &reply.parts).await?;
+    let mut completeness = session.report.completeness();
+    for missing in &mut completeness.missing {
+        missing.reason = job.scrub.paths(&missing.reason);
+    }
+    Ok(AnswerEnd {
+        completeness,
+        rows,
+        truncated,
+        ..AnswerEnd::default()
+    })
+}
+
+async fn rows(job: &Job, session: &TenantSession) -> Result<(SchemaRef, Rows)> {
+    let batch = match asked(job, session)? {
+        Asked::Query(mut statement) => {
+            parameters::bind(&mut statement, &job.parameters)?;
+            return start(job, session, *statement).await;
+        }
+        Asked::Tables => describe::tables(&session.context).await?,
+        Asked::Columns(name) => describe::columns(&session.context, &name).await?,
+    };
+    let rows = futures::stream::iter([Ok(batch.clone())]);
+    Ok((batch.schema(), rows.boxed()))
+}
+
+/// Parses in the dialect of the session, so that guard and planner read the same statement.
+fn asked(job: &Job, session: &TenantSession) -> Result<Asked> {
+    let name = session
+        .context
+        .state()
+        .config()
+        .options()
+        .sql_parser
+        .dialect
+        .to_string();
+    let dialect = dialect_from_str(name).unwrap_or_else(|| Box::new(GenericDialect {}));
+    guard::check(&job.statement, dialect.as_ref())
+}
+
+/// Plans `statement`, checks the plan and starts it.
+async fn start(
+    job: &Job,
+    session: &TenantSession,
+    statement: Statement,
+) -> Result<(SchemaRef, Rows)> {
+    set_options(session, |options| options.sql_parser.collect_spans = true);
+    let planned = session.plan(statement).await.map_err(place::locate_again)?;
+    let nothing_but_queries = SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false);
+    nothing_but_queries.verify_plan(&planned)?;
+    plan::check(&planned, &is_ours)?;
+    let row_bytes = width::check(&planned)?;
+    let configured = job.parts.config.batch_rows;
+    let batch_rows = ConfigNonZeroUsize::try_new(width::batch_rows(row_bytes, configured))?;
+    set_options(session, |options| options.execution.batch_size = batch_rows);
+    let physical = session.context.state().create_physical_plan(&planned).await;
+    let physical = cooperate(physical.map_err(place::locate)?)?;
+    let schema = physical.schema();
+    let rows = execute_stream(physical, session.context.task_ctx())?.map_err(place::locate);
+    if !is_explain(&planned) {
+        return Ok((schema, rows.boxed()));
+    }
+    let scrub = job.scrub.clone();
+    let clean = rows.map(move |batch| without_paths(&batch?, &scrub));
+    Ok((schema, clean.boxed()))
+}
+
+/// Whether a scan reads a table of the session's tenant: no other provider of that type is in reach.
+fn is_ours(scan: &TableScan) -> bool {
+    let provider = source_as_provider(&scan.source);
+    provider.is_ok_and(|provider| (provider.as_ref() as &dyn Any).is::<SegmentTable>())
+}
+
+fn is_explain(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_))
+}
+
+fn set_options(session: &TenantSession, set: impl FnOnce(&mut ConfigOptions)) {
+    let state = session.context.state_ref();
+    set(state.write().config_mut().options_mut());
+}
+
+/// Sends rows up to the limits of `job`. Returns how many, and at which limit it stopped.
+async fn send(
+    job: &Job,
+    mut rows: Rows,
+    parts: &mpsc::Sender<Result<Part>>,
+) -> Result<(u64, Option<Truncated>)> {
+    let (mut sent_rows, mut sent_bytes) = (0_u64, 0_u64);
+    while let Some(batch) = rows.next().await {
+        let batch = batch?;
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        let left = job.max_rows - sent_rows;
+        if left == 0 {
+            return Ok((sent_rows, Some(Truncated::Rows(job.max_rows))));
+        }
+        let batch_rows = batch
+            .num_rows()
+            .min(usize::try_from(left).unwrap_or(usize::MAX));
+        let cut = batch.slice(0, batch_rows);
+        sent_bytes = sent_bytes.saturating_add(size::bytes(&cut));
+        if sent_bytes > job.max_bytes {
+            return Ok((sent_rows, Some(Truncated::Bytes(job.max_bytes))));
+        }
+        sent_rows += batch_rows as u64;
+        let is_whole = batch_rows == batch.num_rows();
+        if parts.send(Ok(Part::Rows(cut))).await.is_err() {
+            // Nobody listens any more.
+            return Ok((sent_rows, None));
+        }
+        if !is_whole {
+            return Ok((sent_rows, Some(Truncated::Rows(job.max_rows))));
+        }
+    }
+    Ok((sent_rows, None))
+}
+
+/// `batch` of a plan's text, without paths in it.
+fn without_paths(batch: &RecordBatch, scrub: &Scrub) -> Result<RecordBatch> {
+    let clean = |text: Option<&str>| text.map(|text| scrub.paths(text));
+    let column = |column: &ArrayRef| -> ArrayRef {
+        match column.data_type() {
+            DataType::Utf8 => Arc::new(
+                column
+                    .as_string::<i32>()
+                    .iter()
+                    .map(clean)
+                    .collect::<StringArray>(),
+            ),
+            DataType::Utf8View => Arc::new(
+                column
+                    .as_string_view()
+                    .iter()
+                    .map(clean)
+                    .collect::<StringViewArray>(),
+            ),
+            _ => Arc::clone(column),
+        }
+    };
+    let columns = batch.columns().iter().map(column).collect();
+    Ok(RecordBatch::try_new(batch.schema(), columns).map_err(DataFusionError::from)?)
+}
+
+#[cfg(test)]
+mod tests;
