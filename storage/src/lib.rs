@@ -10,6 +10,7 @@ pub mod config;
 pub mod error;
 pub mod id;
 pub mod refuse;
+pub mod objects;
 pub mod schema;
 pub mod segment;
 pub mod signal;

@@ -1,0 +1,33 @@
+//! Object stores: where segments end up.
+//!
+//! `local` is a folder with the durability that object_store's own local store lacks, `remote` builds S3 and
+//! Azure from settings, `faulty` makes any store fail for the simulator.
+
+pub mod faulty;
+pub mod local;
+mod remote;
+
+use crate::{config::Config, error::Result, world::World};
+use local::LocalStore;
+use object_store::ObjectStore;
+use std::sync::Arc;
+
+/// The setting that means a folder in the data folder.
+pub const LOCAL_BUCKET: &str = "local";
+
+/// The name of the local bucket in the data folder.
+pub const LOCAL_BUCKET_FOLDER: &str = "bucket";
+
+/// The bucket of `config`: the folder `bucket` in the data folder, or what its URL names.
+///
+/// Options are those of object_store; secrets come from the environment only (`AWS_…`, `AZURE_…`). Errors: a URL
+/// of no known kind, an unknown option, a secret among the options (`Invalid`); a folder that cannot be used.
+/// Whether a remote bucket can be reached is not asked here.
+pub async fn open_bucket(config: &Config, world: &World) -> Result<Arc<dyn ObjectStore>> {
+    if config.bucket != LOCAL_BUCKET {
+        return remote::open(&config.bucket, &config.bucket_options);
+    }
+    let bucket = LocalStore::new(world.clone(), config.data_dir.join(LOCAL_BUCKET_FOLDER));
+    bucket.clear_unfinished().await?;
+    Ok(Arc::new(bucket))
+}
