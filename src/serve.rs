@@ -36,6 +36,9 @@ const ABORT_WAIT: Duration = Duration::from_secs(2);
 /// Runs the server until a signal, and returns when everything is flushed and closed.
 pub(crate) async fn run(loaded: Loaded, demo: bool) -> Result<()> {
     let config = loaded.config;
+    if demo && !config.tenancy.keys.is_empty() {
+        bail!("--demo sends without credentials: use it on a server without tenancy.keys");
+    }
     telemetry::start_logs(&config.log);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), settings = ?loaded.origins, "starting");
     let mut signals = Signals::new()?;
@@ -159,7 +162,8 @@ impl Server {
         let took_seconds = (self.world.clock.monotonic() - began).as_secs_f64();
         tracing::info!(took_seconds, sequence = store.sequence(), "ready");
         if demo {
-            let demo = Demo::new(self.world.clone(), grpc.address);
+            let is_empty = store.tenants().is_empty();
+            let demo = Demo::new(self.world.clone(), grpc.address, is_empty);
             self.tasks.demo(demo, self.shared.drain.clone());
         }
         Ok(store)

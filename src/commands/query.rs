@@ -195,7 +195,7 @@ mod tests {
             "truncated": "row limit of 2 reached",
             "completeness": { "missing": [{ "segment": "01a", "reason": "gone" }] },
         });
-        let expected = "body             n\n---------------  ---\na\\n\\u{1b}[31mé  1\nNULL             1.5\n(2 rows)\n";
+        let expected = "body            n\n--------------  ---\na\\n\\u{1b}[31mé  1\nNULL            1.5\n(2 rows)\n";
         assert_eq!(table(&answer).as_deref(), Some(expected));
         assert_eq!(notes(&answer).len(), 2);
         assert_eq!(table(&serde_json::json!({})), None);
