@@ -26,6 +26,23 @@ pub enum Kind {
     Internal,
 }
 
+impl Kind {
+    /// The name in answers and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Invalid => "invalid",
+            Kind::Denied => "denied",
+            Kind::NotFound => "not_found",
+            Kind::Limited => "limited",
+            Kind::TooLarge => "too_large",
+            Kind::TimedOut => "timed_out",
+            Kind::Unavailable => "unavailable",
+            Kind::Corrupt => "corrupt",
+            Kind::Internal => "internal",
+        }
+    }
+}
+
 /// A place in the text of a statement, both counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Place {

@@ -10,7 +10,8 @@
 //! - `tables`: the tables, their columns and the `metrics` view;
 //! - `prune`: which segments a filter cannot match, from the catalog's statistics alone;
 //! - `scan`: the remaining segments and the buffered rows as one physical plan;
-//! - `completeness`: what an answer is based on.
+//! - `completeness`: what an answer is based on;
+//! - `format`: answers as JSON, NDJSON, Arrow and CSV.
 //!
 //! Invariants:
 //! - all tables of a signal see one snapshot within one session;
@@ -27,6 +28,7 @@ pub mod config;
 pub mod dialect;
 pub mod engine;
 pub mod error;
+pub mod format;
 pub mod functions;
 pub mod ids;
 mod layout;

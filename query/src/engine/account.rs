@@ -58,7 +58,7 @@ impl Account {
                 self.count("ok");
                 self.count_end(end);
             }
-            Err(kind) => self.count(name(kind)),
+            Err(kind) => self.count(kind.name()),
         }
     }
 
@@ -126,19 +126,5 @@ impl Account {
 impl Drop for Account {
     fn drop(&mut self) {
         self.count("cancelled");
-    }
-}
-
-fn name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Invalid => "invalid",
-        Kind::Denied => "denied",
-        Kind::NotFound => "not_found",
-        Kind::Limited => "limited",
-        Kind::TooLarge => "too_large",
-        Kind::TimedOut => "timed_out",
-        Kind::Unavailable => "unavailable",
-        Kind::Corrupt => "corrupt",
-        Kind::Internal => "internal",
     }
 }
