@@ -7,6 +7,8 @@ mod access;
 mod health;
 mod metrics;
 mod problem;
+mod schema;
+mod sql;
 mod state;
 
 pub(crate) use state::{Api, Parts};
@@ -14,7 +16,7 @@ pub(crate) use state::{Api, Parts};
 use axum::{
     Json, Router,
     middleware::from_fn_with_state,
-    routing::{any, get},
+    routing::{any, get, post},
 };
 use problem::Problem;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
     let checked = Router::new()
         .route("/metrics", get(metrics::get))
         .route("/api/v1/version", get(version))
+        .route("/api/v1/sql", post(sql::post))
+        .route("/api/v1/schema", get(schema::get))
         .route("/api/{*rest}", any(unknown))
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(api.clone(), access::check));

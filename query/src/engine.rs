@@ -2,6 +2,7 @@
 
 mod account;
 mod attributes;
+mod delivery;
 
 use crate::{
     config::Config,
@@ -10,24 +11,20 @@ use crate::{
     sql::{
         answer::{Part, SqlAnswer},
         describe::{self, Described},
-        lanes::{Ended, LaneLimits, Lanes, TakenLane},
+        lanes::{LaneLimits, Lanes},
         memory::Memory,
-        run::{self, Job, Reply},
+        run::Job,
         scrub::Scrub,
     },
     telemetry::Telemetry,
 };
 use account::Account;
-use cairn_storage::{id::TenantId, store::Store, world::Clock};
-use futures::{FutureExt, StreamExt, stream::BoxStream};
+use cairn_storage::{id::TenantId, store::Store};
+use delivery::{Deadline, Delivery, Running, report, start};
+use futures::stream::BoxStream;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
-use std::{panic::AssertUnwindSafe, path::Path, sync::Arc, time::Duration};
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::{CancellationToken, DropGuard};
-
-/// Parts of an answer that wait for a slow client; the statement waits after that.
-const WAITING_PARTS: usize = 2;
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// How often a statement that waits for a commit sequence looks again.
 const SEQUENCE_POLL: Duration = Duration::from_millis(5);
@@ -171,7 +168,7 @@ impl Engine {
         let mut running = start(lane, job, deadline, account);
         tokio::select! {
             schema = &mut running.schema => match schema {
-                Ok(schema) => Ok(SqlAnswer { schema, parts: self.parts(running, deadline, account) }),
+                Ok(schema) => Ok(SqlAnswer { schema, parts: self.deliver(running, deadline, account) }),
                 // The statement ended without a schema: its first part says why.
                 Err(_) => Err(match running.parts.recv().await {
                     Some(Err(error)) => error,
@@ -183,6 +180,22 @@ impl Engine {
                 Err(Error::TimedOut(deadline.timeout))
             }
         }
+    }
+
+    fn deliver(
+        &self,
+        running: Running,
+        deadline: &Deadline,
+        account: &Arc<Account>,
+    ) -> BoxStream<'static, Result<Part>> {
+        let delivery = Delivery {
+            running,
+            deadline: deadline.clone(),
+            account: Arc::clone(account),
+            scrub: self.scrub.clone(),
+            store: Arc::clone(&self.store),
+        };
+        delivery.parts()
     }
 
     fn job(&self, request: SqlRequest) -> Result<Job> {
@@ -214,49 +227,6 @@ impl Engine {
                 .await;
         }
         Ok(())
-    }
-
-    /// The parts of a statement under way, its deadline kept whether it yields or not.
-    fn parts(
-        &self,
-        running: Running,
-        deadline: &Deadline,
-        account: &Arc<Account>,
-    ) -> BoxStream<'static, Result<Part>> {
-        let (deadline, account) = (deadline.clone(), Arc::clone(account));
-        let scrub = self.scrub.clone();
-        let next = async move |running: Option<Running>| {
-            let mut running = running?;
-            let part = tokio::select! {
-                // What is there goes out first: the last part may come at the last moment.
-                biased;
-                part = running.parts.recv() => match part {
-                    Some(part) => part,
-                    // The statement could not wait any longer for its last part to be taken.
-                    None if deadline.left().is_zero() => Err(Error::TimedOut(deadline.timeout)),
-                    None => Err(Error::Internal("a statement ended without an end".to_string())),
-                },
-                () = deadline.passed() => {
-                    account.leave_running();
-                    Err(Error::TimedOut(deadline.timeout))
-                }
-            };
-            Some(match part {
-                Ok(Part::Rows(batch)) => (Ok(Part::Rows(batch)), Some(running)),
-                Ok(Part::End(mut end)) => {
-                    end.elapsed = account.elapsed();
-                    account.close(Ok(&end));
-                    (Ok(Part::End(end)), None)
-                }
-                Err(error) => (Err(report(error, &scrub, &account)), None),
-            })
-        };
-        let next = Arc::new(next);
-        futures::stream::unfold(Some(running), move |running| {
-            let next = Arc::clone(&next);
-            async move { next(running).await }
-        })
-        .boxed()
     }
 
     fn report(&self, error: Error, account: &Account) -> Error {
@@ -310,83 +280,6 @@ fn table(store: &Store, tenant: &TenantId, table: &Described) -> TableAnswer {
         attributes: keys.attributes,
         more_attributes: keys.more,
     }
-}
-
-/// When a statement has to be done.
-#[derive(Clone)]
-struct Deadline {
-    /// On the monotonic clock.
-    end: Duration,
-    timeout: Duration,
-    clock: Arc<dyn Clock>,
-}
-
-impl Deadline {
-    fn left(&self) -> Duration {
-        self.end.saturating_sub(self.clock.monotonic())
-    }
-
-    async fn passed(&self) {
-        self.clock.sleep(self.left()).await;
-    }
-}
-
-/// The caller's ends of a statement under way; dropping it stops the statement.
-struct Running {
-    schema: oneshot::Receiver<arrow::datatypes::SchemaRef>,
-    parts: mpsc::Receiver<Result<Part>>,
-    _stop: DropGuard,
-}
-
-/// Starts `job` on `lane`.
-fn start(lane: TakenLane, job: Job, deadline: &Deadline, account: &Arc<Account>) -> Running {
-    let (schema_sender, schema) = oneshot::channel();
-    let (parts_sender, parts) = mpsc::channel(WAITING_PARTS);
-    let (stop, deadline, account) = (
-        CancellationToken::new(),
-        deadline.clone(),
-        Arc::clone(account),
-    );
-    let stopped = stop.clone();
-    lane.spawn(async move {
-        let reply = Reply {
-            schema: schema_sender,
-            parts: parts_sender.clone(),
-        };
-        let statement = AssertUnwindSafe(run::run(job, reply)).catch_unwind();
-        let (last, ended) = tokio::select! {
-            outcome = statement => match outcome {
-                Ok(Ok(end)) => (Ok(Part::End(Box::new(end))), Ended::ByItself),
-                Ok(Err(error)) => (Err(error), Ended::ByItself),
-                Err(_) => {
-                    let detail = "a statement panicked".to_string();
-                    (Err(Error::Internal(detail)), Ended::Stopped)
-                }
-            },
-            () = stopped.cancelled() => (Err(Error::TimedOut(deadline.timeout)), Ended::Stopped),
-            () = deadline.passed() => (Err(Error::TimedOut(deadline.timeout)), Ended::Stopped),
-        };
-        // The statement and all that it held is dropped by now; a caller that is gone needs no last part.
-        tokio::select! {
-            _ = parts_sender.send(last) => {}
-            () = stopped.cancelled() => {}
-            () = deadline.passed() => {}
-        }
-        account.statement_ended();
-        ended
-    });
-    Running {
-        schema,
-        parts,
-        _stop: stop.drop_guard(),
-    }
-}
-
-/// Closes the account of a failed statement, and gives the error as the caller may see it: without paths, and
-/// without the inside of the server where the fault is not in the statement.
-fn report(error: Error, scrub: &Scrub, account: &Account) -> Error {
-    account.close(Err(error.kind()));
-    error.for_caller(|text| scrub.paths(text))
 }
 
 #[cfg(test)]

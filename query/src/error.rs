@@ -124,7 +124,7 @@ impl Error {
                     error = &self as &dyn std::error::Error,
                     "telemetry cannot be read"
                 );
-                clean(&self.to_string())
+                clean(&self.outage())
             }
             _ => match &self {
                 Error::Engine(source) => clean(&source.find_root().message()),
@@ -134,6 +134,22 @@ impl Error {
         Error::Reported {
             kind: self.kind(),
             detail,
+        }
+    }
+
+    /// What is out of reach or damaged, by name.
+    fn outage(&self) -> String {
+        let external = match self {
+            Error::Storage(source) => return source.to_string(),
+            Error::Engine(source) => match source.find_root() {
+                DataFusionError::External(source) => source.as_ref(),
+                _ => return self.to_string(),
+            },
+            _ => return self.to_string(),
+        };
+        match external.downcast_ref::<cairn_storage::error::Error>() {
+            Some(source) => source.to_string(),
+            None => self.to_string(),
         }
     }
 

@@ -14,6 +14,9 @@ pub(super) async fn get(
     State(api): State<Arc<Api>>,
     Extension(principal): Extension<Principal>,
 ) -> Result<impl IntoResponse, Problem> {
+    if let Ok(parts) = api.parts() {
+        parts.engine.update_metrics();
+    }
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &api.registry.read())
         .map_err(|_| Problem::internal("the metrics cannot be written"))?;

@@ -11,7 +11,8 @@ use serde::Serialize;
 /// A problem document.
 #[derive(Debug, Serialize)]
 pub(crate) struct Problem {
-    /// The kind of problem, stable: `invalid`, `unauthenticated`, `denied`, `not_found`, `limited`, …
+    /// `urn:cairn:problem:` and the kind.
+    #[serde(rename = "type", serialize_with = "as_urn")]
     kind: &'static str,
     title: &'static str,
     #[serde(serialize_with = "as_number")]
@@ -19,7 +20,12 @@ pub(crate) struct Problem {
     detail: String,
     /// Where in the statement, if it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    place: Option<Place>,
+    position: Option<Place>,
+}
+
+/// The kind is stable: `invalid`, `unauthenticated`, `denied`, `not_found`, `limited`, …
+fn as_urn<S: serde::Serializer>(kind: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("urn:cairn:problem:{kind}"))
 }
 
 fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -38,8 +44,13 @@ impl Problem {
             title,
             status,
             detail: detail.into(),
-            place: None,
+            position: None,
         }
+    }
+
+    /// The request cannot be understood.
+    pub(crate) fn invalid(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, "invalid", detail)
     }
 
     /// The server is not ready, or no longer.
@@ -93,6 +104,15 @@ impl From<cairn_tenancy::error::Error> for Problem {
     }
 }
 
+impl From<cairn_query::error::Error> for Problem {
+    fn from(error: cairn_query::error::Error) -> Problem {
+        let kind = error.kind();
+        let mut problem = Problem::new(status::of_query(kind), kind.name(), error.to_string());
+        problem.position = error.place();
+        problem
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = serde_json::to_vec(&self).unwrap_or_default();
@@ -105,7 +125,11 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        let later = [
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::TOO_MANY_REQUESTS,
+        ];
+        if later.contains(&self.status) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

@@ -39,6 +39,9 @@ pub(super) async fn run(options: Query) -> Result<ExitCode> {
                 .context("reading the answer")?;
             let answer: Value =
                 serde_json::from_slice(&body.to_bytes()).context("reading the answer")?;
+            if let Some(detail) = answer["error"]["detail"].as_str() {
+                bail!("the answer broke off: {detail}");
+            }
             for note in notes(&answer) {
                 eprintln!("{note}");
             }
@@ -85,8 +88,8 @@ fn refusal(status: u16, body: &[u8]) -> String {
     };
     let detail = problem["detail"].as_str().unwrap_or("no detail");
     match (
-        problem["place"]["line"].as_u64(),
-        problem["place"]["column"].as_u64(),
+        problem["position"]["line"].as_u64(),
+        problem["position"]["column"].as_u64(),
     ) {
         (Some(line), Some(column)) => format!("line {line}, column {column}: {detail}"),
         _ => detail.to_string(),
@@ -115,7 +118,7 @@ async fn copy(mut body: Incoming) -> Result<ExitCode> {
 /// What the user has to know about an answer that is not everything.
 fn notes(answer: &Value) -> Vec<String> {
     let mut notes = Vec::new();
-    if let Some(why) = answer["truncated"].as_str() {
+    if let Some(why) = answer["completeness"]["truncated"].as_str() {
         notes.push(format!("note: the answer is cut: {why}"));
     }
     for missing in answer["completeness"]["missing"]
@@ -192,8 +195,10 @@ mod tests {
         let answer = serde_json::json!({
             "columns": [{ "name": "body" }, { "name": "n" }],
             "rows": [["a\n\u{1b}[31mé", 1], [null, 1.5]],
-            "truncated": "row limit of 2 reached",
-            "completeness": { "missing": [{ "segment": "01a", "reason": "gone" }] },
+            "completeness": {
+                "truncated": "row limit of 2 reached",
+                "missing": [{ "segment": "01a", "reason": "gone" }],
+            },
         });
         let expected = "body            n\n--------------  ---\na\\n\\u{1b}[31mé  1\nNULL            1.5\n(2 rows)\n";
         assert_eq!(table(&answer).as_deref(), Some(expected));
@@ -203,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_place() {
-        let body = br#"{"detail":"no column x","place":{"line":2,"column":8}}"#;
+        let body = br#"{"detail":"no column x","position":{"line":2,"column":8}}"#;
         assert_eq!(refusal(400, body), "line 2, column 8: no column x");
         assert_eq!(
             refusal(502, b"bad gateway"),

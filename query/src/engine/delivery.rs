@@ -1,0 +1,169 @@
+//! A statement under way: the task on its lane, and the parts on their way to the caller.
+
+use super::account::Account;
+use crate::{
+    error::{Error, Result},
+    sql::{
+        answer::{AnswerEnd, Part},
+        lanes::{Ended, TakenLane},
+        run::{self, Job, Reply},
+        scrub::Scrub,
+    },
+};
+use arrow::datatypes::SchemaRef;
+use cairn_storage::{store::Store, time::Nanos, world::Clock};
+use futures::{
+    FutureExt, StreamExt,
+    stream::{self, BoxStream},
+};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Parts of an answer that wait for a slow client; the statement waits after that.
+const WAITING_PARTS: usize = 2;
+
+/// When a statement has to be done.
+#[derive(Clone)]
+pub(super) struct Deadline {
+    /// On the monotonic clock.
+    pub(super) end: Duration,
+    pub(super) timeout: Duration,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Deadline {
+    pub(super) fn left(&self) -> Duration {
+        self.end.saturating_sub(self.clock.monotonic())
+    }
+
+    pub(super) async fn passed(&self) {
+        self.clock.sleep(self.left()).await;
+    }
+
+    fn now(&self) -> Nanos {
+        self.clock.now()
+    }
+}
+
+/// The caller's ends of a statement under way; dropping it stops the statement.
+pub(super) struct Running {
+    /// Comes when the statement is planned; fails when it ends before that.
+    pub(super) schema: oneshot::Receiver<SchemaRef>,
+    pub(super) parts: mpsc::Receiver<Result<Part>>,
+    _stop: DropGuard,
+}
+
+/// Starts `job` on `lane`.
+pub(super) fn start(
+    lane: TakenLane,
+    job: Job,
+    deadline: &Deadline,
+    account: &Arc<Account>,
+) -> Running {
+    let (schema_sender, schema) = oneshot::channel();
+    let (parts_sender, parts) = mpsc::channel(WAITING_PARTS);
+    let (stop, deadline, account) = (
+        CancellationToken::new(),
+        deadline.clone(),
+        Arc::clone(account),
+    );
+    let stopped = stop.clone();
+    lane.spawn(async move {
+        let reply = Reply {
+            schema: schema_sender,
+            parts: parts_sender.clone(),
+        };
+        let statement = AssertUnwindSafe(run::run(job, reply)).catch_unwind();
+        let (last, ended) = tokio::select! {
+            outcome = statement => match outcome {
+                Ok(Ok(end)) => (Ok(Part::End(Box::new(end))), Ended::ByItself),
+                Ok(Err(error)) => (Err(error), Ended::ByItself),
+                Err(_) => {
+                    let detail = "a statement panicked".to_string();
+                    (Err(Error::Internal(detail)), Ended::Stopped)
+                }
+            },
+            () = stopped.cancelled() => (Err(Error::TimedOut(deadline.timeout)), Ended::Stopped),
+            () = deadline.passed() => (Err(Error::TimedOut(deadline.timeout)), Ended::Stopped),
+        };
+        // The statement and all that it held is dropped by now. A caller that is gone needs no last part, and
+        // one that does not take it in time learns so from the clock.
+        tokio::select! {
+            _ = parts_sender.send(last) => {}
+            () = stopped.cancelled() => {}
+            () = deadline.passed() => {}
+        }
+        account.statement_ended();
+        ended
+    });
+    Running {
+        schema,
+        parts,
+        _stop: stop.drop_guard(),
+    }
+}
+
+/// Hands the parts on in time, whether the statement yields or not, and closes the account at the last one.
+pub(super) struct Delivery {
+    pub(super) running: Running,
+    pub(super) deadline: Deadline,
+    pub(super) account: Arc<Account>,
+    pub(super) scrub: Scrub,
+    pub(super) store: Arc<Store>,
+}
+
+impl Delivery {
+    pub(super) fn parts(self) -> BoxStream<'static, Result<Part>> {
+        let next = async |delivery: Option<Delivery>| {
+            let mut delivery = delivery?;
+            let part = delivery.next().await;
+            let is_last = !matches!(part, Ok(Part::Rows(_)));
+            Some((part, (!is_last).then_some(delivery)))
+        };
+        stream::unfold(Some(self), next).boxed()
+    }
+
+    async fn next(&mut self) -> Result<Part> {
+        let part = tokio::select! {
+            // What is there goes out first: the last part may come at the last moment.
+            biased;
+            part = self.running.parts.recv() => match part {
+                Some(part) => part,
+                None if self.deadline.left().is_zero() => {
+                    Err(Error::TimedOut(self.deadline.timeout))
+                }
+                None => Err(Error::Internal("a statement ended without an end".to_string())),
+            },
+            () = self.deadline.passed() => {
+                self.account.leave_running();
+                Err(Error::TimedOut(self.deadline.timeout))
+            }
+        };
+        match part {
+            Ok(Part::Rows(batch)) => Ok(Part::Rows(batch)),
+            Ok(Part::End(mut end)) => {
+                self.finish(&mut end);
+                Ok(Part::End(end))
+            }
+            Err(error) => Err(report(error, &self.scrub, &self.account)),
+        }
+    }
+
+    fn finish(&self, end: &mut AnswerEnd) {
+        end.elapsed = self.account.elapsed();
+        if end.completeness.taken == 0 {
+            // No table was read: the answer holds as of now.
+            end.completeness.sequence = self.store.sequence();
+            end.completeness.taken = self.deadline.now().0;
+        }
+        self.account.close(Ok(end));
+    }
+}
+
+/// Closes the account of a failed statement, and gives the error as the caller may see it: without paths, and
+/// without the inside of the server where the fault is not in the statement.
+pub(super) fn report(error: Error, scrub: &Scrub, account: &Account) -> Error {
+    account.close(Err(error.kind()));
+    error.for_caller(|text| scrub.paths(text))
+}
