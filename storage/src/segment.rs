@@ -7,6 +7,8 @@ pub mod layout;
 pub mod path;
 pub mod promote;
 pub mod read;
+pub mod recover;
+pub mod verify;
 pub mod window;
 pub mod write;
 

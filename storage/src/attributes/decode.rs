@@ -16,6 +16,8 @@ pub struct Entry<'a> {
     pub escaped: bool,
     /// The value's JSON.
     pub value: &'a str,
+    /// Whether `value` is a string that holds escapes.
+    pub value_escaped: bool,
 }
 
 impl<'a> Entry<'a> {
@@ -58,11 +60,12 @@ impl<'a> Iterator for Entries<'a> {
         if bytes.get(key_end) != Some(&b':') {
             return None;
         }
-        let value_end = value_end(bytes, key_end + 1)?;
+        let (value_end, value_escaped) = value_end(bytes, key_end + 1)?;
         let entry = Entry {
             raw_key: self.json.get(self.at + 1..key_end - 1)?,
             escaped,
             value: self.json.get(key_end + 1..value_end)?,
+            value_escaped,
         };
         self.at = if bytes.get(value_end) == Some(&b',') {
             value_end + 1
@@ -116,7 +119,7 @@ pub fn elements(json: &str) -> impl Iterator<Item = &str> {
         if at >= bytes.len() || bytes[at] == b']' {
             return None;
         }
-        let end = value_end(bytes, at)?;
+        let (end, _) = value_end(bytes, at)?;
         let element = json.get(at..end)?;
         at = if bytes.get(end) == Some(&b',') {
             end + 1
@@ -143,19 +146,19 @@ fn string_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     }
 }
 
-/// Where the value that starts at `at` ends. At least one byte long.
+/// Where the value that starts at `at` ends, and whether it is a string with escapes. At least one byte long.
 #[inline]
-fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
+fn value_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     match bytes.get(at)? {
-        b'"' => string_end(bytes, at).map(|(end, _)| end),
-        b'{' | b'[' => nested_end(bytes, at),
+        b'"' => string_end(bytes, at),
+        b'{' | b'[' => nested_end(bytes, at).map(|end| (end, false)),
         _ => {
             let ends = |b: &u8| matches!(b, b',' | b'}' | b']');
             let length = bytes[at..]
                 .iter()
                 .position(ends)
                 .unwrap_or(bytes.len() - at);
-            (length > 0).then_some(at + length)
+            (length > 0).then_some((at + length, false))
         }
     }
 }

@@ -25,6 +25,7 @@ use arrow::{
     },
     datatypes::{DataType, Field, Schema},
 };
+use bytes::Bytes;
 use parquet::{
     arrow::{
         ArrowSchemaConverter,
@@ -305,12 +306,16 @@ impl Encoder {
         for entry in footer::entries(&record, &self.chunks)? {
             self.writer.append_key_value_metadata(entry);
         }
-        let metadata = self.writer.finish().map_err(parquet)?;
+        self.writer.finish().map_err(parquet)?;
         let sink = self.writer.inner_mut();
-        let (tail, _) = sink.waiting();
+        let (tail, start) = sink.waiting();
+        let tail = Bytes::copy_from_slice(tail);
         object.footer_bytes = tail.len() as u64;
-        object.file.checksum = crc32c::crc32c(tail);
-        object.file.size_bytes = sink.finish(&frame.target.world)?;
+        object.file.checksum = crc32c::crc32c(&tail);
+        object.file.size_bytes = start + object.footer_bytes;
+        // Parsed from its bytes, so that readers who are given it see what others see in the file.
+        let metadata = footer::parse(&object.file.path, &tail, object.file.size_bytes)?;
+        sink.finish(&frame.target.world)?;
         Ok((object, Arc::new(metadata)))
     }
 }

@@ -22,9 +22,6 @@ const RECORD: &str = "cairn.segment";
 /// Key of the crc32c of each column chunk: little-endian, row group after row group, base64.
 const CHUNKS: &str = "cairn.chunk_crc32c";
 
-/// Bytes at the end of a Parquet file that say how long its metadata is.
-pub(crate) const TRAILER_BYTES: u64 = 8;
-
 /// The catalog entry of a segment as one of its objects knows it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Record {

@@ -32,10 +32,6 @@ impl Batches {
         }
     }
 
-    pub(crate) fn batch(&self, batch: usize) -> &RecordBatch {
-        &self.batches[batch]
-    }
-
     pub(crate) fn all(&self) -> &[RecordBatch] {
         &self.batches
     }
@@ -70,11 +66,6 @@ impl Batches {
             self.dictionaries.insert(column, unified);
         }
         Ok(&self.dictionaries[&column])
-    }
-
-    /// Forgets the unified dictionary of a column that is not needed any more.
-    pub(crate) fn forget(&mut self, column: usize) {
-        self.dictionaries.remove(&column);
     }
 
     fn fixed(&self, column: usize, width: i32, rows: &[RowRef]) -> Result<ArrayRef> {

@@ -44,9 +44,21 @@ pub enum Blocks {
 pub struct Index {
     store: Arc<dyn ObjectStore>,
     path: Path,
-    /// The file from its start, at least the head.
+    head: Head,
+}
+
+/// The start of a sidecar, at least as far as its head goes.
+pub(crate) struct Head {
+    what: String,
     start: Bytes,
     directory: Directory,
+}
+
+/// What the start of a sidecar says about a token.
+pub(crate) enum Answer<'a> {
+    Known(Blocks),
+    /// The bytes of this range, given to [`Section::probe`], say it.
+    Ask(&'a Section, Range<u64>),
 }
 
 impl Index {
@@ -66,13 +78,8 @@ impl Index {
         if head_bytes > start.len() as u64 {
             start = fetch_one(&*store, &path, 0..head_bytes, counters).await?;
         }
-        let directory = format::directory(&file.path, &start.slice(..head_bytes as usize))?;
-        Ok(Index {
-            store,
-            path,
-            start,
-            directory,
-        })
+        let head = Head::parse(&file.path, start)?;
+        Ok(Index { store, path, head })
     }
 
     /// The blocks of the file of `table` that may hold `token` (the bytes of the id) in `column`.
@@ -85,31 +92,70 @@ impl Index {
         token: &[u8],
         counters: &ReadCounters,
     ) -> Result<Blocks> {
-        let Some(section) = self.section(table, column) else {
-            return Ok(Blocks::Unknown);
-        };
-        let token = Hash::of(token);
-        if !self.may_be_in_file(section, token)? {
-            return Ok(Blocks::Rows(Vec::new()));
+        match self.head.blocks_with(table, column, token)? {
+            Answer::Known(blocks) => Ok(blocks),
+            Answer::Ask(section, range) => {
+                let row = fetch_one(&*self.store, &self.path, range, counters).await?;
+                section
+                    .probe(self.path.as_ref(), &row, Hash::of(token))
+                    .map(Blocks::Rows)
+            }
         }
-        let range = section.matrix_row(token);
-        let row = match self.start.get(range.start as usize..range.end as usize) {
-            Some(_) => self.start.slice(range.start as usize..range.end as usize),
-            None => fetch_one(&*self.store, &self.path, range, counters).await?,
-        };
-        section
-            .probe(self.path.as_ref(), &row, token)
-            .map(Blocks::Rows)
     }
 
     /// Bytes of memory that this index takes.
     pub fn memory_bytes(&self) -> u64 {
-        self.start.len() as u64 + (self.directory.sections.len() * size_of::<Section>()) as u64
+        let sections = self.head.directory.sections.len() * size_of::<Section>();
+        (self.head.start.len() + sections) as u64
+    }
+}
+
+impl Head {
+    /// Checks the head of the sidecar that begins with `start`; `what` names it in errors.
+    pub(crate) fn parse(what: &str, start: Bytes) -> Result<Head> {
+        let length = format::head_bytes(what, &start)? as usize;
+        if length > start.len() {
+            let detail = "it ends within its head".to_string();
+            return Err(Error::Corrupt {
+                what: what.to_string(),
+                detail,
+            });
+        }
+        let directory = format::directory(what, &start.slice(..length))?;
+        Ok(Head {
+            what: what.to_string(),
+            start,
+            directory,
+        })
     }
 
-    fn section(&self, table: Table, column: &str) -> Option<&Section> {
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    pub(crate) fn blocks_with(
+        &self,
+        table: Table,
+        column: &str,
+        token: &[u8],
+    ) -> Result<Answer<'_>> {
         let mut sections = self.directory.sections.iter();
-        sections.find(|s| s.kind == EXACT && s.table == table.as_str() && s.column == column)
+        let wanted =
+            |s: &&Section| s.kind == EXACT && s.table == table.as_str() && s.column == column;
+        let Some(section) = sections.find(wanted) else {
+            return Ok(Answer::Known(Blocks::Unknown));
+        };
+        let token = Hash::of(token);
+        if !self.may_be_in_file(section, token)? {
+            return Ok(Answer::Known(Blocks::Rows(Vec::new())));
+        }
+        let range = section.matrix_row(token);
+        match self.start.get(range.start as usize..range.end as usize) {
+            Some(row) => section
+                .probe(&self.what, row, token)
+                .map(|rows| Answer::Known(Blocks::Rows(rows))),
+            None => Ok(Answer::Ask(section, range)),
+        }
     }
 
     fn may_be_in_file(&self, section: &Section, token: Hash) -> Result<bool> {
@@ -119,7 +165,7 @@ impl Index {
             .start
             .get(at..at + BUCKET_BYTES)
             .ok_or_else(|| Error::Corrupt {
-                what: self.path.to_string(),
+                what: self.what.clone(),
                 detail: "a filter lies beyond its head".to_string(),
             })?;
         Ok(token.is_in(bucket))

@@ -262,6 +262,9 @@ fn statistics(field: &Field) -> EnabledStatistics {
     match (field.name().as_str(), field.data_type()) {
         ("body" | "detail" | "record" | "attributes" | "metadata", _) => EnabledStatistics::None,
         ("resource_attributes" | "scope_attributes", _) => EnabledStatistics::None,
+        // The same few values in every page; comparing them all costs more than it prunes.
+        ("timestamp_origin" | "body_type" | "scope_version", _) => EnabledStatistics::None,
+        ("resource_schema_url" | "scope_schema_url", _) => EnabledStatistics::None,
         (_, DataType::List(_)) => EnabledStatistics::None,
         (_, DataType::FixedSizeBinary(_)) => EnabledStatistics::Chunk,
         _ => EnabledStatistics::Page,

@@ -1,7 +1,10 @@
 //! Chooses the attribute keys that get a column of their own, and splits rows into those columns and the overflow.
 
 use super::{Promoted, ValueKind};
-use crate::attributes::{convert::Value, decode};
+use crate::attributes::{
+    convert::Value,
+    decode::{self, Entry},
+};
 use arrow::array::{
     ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder,
 };
@@ -224,7 +227,7 @@ impl Splitter {
             if let Some(known) = self.look_up(previous, entry.raw_key) {
                 previous = known + 1;
                 if let Slot::Column(column) = self.known[known].slot
-                    && self.columns[column].push(self.rows, entry.value)
+                    && self.columns[column].push(self.rows, &entry)
                 {
                     continue;
                 }
@@ -304,7 +307,8 @@ impl Values {
     }
 
     /// Puts a value at `row`, with nulls before it; false if it is of another type.
-    fn push(&mut self, row: usize, json: &str) -> bool {
+    fn push(&mut self, row: usize, entry: &Entry<'_>) -> bool {
+        let json = entry.value;
         macro_rules! put {
             ($builder:expr, $kind:ident) => {{
                 let Some(Value::$kind(value)) = Value::parse(json) else {
@@ -317,6 +321,10 @@ impl Values {
         match self {
             // A number or nested value is not looked at further.
             Values::Text(_) if !json.starts_with('"') => return false,
+            Values::Text(builder) if !entry.value_escaped => {
+                builder.append_nulls(row - builder.len());
+                builder.append_value(&json[1..json.len() - 1]);
+            }
             Values::Text(builder) => put!(builder, Text),
             Values::Int(builder) => put!(builder, Int),
             Values::Double(builder) => put!(builder, Double),
