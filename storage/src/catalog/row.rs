@@ -14,7 +14,7 @@ use bytes::{Buf, BufMut};
 const ZSTD_LEVEL: i32 = 1;
 
 /// No segment's body is longer; more is damage.
-const MAX_BODY_BYTES: usize = 64 << 20;
+const MAX_BODY_BYTES: u64 = 64 << 20;
 
 /// The checksum of a row: crc32c over the table's name and every column, each with its kind and length, so
 /// that no two rows of different columns have the same input.
@@ -56,7 +56,9 @@ pub(super) fn pack_segment(meta: &SegmentMeta) -> Vec<u8> {
 
 /// Reads what [`pack_segment`] made; the error says what is wrong.
 pub(super) fn unpack_segment(body: &[u8]) -> Result<SegmentMeta, String> {
-    let json = zstd::bulk::decompress(body, MAX_BODY_BYTES).map_err(|e| e.to_string())?;
+    let length = zstd::zstd_safe::get_frame_content_size(body).ok().flatten();
+    let length = length.filter(|length| *length <= MAX_BODY_BYTES).ok_or("no length")?;
+    let json = zstd::bulk::decompress(body, length as usize).map_err(|e| e.to_string())?;
     serde_json::from_slice(&json).map_err(|e| e.to_string())
 }
 

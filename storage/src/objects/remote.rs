@@ -106,7 +106,7 @@ mod tests {
         ];
         for (url, option, expected) in cases {
             let options = if option.0.is_empty() { vec![] } else { vec![option] };
-            let error = opened(url, &options).err().expect("refused");
+            let error = opened(url, &options).expect_err("refused");
             assert_eq!(error.kind(), Kind::Invalid);
             assert!(error.to_string().contains(expected), "{error} lacks {expected}");
         }

@@ -166,3 +166,37 @@ async fn a_newer_format_is_refused_by_name() {
     assert_eq!(error.kind(), Kind::Invalid);
     assert!(error.to_string().contains("version 2"), "{error}");
 }
+
+/// A file made from `docs/formats/catalog.md` by another program: it must open for ever.
+#[tokio::test]
+async fn a_file_of_version_1_opens() {
+    let folder = folder();
+    let golden = include_bytes!("../../../golden/catalog-1.sqlite");
+    let made = real::world().disk.create(&folder.path().join("catalog.sqlite"));
+    made.expect("created").write_at(0, golden).expect("written");
+    let catalog = open(folder.path()).await;
+    let state = catalog.load().await.expect("loads");
+    assert_eq!(state.damaged, Vec::<String>::new());
+    let [segment] = &state.segments[..] else { panic!("one is live: {:?}", state.segments) };
+    assert_eq!(segment.id.to_string(), "01kdx0000000000000000000ab");
+    let bounds = |column: usize| segment.objects[0].columns[column].bounds.clone();
+    use crate::segment::Bounds;
+    assert_eq!(bounds(1), Some(Bounds::Double(0.1 + 0.2, f64::INFINITY)));
+    assert_eq!(bounds(2), None);
+    assert_eq!(bounds(4), Some(Bounds::Bytes(vec![0, 1], vec![255])));
+    assert_eq!(state.flushed_through[0].sequence, 42);
+    let [digest] = &state.digests[..] else { panic!("one is not forgotten: {:?}", state.digests) };
+    assert_eq!((digest.digest, digest.sequence, digest.received.0), (u128::MAX, 42, 200));
+    assert_eq!((digest.answer.rejected, &digest.answer.message[..]), (3, "grün"));
+    let events = catalog.events(0, 10).await.expect("reads");
+    assert_eq!((events.len(), events[0].0, &events[0].1.body[..]), (1, 3, "{\"n\":1}"));
+    let names = ["a.ratio:double".to_string(), "a.new".to_string()];
+    let ids = catalog.field_ids(Table::Logs, &names).await.expect("works");
+    assert_eq!(ids, [1004, 1005]);
+    assert_eq!(catalog.begin_epoch().await.expect("works"), 1_767_225_601);
+    let segment = segment.clone();
+    let again = Commit { add: vec![segment.clone()], ..Commit::default() };
+    assert_eq!(catalog.commit(again).await.expect_err("exists").kind(), Kind::Conflict);
+    let replaced = Commit { replace: vec![segment.id], ..Commit::default() };
+    catalog.commit(replaced).await.expect("is live");
+}

@@ -239,3 +239,54 @@ fn other_files_and_other_shards_are_left_alone() {
     let (sequences, found) = replayed(&[(other, &bytes)]);
     assert_eq!((sequences.len(), found), (0, Replayed::default()));
 }
+
+/// A file made from `docs/formats/wal.md` by another program: it must open for ever.
+#[test]
+fn a_file_of_version_1_opens() {
+    let name = "0000-00000000000000000007-0000000002-0123456789abcdef.wal";
+    let bytes = include_bytes!(
+        "../../../golden/0000-00000000000000000007-0000000002-0123456789abcdef.wal"
+    );
+    let world = Simulation::new(1).world();
+    world.disk.create_directories(directory()).expect("made");
+    let file = world.disk.create(&directory().join(name)).expect("created");
+    file.write_at(0, bytes).expect("written");
+    let mut frames = Vec::new();
+    let found = replay(&world, directory(), 0, &mut |frame| {
+        frames.push(frame);
+        Ok(())
+    });
+    let found = found.expect("readable");
+    assert_eq!((found.damage, found.last_epoch, found.last_sequence), (Vec::new(), 7, 42));
+    let refusal = |ordinal, reason, detail: &str| crate::append::Refusal {
+        ordinal,
+        reason,
+        detail: detail.to_string(),
+    };
+    let first = Request {
+        tenant: TenantId::default_tenant(),
+        signal: Signal::Logs,
+        encoding: Encoding::OtlpProtobuf,
+        decoder_version: 3,
+        received: Nanos(1_767_225_600_000_000_001),
+        digest: 0x1111,
+        refusals: Vec::new(),
+        payload: Bytes::from_static(b"\x0a\x00"),
+    };
+    let second = Request {
+        tenant: "shop-1".parse().expect("valid"),
+        signal: Signal::Spans,
+        encoding: Encoding::OtlpJson,
+        decoder_version: 3,
+        received: Nanos(-5),
+        digest: u128::MAX,
+        refusals: vec![
+            refusal(0, crate::append::Reason::TooOld, "älter"),
+            refusal(9, crate::append::Reason::TooManySeries, ""),
+        ],
+        payload: Bytes::from_static(b"{\"resourceSpans\":[]}"),
+    };
+    let expected = [(41, first), (42, second)]
+        .map(|(sequence, request)| Frame { epoch: 7, sequence, request });
+    assert_eq!(frames, expected);
+}

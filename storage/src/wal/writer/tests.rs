@@ -41,8 +41,11 @@ fn replayed(simulation: &Simulation) -> (Vec<Frame>, Replayed) {
     (frames, found.expect("readable"))
 }
 
+/// Sequences with what went along with them.
+type Told = Arc<Mutex<Vec<(u64, u64)>>>;
+
 /// A log with its writer running, and the sequences that became durable, in the order it was told.
-fn start(simulation: &Simulation, epoch: u64) -> (Wal<u64>, Arc<Mutex<Vec<(u64, u64)>>>) {
+fn start(simulation: &Simulation, epoch: u64) -> (Wal<u64>, Told) {
     let (_, found) = replayed(simulation);
     start_after(simulation, epoch, found)
 }
@@ -51,13 +54,13 @@ fn start_after(
     simulation: &Simulation,
     epoch: u64,
     found: Replayed,
-) -> (Wal<u64>, Arc<Mutex<Vec<(u64, u64)>>>) {
+) -> (Wal<u64>, Told) {
     let start = Start {
         epoch,
         next_sequence: found.last_sequence + 1,
         files: found.files,
     };
-    let told: Arc<Mutex<Vec<(u64, u64)>>> = Arc::default();
+    let told = Told::default();
     let telling = told.clone();
     let (wal, writer) = Wal::new(simulation.world(), settings(8_192), start, move |batch| {
         let requests = batch.requests.iter();
