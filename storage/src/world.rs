@@ -57,7 +57,8 @@ pub trait Disk: Send + Sync {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Makes a directory and its parents and fsyncs each directory that got a new entry.
+    /// Makes a directory and its parents, and makes their entries durable, also those that were there: who made
+    /// them may have been stopped before its fsync.
     fn create_directories(&self, path: &Path) -> io::Result<()>;
     /// The names of the entries of a directory, sorted; directories end in `/`.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;

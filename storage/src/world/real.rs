@@ -11,9 +11,11 @@ use super::{Blocking, Clock, Disk, DiskFile, FileStatus, Random, World};
 use crate::time::Nanos;
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
+use parking_lot::Mutex;
 use rand::{TryRng, rngs::SysRng};
 use rustix::fs::{FlockOperation, flock};
 use std::{
+    collections::HashSet,
     fs::{self, File, OpenOptions},
     io,
     os::unix::fs::FileExt,
@@ -29,7 +31,7 @@ pub fn world() -> World {
             start: Instant::now(),
         }),
         random: Arc::new(SystemRandom),
-        disk: Arc::new(SystemDisk),
+        disk: Arc::new(SystemDisk::default()),
         blocking: Arc::new(Threads),
     }
 }
@@ -78,7 +80,38 @@ impl Blocking for Threads {
     }
 }
 
-struct SystemDisk;
+/// Directories whose entries are known to be durable; more are not remembered, only fsynced again. A path of an
+/// hour is used for an hour or two, so the oldest are of no use.
+const MOST_DURABLE_DIRECTORIES: usize = 4_096;
+
+#[derive(Default)]
+struct SystemDisk {
+    /// Fsynced into their parents by this process.
+    durable_directories: Mutex<HashSet<PathBuf>>,
+}
+
+impl SystemDisk {
+    /// Makes one directory, or finds it there, and makes its entry durable.
+    fn create_directory(&self, directory: &Path) -> io::Result<()> {
+        let made = fs::create_dir(directory);
+        if made.is_err() && !directory.is_dir() {
+            return made;
+        }
+        // The root directory has no entry anywhere.
+        let Some(parent) = directory.parent() else { return Ok(()) };
+        match self.sync_directory(parent) {
+            // A folder above that we may not even read was not made by us.
+            Err(error) if made.is_err() && error.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+        let mut durable = self.durable_directories.lock();
+        if durable.len() >= MOST_DURABLE_DIRECTORIES {
+            durable.clear();
+        }
+        durable.insert(directory.to_path_buf());
+        Ok(())
+    }
+}
 
 impl Disk for SystemDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -109,21 +142,16 @@ impl Disk for SystemDisk {
     }
 
     fn create_directories(&self, path: &Path) -> io::Result<()> {
-        let missing: Vec<PathBuf> = path
-            .ancestors()
-            .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.is_dir())
-            .map(Path::to_path_buf)
-            .collect();
-        for directory in missing.iter().rev() {
-            match fs::create_dir(directory) {
-                Ok(()) => {}
-                // Somebody else made it meanwhile; its entry still has to be made durable.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
+        let mut unsure = Vec::new();
+        for ancestor in path.ancestors() {
+            let known = self.durable_directories.lock().contains(ancestor);
+            if ancestor.as_os_str().is_empty() || (known && ancestor.is_dir()) {
+                break;
             }
-            if let Some(parent) = directory.parent() {
-                self.sync_directory(parent)?;
-            }
+            unsure.push(ancestor);
+        }
+        for directory in unsure.into_iter().rev() {
+            self.create_directory(directory)?;
         }
         Ok(())
     }

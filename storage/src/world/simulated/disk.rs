@@ -71,6 +71,8 @@ struct Shared {
 struct State {
     names: Names,
     locked: BTreeSet<PathBuf>,
+    /// Fsynced into their parents by the process that runs now.
+    durable_directories: BTreeSet<PathBuf>,
     faults: Faults,
     sabotage: Sabotage,
     /// One more at each restart: files opened before are dead.
@@ -112,6 +114,7 @@ impl SimulatedDisk {
         let mut state = self.shared.state.lock();
         state.generation += 1;
         state.locked.clear();
+        state.durable_directories.clear();
         state.stop_at = None;
         state.stopped = None;
         if stop == Stop::PowerCut {
@@ -279,22 +282,25 @@ impl Disk for SimulatedDisk {
     }
 
     fn create_directories(&self, path: &Path) -> io::Result<()> {
-        let mut missing = Vec::new();
+        let mut unsure = Vec::new();
         for ancestor in path.ancestors() {
-            let there = self.shared.state.lock().names.get(ancestor);
-            match there {
-                Ok(Entry::Directory) => break,
-                Ok(Entry::File(_)) => return Err(io::ErrorKind::NotADirectory.into()),
-                Err(_) => missing.push(ancestor),
+            if self.shared.state.lock().durable_directories.contains(ancestor) {
+                break;
             }
+            unsure.push(ancestor);
         }
-        for directory in missing.into_iter().rev() {
-            self.shared
-                .call(Call::of_names("mkdir", directory), |state, dice| {
-                    state.names_fault(dice)?;
-                    state.names.add(directory, Entry::Directory)
-                })?;
-            self.sync_directory(directory.parent().expect("the root is never missing"))?;
+        for directory in unsure.into_iter().rev() {
+            let Some(parent) = directory.parent() else { continue };
+            self.shared.call(Call::of_names("mkdir", directory), |state, dice| {
+                state.names_fault(dice)?;
+                match state.names.get(directory) {
+                    Ok(Entry::Directory) => Ok(()),
+                    Ok(Entry::File(_)) => Err(io::ErrorKind::NotADirectory.into()),
+                    Err(_) => state.names.add(directory, Entry::Directory),
+                }
+            })?;
+            self.sync_directory(parent)?;
+            self.shared.state.lock().durable_directories.insert(directory.to_path_buf());
         }
         Ok(())
     }

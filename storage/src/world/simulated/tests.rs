@@ -94,6 +94,24 @@ fn renames_and_removes_need_the_directory() {
 }
 
 #[test]
+fn a_directory_that_a_killed_process_left_is_made_durable_by_the_next() {
+    for seed in 0..SEEDS {
+        let simulation = Simulation::new(seed);
+        let world = simulation.world();
+        // The kill comes between making and fsyncing.
+        simulation.stop_after(2, Stop::Kill);
+        let ended = simulation.run(async {
+            world.disk.create_directories(&path("/data")).expect_err("killed");
+            std::future::pending::<()>().await;
+        });
+        assert_eq!(ended, Ended::Stopped(Stop::Kill));
+        world.disk.create_directories(&path("/data")).expect("there already");
+        simulation.cut_power();
+        assert_eq!(world.disk.list(&path("/")).expect("list"), ["data/"]);
+    }
+}
+
+#[test]
 fn a_failed_fsync_is_not_made_good_by_a_second() {
     let lost = (0..SEEDS).filter(|seed| {
         let simulation = Simulation::new(*seed);
