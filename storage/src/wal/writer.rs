@@ -25,6 +25,13 @@ use tokio_util::sync::CancellationToken;
 /// memory of its own.
 const WRITE_BYTES: usize = 4 << 20;
 
+/// After a second failure in a row the disk is left alone this long, then twice as long, and so on: each attempt
+/// makes a file, and a full disk must not be filled with them.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+
+/// A disk that works again is noticed this soon.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
 /// How one shard's log is written.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -104,6 +111,10 @@ pub struct Writer<T> {
     next_sequence: u64,
     next_number: u32,
     current: Option<LogFile>,
+    /// Failures since the last success.
+    failures: u32,
+    /// Not before this the disk is tried again after failures.
+    retry_at: Duration,
     files: Files,
     ended: CancellationToken,
 }
@@ -152,6 +163,8 @@ impl<T: Send + 'static> Wal<T> {
             next_sequence: start.next_sequence,
             next_number: 1,
             current: None,
+            failures: 0,
+            retry_at: Duration::ZERO,
             files,
             ended,
         };
@@ -288,6 +301,9 @@ impl<T: Send + 'static> Writer<T> {
 
     /// Makes a batch durable, or fails all of it.
     async fn write(&mut self, waiting: Vec<Waiting<T>>) {
+        if self.failures > 0 && self.world.clock.monotonic() < self.retry_at {
+            return refuse(waiting, "its disk failed and is tried again soon");
+        }
         let first = self.next_sequence;
         self.next_sequence += waiting.len() as u64;
         let header = match self.current {
@@ -310,6 +326,7 @@ impl<T: Send + 'static> Writer<T> {
                 outcome: Ok(written),
                 waiting,
             }) => {
+                self.failures = 0;
                 self.note_written(&file, &waiting, first);
                 self.current = file;
                 self.rotate_when_full();
@@ -322,9 +339,7 @@ impl<T: Send + 'static> Writer<T> {
             }) => {
                 self.abandon();
                 tracing::error!(%error, requests = waiting.len(), "the write-ahead log failed");
-                for item in waiting {
-                    let _ = item.reply.send(Err(unavailable(format!("{error}"))));
-                }
+                refuse(waiting, &error.to_string());
             }
             // The work panicked and took the requests along: their callers see the reply dropped.
             Err(error) => {
@@ -420,10 +435,22 @@ impl<T: Send + 'static> Writer<T> {
     /// was acknowledged.
     fn abandon(&mut self) {
         self.current = None;
+        self.failures = self.failures.saturating_add(1);
+        // The first attempt in a new file comes at once; each later failure doubles the wait.
+        let wait = FIRST_WAIT.saturating_mul(1 << self.failures.min(10) >> 1) - FIRST_WAIT;
+        self.retry_at = self.world.clock.monotonic() + wait.min(LONGEST_WAIT);
         for summary in self.files.lock().values_mut().filter(|file| file.open) {
             summary.open = false;
             summary.abandoned = true;
         }
+    }
+}
+
+/// Tells everybody to try again.
+fn refuse<T>(waiting: Vec<Waiting<T>>, reason: &str) {
+    for item in waiting {
+        // Callers that went away need no answer.
+        let _ = item.reply.send(Err(unavailable(reason)));
     }
 }
 

@@ -172,6 +172,7 @@ fn the_requests_of_a_failed_write_are_refused_and_never_come_back() {
                 }
             }
             simulation.set_faults(Faults::default());
+            simulation.world().clock.sleep(LONGEST_WAIT).await;
             let last = wal
                 .append(request(60), 60)
                 .await
@@ -199,6 +200,31 @@ fn the_requests_of_a_failed_write_are_refused_and_never_come_back() {
             .count();
         assert_eq!(corrupt, 0, "seed {seed}: {:?}", found.damage);
     }
+}
+
+#[test]
+fn a_disk_that_stays_full_is_not_filled_with_attempts() {
+    let simulation = Simulation::new(2);
+    simulation.run(async {
+        let (wal, _) = start(&simulation, 1);
+        wal.append(request(1), 1).await.expect("the disk works");
+        simulation.set_faults(Faults { full: 1.0, ..Default::default() });
+        let clock = simulation.world().clock;
+        let minute = clock.monotonic() + Duration::from_secs(60);
+        let mut refused = 0;
+        while clock.monotonic() < minute {
+            wal.append(request(2), 2).await.expect_err("the disk is full");
+            clock.sleep(Duration::from_millis(5)).await;
+            refused += 1;
+        }
+        let files = wal.files().len();
+        assert!(refused > 1_000 && (10..40).contains(&files), "{files} files, {refused} refused");
+        simulation.set_faults(Faults::default());
+        clock.sleep(LONGEST_WAIT).await;
+        wal.append(request(2), 2).await.expect("there is room again");
+        wal.retire(|_, _| u64::MAX).await.expect("the disk works");
+        assert_eq!(wal.files().len(), 1);
+    });
 }
 
 #[test]
