@@ -3,7 +3,6 @@
 use super::read;
 use crate::{
     error::{Error, Result},
-    catalog::row::Checksum,
     world::World,
 };
 use sqlx::{
@@ -172,7 +171,7 @@ async fn check_version(
             .await
             .map_err(|error| Refusal::Damaged(error.to_string()))?;
     let (version, crc) = row.ok_or_else(|| Refusal::Damaged("no version".to_string()))?;
-    if crc != meta_checksum("format_version", version) {
+    if crc != read::meta_checksum("format_version", version) {
         damaged.push("the checksum does not match the format version".to_string());
     } else if version != FORMAT_VERSION {
         return Err(Refusal::Other(Error::Invalid {
@@ -204,15 +203,10 @@ pub(super) async fn put_meta(
     )
     .bind(name)
     .bind(value)
-    .bind(meta_checksum(name, value))
+    .bind(read::meta_checksum(name, value))
     .execute(connection)
     .await
     .map(drop)
-}
-
-/// The checksum of a row of `meta`.
-pub(super) fn meta_checksum(name: &str, value: i64) -> i64 {
-    Checksum::of("meta").text(name).int(value).finish()
 }
 
 fn parent(path: &Path) -> PathBuf {

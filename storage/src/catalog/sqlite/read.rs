@@ -1,6 +1,6 @@
 //! Reading rows, each checked against its checksum.
 
-use super::{failed, file::meta_checksum};
+use super::failed;
 use crate::{
     catalog::{
         CatalogState, Digest, Event, FlushMark,
@@ -210,6 +210,11 @@ pub(super) fn event_checksum(event: &Event) -> Checksum {
         .text(event.tenant.as_str())
         .int(event.time.0)
         .text(&event.body)
+}
+
+/// The checksum of a row of `meta`.
+pub(super) fn meta_checksum(name: &str, value: i64) -> i64 {
+    Checksum::of("meta").text(name).int(value).finish()
 }
 
 /// A number of the `meta` table; the error describes damage.
