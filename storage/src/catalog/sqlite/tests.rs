@@ -1,3 +1,5 @@
+//! Reopening, damage of every kind, other versions, and the suite that every catalog runs.
+
 use super::*;
 use crate::{
     catalog::conformance::{self, digest, event, segment},

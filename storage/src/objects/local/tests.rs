@@ -1,3 +1,5 @@
+//! What an object store promises, on the real disk, and durability under power cuts, on the seeded one.
+
 use super::*;
 use crate::world::{
     real,

@@ -1,3 +1,5 @@
+//! The codec for any request, any damage, and the fixed layout.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! A log cut at every byte, with every byte flipped, and of an earlier version.
+
 use super::*;
 use crate::{
     signal::Encoding,

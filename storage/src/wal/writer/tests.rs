@@ -1,3 +1,5 @@
+//! Order, rotation, failing disks, power cuts and kills.
+
 use super::*;
 use crate::{
     signal::Encoding,

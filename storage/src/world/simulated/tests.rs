@@ -1,3 +1,5 @@
+//! What the seeded world keeps and loses, and that a seed is a run.
+
 use super::*;
 use std::{collections::BTreeSet, path::PathBuf};
 
