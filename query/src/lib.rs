@@ -40,3 +40,6 @@ pub mod session;
 pub mod sql;
 pub mod tables;
 pub mod telemetry;
+
+#[cfg(test)]
+mod testing;

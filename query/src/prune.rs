@@ -177,3 +177,6 @@ impl<C: Container> PruningStatistics for Statistics<'_, C> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

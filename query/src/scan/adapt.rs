@@ -351,3 +351,6 @@ fn literal(value: ScalarValue) -> Expr {
 fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
     Arc::new(BinaryExpr::new(left, op, right))
 }
+
+#[cfg(test)]
+mod tests;
