@@ -1,10 +1,12 @@
 //! The columns of a table as SQL sees them, and as they lie in a segment's file and in a buffered request.
 
-use crate::layout::{fixed_schema, has_series, promoted_field};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use cairn_storage::{
     schema::{ROW_EPOCH, ROW_ORDINAL, ROW_SEQUENCE, batch_schema},
-    segment::ObjectMeta,
+    segment::{
+        ObjectMeta,
+        layout::{fixed_schema, has_series, promoted_field},
+    },
     signal::Table,
 };
 use std::sync::Arc;

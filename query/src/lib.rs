@@ -31,7 +31,6 @@ pub mod error;
 pub mod format;
 pub mod functions;
 pub mod ids;
-mod layout;
 mod operators;
 mod prune;
 mod scan;

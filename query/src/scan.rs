@@ -95,8 +95,7 @@ pub(crate) async fn plan(
     let all = segments(&snapshot, request.table);
     let considered = all.len();
     let segments = prune_segments(request, all)?;
-    let counters = request.scope.report().counters().clone();
-    let files = probe::probe(segments, outline.predicate.as_ref(), &counters).await?;
+    let files = probe::probe(segments, outline.predicate.as_ref(), request.scope).await?;
     let pruned = considered - files.len();
     request
         .scope

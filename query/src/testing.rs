@@ -65,7 +65,12 @@ fn item() -> impl Strategy<Value = Item> {
         Just(f64::NAN.to_bits()),
         Just(f64::INFINITY.to_bits()),
     ];
-    let int = prop_oneof![any::<i64>(), -3i64..3, Just((1i64 << 53) + 1), Just(i64::MAX)];
+    let int = prop_oneof![
+        any::<i64>(),
+        -3i64..3,
+        Just((1i64 << 53) + 1),
+        Just(i64::MAX)
+    ];
     let text = prop_oneof![
         "[0-9+.eE-]{0,5}",
         "[a-c]{0,3}",
@@ -97,13 +102,19 @@ pub(crate) fn rows() -> impl Strategy<Value = Vec<Row>> {
 pub(crate) fn choice() -> impl Strategy<Value = (BTreeSet<(String, ValueKind)>, bool)> {
     use ValueKind::{Bool, Double, Int, Text};
     let kind = prop::sample::select(vec![Text, Int, Double, Bool]);
-    let pair = (prop::sample::select(KEYS.to_vec()).prop_map(str::to_string), kind);
+    let pair = (
+        prop::sample::select(KEYS.to_vec()).prop_map(str::to_string),
+        kind,
+    );
     (prop::collection::btree_set(pair, 0..8), any::<bool>())
 }
 
 /// The canonical JSON of a row.
 pub(crate) fn json<'a>(row: impl IntoIterator<Item = (&'a String, &'a Item)>) -> String {
-    let mut entries: Vec<_> = row.into_iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
+    let mut entries: Vec<_> = row
+        .into_iter()
+        .map(|(k, v)| (k.as_str(), v.clone()))
+        .collect();
     let mut out = Vec::new();
     encode::object(&mut out, &mut entries, |out, item| item.value().write(out));
     String::from_utf8(out).expect("canonical JSON is UTF-8")
@@ -117,7 +128,11 @@ pub(crate) fn table(rows: &[Row]) -> RecordBatch {
 
 /// The columns of [`table`].
 pub(crate) fn table_schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![Field::new("attributes", DataType::Utf8View, false)]))
+    Arc::new(Schema::new(vec![Field::new(
+        "attributes",
+        DataType::Utf8View,
+        false,
+    )]))
 }
 
 /// Rows as a segment could have them, and what the catalog would know of it.
@@ -135,7 +150,9 @@ pub(crate) fn promote(
     let mut promoted: Vec<Promoted> = chosen.iter().map(|(k, kind)| column(k, *kind)).collect();
     promoted.sort_by(|a, b| a.column.cmp(&b.column));
     let has_column = |key: &str, item: &Item| {
-        item.value().kind().is_some_and(|kind| chosen.contains(&(key.to_string(), kind)))
+        item.value()
+            .kind()
+            .is_some_and(|kind| chosen.contains(&(key.to_string(), kind)))
     };
     let mut overflow_keys = BTreeSet::new();
     let mut maps = Vec::new();
@@ -155,7 +172,11 @@ pub(crate) fn promote(
     }
     let metadata = [(FILE_NUMBER.to_string(), "0".to_string())].into();
     let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
-    let file = FileMeta { path: "x".to_string(), size_bytes: 1, checksum: 0 };
+    let file = FileMeta {
+        path: "x".to_string(),
+        size_bytes: 1,
+        checksum: 0,
+    };
     let object = ObjectMeta {
         table: Table::Logs,
         file,
@@ -166,7 +187,10 @@ pub(crate) fn promote(
         overflow_keys: list_keys.then(|| overflow_keys.into_iter().collect()),
     };
     let batch = RecordBatch::try_new(schema, arrays).expect("columns as their fields");
-    Promotion { batch, segment: Arc::new(segment(object)) }
+    Promotion {
+        batch,
+        segment: Arc::new(segment(object)),
+    }
 }
 
 fn segment(object: ObjectMeta) -> LiveSegment {
@@ -176,7 +200,10 @@ fn segment(object: ObjectMeta) -> LiveSegment {
         tenant: TenantId::default_tenant(),
         signal: Signal::Logs,
         level: 0,
-        time: TimeRange { min: Nanos(0), max: Nanos(0) },
+        time: TimeRange {
+            min: Nanos(0),
+            max: Nanos(0),
+        },
         rows: object.rows,
         objects: vec![object],
         index: None,
@@ -184,7 +211,11 @@ fn segment(object: ObjectMeta) -> LiveSegment {
         replaces: Vec::new(),
         siblings: Vec::new(),
     };
-    LiveSegment { meta, store: Arc::new(InMemory::new()), staged: false }
+    LiveSegment {
+        meta,
+        store: Arc::new(InMemory::new()),
+        staged: false,
+    }
 }
 
 fn column(key: &str, kind: ValueKind) -> Promoted {
@@ -194,7 +225,11 @@ fn column(key: &str, kind: ValueKind) -> Promoted {
         ValueKind::Double => ":double",
         ValueKind::Bool => ":bool",
     };
-    Promoted { key: key.to_string(), kind, column: format!("a.{key}{suffix}") }
+    Promoted {
+        key: key.to_string(),
+        kind,
+        column: format!("a.{key}{suffix}"),
+    }
 }
 
 fn values(rows: &[Row], column: &Promoted) -> (ArrayRef, ColumnStats) {
@@ -230,7 +265,10 @@ fn values(rows: &[Row], column: &Promoted) -> (ArrayRef, ColumnStats) {
                 _ => None,
             };
             let doubles: Vec<_> = items.iter().map(double).collect();
-            (Arc::new(Float64Array::from(doubles.clone())), double_bounds(&doubles))
+            (
+                Arc::new(Float64Array::from(doubles.clone())),
+                double_bounds(&doubles),
+            )
         }
         ValueKind::Bool => {
             let bool = |item: &Option<Item>| match item {
@@ -242,7 +280,14 @@ fn values(rows: &[Row], column: &Promoted) -> (ArrayRef, ColumnStats) {
             (Arc::new(BooleanArray::from(bools)), bounds)
         }
     };
-    (array, ColumnStats { column: column.column.clone(), nulls, bounds })
+    (
+        array,
+        ColumnStats {
+            column: column.column.clone(),
+            nulls,
+            bounds,
+        },
+    )
 }
 
 fn ends<T: Ord + Clone>(values: impl Iterator<Item = T> + Clone) -> Option<(T, T)> {

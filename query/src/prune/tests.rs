@@ -15,8 +15,13 @@ use proptest::prelude::*;
 fn filters(rows: &[Row]) -> Vec<Expr> {
     let mut filters = Vec::new();
     let literal = |value| Expr::Literal(value, None);
-    let operators =
-        [Operator::Eq, Operator::NotEq, Operator::Lt, Operator::GtEq, Operator::IsDistinctFrom];
+    let operators = [
+        Operator::Eq,
+        Operator::NotEq,
+        Operator::Lt,
+        Operator::GtEq,
+        Operator::IsDistinctFrom,
+    ];
     for key in KEYS.iter().chain(&["absent"]) {
         let of = |wanted| attribute(col("attributes"), key, wanted);
         for item in rows.iter().flat_map(|row| row.values()) {
@@ -43,9 +48,13 @@ fn filters(rows: &[Row]) -> Vec<Expr> {
 fn matches(filter: &Expr, rows: &[Row]) -> bool {
     let schema = testing::table_schema();
     let filter = physical(filter, &schema).expect("a filter over the map");
-    let filter = PhysicalExprSimplifier::new(&schema).simplify(filter).expect("simplifies");
+    let filter = PhysicalExprSimplifier::new(&schema)
+        .simplify(filter)
+        .expect("simplifies");
     let table = testing::table(rows);
-    let found = filter.evaluate(&table).and_then(|value| value.into_array(table.num_rows()));
+    let found = filter
+        .evaluate(&table)
+        .and_then(|value| value.into_array(table.num_rows()));
     let found = found.expect("a filter evaluates");
     let found: &BooleanArray = arrow::array::AsArray::as_boolean(found.as_ref());
     found.true_count() > 0

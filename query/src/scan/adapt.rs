@@ -13,10 +13,12 @@ use crate::{
         promoted::{OfColumns, WholeMap},
     },
     columns::FILE_NUMBER,
-    layout::{TIME_MS, TIME_REST_NS},
 };
 use arrow::datatypes::{DataType, SchemaRef};
-use cairn_storage::segment::{Promoted, ValueKind};
+use cairn_storage::segment::{
+    Promoted, ValueKind,
+    layout::{TIME_MS, TIME_REST_NS},
+};
 use datafusion::{
     common::{
         ScalarValue,
@@ -120,9 +122,8 @@ impl PhysicalExprAdapter for Adapter {
                 // What is finished refers to the file's own columns, as they are.
                 Ok(match is_ours(&expr) {
                     true => Transformed::new(expr, false, TreeNodeRecursion::Jump),
-                    false if expr.children().is_empty() => {
-                        Transformed::yes(self.rest.rewrite(expr)?)
-                    }
+                    // A column may become a cast of itself: what comes of it is finished, too.
+                    false if expr.children().is_empty() => done(self.rest.rewrite(expr)?),
                     false => Transformed::no(expr),
                 })
             })

@@ -1,6 +1,7 @@
 //! Asks the index sidecars which rows may hold an id that a filter demands.
 
 use super::SegmentPart;
+use crate::scope::Scope;
 use cairn_storage::segment::{
     index::{Blocks, Index},
     read::ReadCounters,
@@ -39,7 +40,7 @@ struct Demand {
 pub(super) async fn probe(
     parts: Vec<SegmentPart>,
     predicate: Option<&Arc<dyn PhysicalExpr>>,
-    counters: &ReadCounters,
+    scope: &Scope,
 ) -> Result<Vec<Probed>> {
     let demands = predicate.map(demands).unwrap_or_default();
     if demands.is_empty() {
@@ -53,7 +54,7 @@ pub(super) async fn probe(
     }
     // `buffered` keeps the order, which is newest first.
     let probed: Vec<Option<Probed>> = stream::iter(parts)
-        .map(|part| probe_one(part, &demands, counters))
+        .map(|part| probe_one(part, &demands, scope))
         .buffered(CONCURRENT_PROBES)
         .try_collect()
         .await?;
@@ -85,24 +86,21 @@ fn demands(predicate: &Arc<dyn PhysicalExpr>) -> Vec<Demand> {
         .collect()
 }
 
-async fn probe_one(
-    part: SegmentPart,
-    demands: &[Demand],
-    counters: &ReadCounters,
-) -> Result<Option<Probed>> {
-    let Some(file) = &part.segment.meta.index else {
+async fn probe_one(part: SegmentPart, demands: &[Demand], scope: &Scope) -> Result<Option<Probed>> {
+    let index = scope
+        .store()
+        .index(&part.segment, scope.report().counters())
+        .await;
+    let Some(index) = index.map_err(external)? else {
         return Ok(Some(Probed {
             part,
             selection: None,
         }));
     };
-    let index = Index::open(part.segment.store.clone(), file, counters)
-        .await
-        .map_err(external)?;
     let rows = part.object().rows;
     let mut kept: Option<Vec<Range<u64>>> = None;
     for demand in demands {
-        let Some(blocks) = blocks(&index, &part, demand, counters).await? else {
+        let Some(blocks) = blocks(&index, &part, demand, scope.report().counters()).await? else {
             continue;
         };
         kept = Some(match kept {

@@ -27,7 +27,11 @@ fn evaluate(expr: &Expr, batch: &RecordBatch) -> ArrayRef {
 }
 
 fn adapted(promotion: &Promotion, expr: &Expr) -> Expr {
-    let part = SegmentPart { number: 0, segment: promotion.segment.clone(), object: 0 };
+    let part = SegmentPart {
+        number: 0,
+        segment: promotion.segment.clone(),
+        object: 0,
+    };
     let factory = Adapt::of_files(vec![Arc::new(part)]);
     let physical = promotion.batch.schema();
     let adapter = factory.create(testing::table_schema(), physical.clone());
@@ -43,7 +47,10 @@ fn check(rows: &[Row], promotion: &Promotion, expr: &Expr) {
     let found = evaluate(&adapted, &promotion.batch);
     assert_eq!(&expected, &found, "{expr} became {adapted}");
     let pushable = can_expr_be_pushed_down_with_schemas(&adapted, &promotion.batch.schema());
-    assert!(pushable, "{expr} became {adapted}, which a scan would ignore");
+    assert!(
+        pushable,
+        "{expr} became {adapted}, which a scan would ignore"
+    );
 }
 
 fn literals(rows: &[Row], wanted: Wanted) -> Vec<ScalarValue> {
@@ -55,7 +62,9 @@ fn literals(rows: &[Row], wanted: Wanted) -> Vec<ScalarValue> {
         Wanted::Double => [-1.0, -0.0, 0.0, 1.5, f64::INFINITY, 9_007_199_254_740_992.0]
             .map(|number| ScalarValue::Float64(Some(number)))
             .to_vec(),
-        Wanted::Int => [-1, 0, 7, (1 << 53) + 1].map(|int| ScalarValue::Int64(Some(int))).to_vec(),
+        Wanted::Int => [-1, 0, 7, (1 << 53) + 1]
+            .map(|int| ScalarValue::Int64(Some(int)))
+            .to_vec(),
     };
     // Values that some row really has are the ones that comparisons go wrong on.
     for item in rows.iter().flat_map(|row| row.values()) {
@@ -115,7 +124,11 @@ fn a_key_of_one_text_column_is_that_column() {
     let expr = adapted(&promotion, &attribute("a", Wanted::Text));
     assert_eq!(expr.downcast_ref::<Column>().map(Column::name), Some("a.a"));
     let absent = adapted(&promotion, &attribute("z", Wanted::Text));
-    assert!(absent.downcast_ref::<Literal>().is_some_and(|l| l.value().is_null()));
+    assert!(
+        absent
+            .downcast_ref::<Literal>()
+            .is_some_and(|l| l.value().is_null())
+    );
 }
 
 #[test]
@@ -125,9 +138,21 @@ fn instants_compare_by_milliseconds_first() {
         arrow::datatypes::Field::new(TIME_REST_NS, DataType::Int32, false),
     ];
     let physical = Arc::new(arrow::datatypes::Schema::new(fields.to_vec()));
-    let instants = [-1_500_001i64, -1_000_000, -1, 0, 1, 999_999, 1_000_000, 1_000_001, 5_000_000];
+    let instants = [
+        -1_500_001i64,
+        -1_000_000,
+        -1,
+        0,
+        1,
+        999_999,
+        1_000_000,
+        1_000_001,
+        5_000_000,
+    ];
     let millis = instants.map(|nanos| nanos.div_euclid(1_000_000)).to_vec();
-    let rests = instants.map(|nanos| nanos.rem_euclid(1_000_000) as i32).to_vec();
+    let rests = instants
+        .map(|nanos| nanos.rem_euclid(1_000_000) as i32)
+        .to_vec();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(arrow::array::Int64Array::from(millis)),
         Arc::new(arrow::array::Int32Array::from(rests)),
@@ -136,7 +161,9 @@ fn instants_compare_by_milliseconds_first() {
     let time = cairn_storage::schema::timestamp_type();
     let table = arrow::datatypes::Field::new("timestamp", time, false);
     let table = Arc::new(arrow::datatypes::Schema::new(vec![table]));
-    let adapter = Adapt::of_batches().create(table.clone(), physical).expect("an adapter");
+    let adapter = Adapt::of_batches()
+        .create(table.clone(), physical)
+        .expect("an adapter");
     let whole = arrow::array::TimestampNanosecondArray::from(instants.to_vec());
     let whole: ArrayRef = Arc::new(whole.with_timezone("UTC"));
     let whole = RecordBatch::try_new(table, vec![whole]).expect("one column");
@@ -161,7 +188,11 @@ fn instants_compare_by_milliseconds_first() {
                 };
                 let adapted = adapter.rewrite(expr.clone()).expect("adapts");
                 let expected = evaluate(&expr, &whole);
-                assert_eq!(&expected, &evaluate(&adapted, &file), "{expr} became {adapted}");
+                assert_eq!(
+                    &expected,
+                    &evaluate(&adapted, &file),
+                    "{expr} became {adapted}"
+                );
             }
         }
     }
