@@ -67,8 +67,8 @@ impl Config {
                 self.memory_bytes, self.flush_bytes
             ));
         }
-        if self.wal_file_bytes < 1 << 20 {
-            return refuse("wal_file_bytes must be at least 1048576".to_string());
+        if self.wal_file_bytes < 64 << 10 {
+            return refuse("wal_file_bytes must be at least 65536".to_string());
         }
         if self.disk_bytes < self.wal_file_bytes.saturating_mul(4) {
             return refuse(format!(

@@ -14,6 +14,7 @@ pub mod objects;
 pub mod schema;
 pub mod segment;
 pub mod signal;
+pub mod simulate;
 pub mod snapshot;
 pub mod store;
 pub mod telemetry;

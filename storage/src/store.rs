@@ -12,6 +12,7 @@ mod flush;
 mod health;
 mod letters;
 mod policy;
+mod rebuild;
 mod replay;
 mod retries;
 mod rows;
@@ -19,8 +20,11 @@ mod stage;
 mod staged;
 mod state;
 mod upload;
+mod verify;
 
 pub use health::{Health, Problem};
+pub use rebuild::{Rebuilt, rebuild};
+pub use verify::{Verified, verify};
 
 use crate::{
     append::{Append, Decode, Outcome},
@@ -29,6 +33,7 @@ use crate::{
     config::Config,
     error::{Error, Result},
     id::{SegmentId, TenantId},
+    objects::local::LocalStore,
     segment::{
         index::Index,
         read::{ReadCounters, SegmentReader},
@@ -44,7 +49,6 @@ use crate::{
 };
 use append::Cargo;
 use health::Part;
-use object_store::memory::InMemory;
 use object_store::ObjectStore;
 use replay::Marks;
 use state::{Outside, State};
@@ -223,7 +227,7 @@ fn lock_folder(world: &World, folder: &Path) -> Result<Box<dyn Send + Sync>> {
 
 fn outside(parts: Parts) -> Outside {
     let Parts { world, config, catalog, bucket, decode, telemetry } = parts;
-    let local = InMemory::new();
+    let local = LocalStore::new(world.clone(), state::staging_directory(&config));
     let staging = Arc::new(staged::StagedStore::new(Arc::new(local), bucket.clone()));
     Outside { world, config, catalog, bucket, staging, decode, telemetry }
 }
@@ -237,7 +241,13 @@ async fn load(state: &State) -> Result<CatalogState> {
         Err(error) => return Err(error),
     };
     tracing::error!(damage, "the catalog is damaged and is made anew from the bucket");
-    let detail = String::new();
+    let rebuilt = rebuild(&*state.catalog, &*state.bucket).await?;
+    let detail = format!(
+        "was damaged ({damage}) and made anew from the bucket: {} segments, {} files left out, problems: {:?}",
+        rebuilt.segments,
+        rebuilt.left_out.len(),
+        rebuilt.problems
+    );
     state.raise(Part::Catalog, "catalog", detail);
     state.catalog.load().await
 }
@@ -257,3 +267,6 @@ fn last_sequence(replayed: &Replayed) -> u64 {
     let lost = replayed.damage.iter().filter_map(|damage| damage.lost.as_ref());
     lost.map(|lost| lost.sequence).max().unwrap_or(0).max(replayed.last_sequence)
 }
+
+#[cfg(test)]
+mod tests;

@@ -277,6 +277,12 @@ impl Telemetry {
         self.records.get_or_create(&labels).inc_by(count);
     }
 
+    /// Dead letters of `tenant` evicted so far.
+    pub fn dead_letters_evicted(&self, tenant: &TenantId) -> u64 {
+        let evicted = self.dead_letters_evicted_records.get(&TenantLabels::new(tenant));
+        evicted.map(|counter| counter.get()).unwrap_or_default()
+    }
+
     /// Records counted with these labels so far.
     pub fn records(
         &self,

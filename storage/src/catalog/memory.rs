@@ -9,7 +9,6 @@ use crate::{
     schema::FIRST_PROMOTED_FIELD_ID,
     segment::SegmentMeta,
     signal::{Signal, Table},
-    time::Nanos,
     world::World,
 };
 use async_trait::async_trait;
@@ -45,7 +44,6 @@ struct State {
     marks: BTreeMap<(u32, TenantId, Signal), u64>,
     /// In the order of their commits.
     digests: Vec<Digest>,
-    forgotten_before: Option<Nanos>,
     events: BTreeMap<u64, Event>,
     last_event: u64,
     fields: BTreeMap<(Table, String), i32>,
@@ -166,10 +164,9 @@ impl State {
             let reached = self.marks.entry((mark.shard, mark.tenant, mark.signal)).or_default();
             *reached = mark.sequence.max(*reached);
         }
-        self.digests.extend(group_digests(commit.digests));
-        self.forgotten_before = self.forgotten_before.max(commit.forget_digests_before);
-        let from = self.forgotten_before;
+        let from = commit.forget_digests_before;
         self.digests.retain(|digest| from.is_none_or(|from| digest.received >= from));
+        self.digests.extend(group_digests(commit.digests));
         for event in commit.events {
             self.last_event += 1;
             self.events.insert(self.last_event, event);

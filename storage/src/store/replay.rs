@@ -166,18 +166,20 @@ fn decode_frame(decoder: &dyn Decode, marks: &Marks, frame: Frame) -> Result<Rep
 /// Decodes a frame's payload and applies its refusals; the error says why that is not possible.
 fn decode(decoder: &dyn Decode, request: &Request) -> Result<(Rows, bool), String> {
     let Request { signal, encoding, decoder_version, received, payload, .. } = request;
-    let decoded = catch_unwind(AssertUnwindSafe(|| {
-        decoder.decode(*signal, *encoding, *decoder_version, payload, *received)
-    }));
-    let mut decoded = decoded.unwrap_or_else(|_| Err("the decoder panicked".to_string()))?;
-    let untimed = decoded.untimed;
     let refusals = &request.refusals;
-    let ordinals: Vec<u32> = refusals.iter().map(|refusal| refusal.ordinal).collect();
-    let records = match &ordinals[..] {
-        [] => Vec::new(),
-        ordinals => decoder.records(*signal, *encoding, payload, ordinals),
-    };
-    refuse::refuse(&mut decoded, refusals, records).map_err(|e| e.to_string())?;
+    let decoded = catch_unwind(AssertUnwindSafe(|| {
+        let mut decoded =
+            decoder.decode(*signal, *encoding, *decoder_version, payload, *received)?;
+        let ordinals: Vec<u32> = refusals.iter().map(|refusal| refusal.ordinal).collect();
+        let records = match &ordinals[..] {
+            [] => Vec::new(),
+            ordinals => decoder.records(*signal, *encoding, payload, ordinals),
+        };
+        refuse::refuse(&mut decoded, refusals, records).map_err(|e| e.to_string())?;
+        Ok::<_, String>(decoded)
+    }));
+    let decoded = decoded.unwrap_or_else(|_| Err("the decoder panicked".to_string()))?;
+    let untimed = decoded.untimed;
     let rows = Rows::new(origin(request), decoded).map_err(|e| e.to_string())?;
     Ok((rows, untimed))
 }

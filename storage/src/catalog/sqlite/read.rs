@@ -42,16 +42,10 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<CatalogSta
     marks.sort_by(|a, b| (a.shard, &a.tenant, a.signal).cmp(&(b.shard, &b.tenant, b.signal)));
     let digests = "SELECT tenant, signal, newest, body, crc FROM digests ORDER BY number";
     let digests = rows(connection, "digests", digests, digests_of, &mut damaged).await?;
-    let mut digests: Vec<Digest> = digests.into_iter().flatten().collect();
-    match meta(connection, "forgotten_before").await {
-        Ok(Some(from)) => digests.retain(|digest| digest.received.0 >= from),
-        Ok(None) => {}
-        Err(detail) => damaged.push(detail),
-    }
     Ok(CatalogState {
         segments: segments.into_iter().flatten().collect(),
         flushed_through: marks,
-        digests,
+        digests: digests.into_iter().flatten().collect(),
         damaged,
     })
 }

@@ -49,10 +49,11 @@ pub(super) async fn commit(connection: &mut SqliteConnection, commit: Commit) ->
     for mark in &commit.flushed_through {
         raise(&mut transaction, mark).await.map_err(&doing)?;
     }
-    put_digests(&mut transaction, commit.digests).await.map_err(&doing)?;
+    // Before those of this commit are there: they stay even if they are older.
     if let Some(from) = commit.forget_digests_before {
-        forget_digests(&mut transaction, from.0).await?;
+        forget_digests(&mut transaction, from.0).await.map_err(&doing)?;
     }
+    put_digests(&mut transaction, commit.digests).await.map_err(&doing)?;
     for event in &commit.events {
         put_event(&mut transaction, event).await.map_err(&doing)?;
     }
@@ -158,21 +159,10 @@ async fn put_digests(connection: &mut SqliteConnection, digests: Vec<Digest>) ->
     Ok(())
 }
 
-/// Drops the rows that hold older digests only, and notes from when on digests count in the others.
-async fn forget_digests(connection: &mut SqliteConnection, from: i64) -> Result<()> {
-    let doing = failed("forgetting digests");
-    // A damaged note was reported when the catalog was loaded; this writes it anew.
-    let before = read::meta(connection, "forgotten_before").await.unwrap_or(None);
-    if before.is_some_and(|before| before >= from) {
-        return Ok(());
-    }
-    put_meta(connection, "forgotten_before", from).await.map_err(&doing)?;
-    sqlx::query("DELETE FROM digests WHERE newest < ?1")
-        .bind(from)
-        .execute(connection)
-        .await
-        .map_err(&doing)?;
-    Ok(())
+/// Drops the rows that hold older digests only.
+async fn forget_digests(connection: &mut SqliteConnection, from: i64) -> sqlx::Result<()> {
+    let forget = sqlx::query("DELETE FROM digests WHERE newest < ?1").bind(from);
+    forget.execute(connection).await.map(drop)
 }
 
 async fn put_event(connection: &mut SqliteConnection, event: &Event) -> sqlx::Result<()> {

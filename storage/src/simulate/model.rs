@@ -1,0 +1,176 @@
+//! What the clients know: every record offered, and every request that was acknowledged.
+
+use super::{
+    read::Row,
+    records::{Record, encode},
+};
+use crate::{id::TenantId, signal::Signal, time::Nanos, world::Random};
+use bytes::Bytes;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// The tenants of every run.
+const TENANTS: [&str; 3] = ["a", "b", "c"];
+
+/// A request as a client keeps it: sent again, byte by byte, until it is acknowledged.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) tenant: TenantId,
+    pub(super) signal: Signal,
+    pub(super) payload: Bytes,
+    pub(super) records: Vec<Record>,
+    /// The sequence it was acknowledged with.
+    pub(super) acknowledged: Option<u64>,
+}
+
+/// Everything the clients know.
+#[derive(Default)]
+pub(super) struct Model {
+    pub(super) requests: Vec<Request>,
+}
+
+/// What is wrong with what the store shows.
+pub(super) type Wrong = String;
+
+impl Request {
+    /// Whether it may be sent again after it was acknowledged: requests without times are not deduped.
+    pub(super) fn timed(&self) -> bool {
+        self.records.iter().all(|record| record.time.is_some())
+    }
+
+    /// The ids of records that become rows, and those that become dead letters.
+    fn outcomes(&self) -> (Vec<&str>, Vec<&str>) {
+        let ids = self.records.iter().map(|record| record.id.as_str());
+        ids.partition(|id| !id.starts_with("bad") && !id.starts_with("old"))
+    }
+}
+
+impl Model {
+    /// Makes up a request; its number is its place in `requests`.
+    pub(super) fn offer(&mut self, random: &dyn Random, now: Nanos) -> usize {
+        let number = self.requests.len();
+        let below = |limit: u64| random.next() % limit;
+        let timed = below(10) > 0;
+        // Untimed requests stand alone, so that their payload is their own.
+        let count = 1 + below(12);
+        let records = (0..count).map(|ordinal| {
+            let kind = match below(20) {
+                0 => "bad",
+                1 => "old",
+                _ => "good",
+            };
+            let back = Duration::from_secs(below(4 * 3_600) * below(2));
+            Record {
+                time: timed.then(|| now.minus(back)),
+                id: format!("{kind}-{number}-{ordinal}"),
+            }
+        });
+        let records: Vec<Record> = records.collect();
+        self.requests.push(Request {
+            tenant: TENANTS[below(TENANTS.len() as u64) as usize]
+                .parse()
+                .expect("the names are valid"),
+            signal: if below(3) == 0 { Signal::Spans } else { Signal::Logs },
+            payload: encode(&records),
+            records,
+            acknowledged: None,
+        });
+        number
+    }
+
+    /// Every tenant's signal that is looked at.
+    pub(super) fn tables() -> impl Iterator<Item = (TenantId, Signal)> {
+        TENANTS.into_iter().flat_map(|tenant| {
+            let tenant: TenantId = tenant.parse().expect("the names are valid");
+            let signals = [Signal::Logs, Signal::Spans, Signal::DeadLetters];
+            signals.into_iter().map(move |signal| (tenant.clone(), signal))
+        })
+    }
+
+    /// The requests that were acknowledged so far.
+    pub(super) fn acknowledged(&self) -> BTreeSet<usize> {
+        let numbered = self.requests.iter().enumerate();
+        numbered.filter(|(_, r)| r.acknowledged.is_some()).map(|(number, _)| number).collect()
+    }
+
+    /// Compares what the store shows of one tenant's signal with what was promised: the rows of `acknowledged` are
+    /// there, once; nothing is there twice; nothing is there that nobody sent.
+    pub(super) fn check(
+        &self,
+        (tenant, signal): (&TenantId, Signal),
+        rows: &[Row],
+        acknowledged: &BTreeSet<usize>,
+    ) -> Result<(), Wrong> {
+        if let Some(twice) = rows.windows(2).find(|pair| pair[0].id == pair[1].id) {
+            return Err(format!("{tenant}/{signal}: row id {:?} is there twice", twice[0].id));
+        }
+        match signal {
+            Signal::DeadLetters => self.check_letters(tenant, rows, acknowledged),
+            _ => self.check_rows((tenant, signal), rows, acknowledged),
+        }
+    }
+
+    fn check_rows(
+        &self,
+        (tenant, signal): (&TenantId, Signal),
+        rows: &[Row],
+        acknowledged: &BTreeSet<usize>,
+    ) -> Result<(), Wrong> {
+        let mut found: BTreeMap<&str, u64> = BTreeMap::new();
+        for row in rows {
+            *found.entry(&row.record).or_default() += 1;
+        }
+        for (number, request) in self.requests.iter().enumerate() {
+            if (&request.tenant, request.signal) != (tenant, signal) {
+                continue;
+            }
+            let (kept, _) = request.outcomes();
+            let counts: BTreeSet<u64> =
+                kept.iter().map(|id| found.remove(id).unwrap_or(0)).collect();
+            let promised = acknowledged.contains(&number);
+            let right = counts.iter().all(|count| *count == 1 || (*count == 0 && !promised));
+            // A request without times that failed in doubt may have been stored at each attempt.
+            let in_doubt = !request.timed();
+            let at_least = counts.iter().all(|count| *count >= 1 || !promised);
+            if counts.len() > 1 || !(right || (in_doubt && at_least)) {
+                return Err(format!(
+                    "{tenant}/{signal}: the records of request {number} (acknowledged: {promised}) are there {counts:?} times"
+                ));
+            }
+        }
+        match found.first_key_value() {
+            Some((record, _)) => Err(format!("{tenant}/{signal}: nobody sent {record}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Dead letters have no id of the record: they are counted by the request whose frame they came from.
+    fn check_letters(
+        &self,
+        tenant: &TenantId,
+        rows: &[Row],
+        acknowledged: &BTreeSet<usize>,
+    ) -> Result<(), Wrong> {
+        let mut by_sequence: BTreeMap<u64, usize> = BTreeMap::new();
+        for row in rows {
+            *by_sequence.entry(row.id.1).or_default() += 1;
+        }
+        for number in acknowledged {
+            let request = &self.requests[*number];
+            let Some(sequence) = request.acknowledged.filter(|_| request.tenant == *tenant) else {
+                continue;
+            };
+            let (_, lost) = request.outcomes();
+            let found = by_sequence.get(&sequence).copied().unwrap_or(0);
+            if found != lost.len() {
+                return Err(format!(
+                    "{tenant}: request {number} (sequence {sequence}) has {found} dead letters, not {}",
+                    lost.len()
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! Tests of the simulation: seeds that must pass, and protections whose loss must show.
+
+use super::*;
+
+/// Seeds run in the suite; `cargo xtask simulate` runs more.
+const SEEDS: u64 = 200;
+
+#[test]
+fn every_seed_keeps_every_promise() {
+    let (mut crashes, mut requests) = (0, 0);
+    for seed in 0..SEEDS {
+        let report = run(seed, None).unwrap_or_else(|e| panic!("{e}\n{}", e.calls.join("\n")));
+        crashes += report.crashes;
+        requests += report.requests;
+    }
+    // A harness that never got anywhere would pass, too.
+    assert!(crashes > SEEDS && requests > 20 * SEEDS, "{crashes} crashes, {requests} requests");
+}
+
+#[test]
+fn a_seed_is_a_run() {
+    let first = run(7, None).expect("it passes");
+    assert_eq!(first, run(7, None).expect("it passes"));
+    assert_ne!(first.trace, run(8, None).expect("it passes").trace);
+}
+
+/// Without a protection at least one of a few seeds fails.
+fn check_noticed(sabotage: Sabotage) {
+    let failure = (0..40).find_map(|seed| run(seed, Some(sabotage)).err());
+    assert!(failure.is_some(), "nobody noticed that {sabotage:?} was missing");
+}
+
+#[test]
+fn a_missing_fsync_is_noticed() {
+    check_noticed(Sabotage::FileSync);
+}
+
+#[test]
+fn a_missing_directory_fsync_is_noticed() {
+    check_noticed(Sabotage::DirectorySync);
+}
+
+#[test]
+fn a_missing_digest_is_noticed() {
+    check_noticed(Sabotage::Digest);
+}
+
+#[test]
+fn digests_that_go_with_the_log_are_noticed() {
+    check_noticed(Sabotage::CommittedDigest);
+}
+
+#[test]
+fn a_missing_flush_mark_is_noticed() {
+    check_noticed(Sabotage::FlushMark);
+}
