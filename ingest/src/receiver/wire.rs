@@ -148,3 +148,6 @@ fn too_large(limit_bytes: u64) -> Error {
         measured: "on the wire",
     }
 }
+
+#[cfg(test)]
+mod tests;

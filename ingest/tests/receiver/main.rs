@@ -1,0 +1,10 @@
+//! The receivers as a client sees them: real sockets, real store, every protocol.
+
+mod client;
+mod grpc;
+mod http;
+mod limits;
+mod outcomes;
+mod requests;
+mod senders;
+mod server;
