@@ -29,8 +29,15 @@ fn endless() -> Body {
     Body::from_stream(first.chain(stream::pending()))
 }
 
-/// The headers of a request, the HTTP status, the gRPC code, and part of the message.
-const REFUSED: [(&[(&str, &str)], u16, Code, &str); 7] = [
+/// Headers that are refused: the HTTP status, the gRPC code, and part of the message.
+type Refused = (
+    &'static [(&'static str, &'static str)],
+    u16,
+    Code,
+    &'static str,
+);
+
+const REFUSED: [Refused; 7] = [
     (&[], 401, Code::Unauthenticated, "no credentials"),
     (
         &[("authorization", "Bearer cairn_nobody")],

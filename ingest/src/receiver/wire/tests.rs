@@ -77,7 +77,9 @@ async fn pace_and_whole_time() {
     let clock = Arc::new(Impatient::default());
     let body = dripping(&clock, vec![kilobyte.clone(); 100], 1);
     let (bytes, seconds, error) = read(wire(&clock, body, &config), &clock).await;
-    assert_eq!((bytes, seconds), (60 * 1024, 60), "{error:?}");
+    assert_eq!(bytes, 60 * 1024, "{error:?}");
+    // The last chunk was on its way for a second when the time was over.
+    assert!((60..=61).contains(&seconds), "{seconds} s");
     assert_eq!(error.map(|e| e.kind()), Some(Kind::TooSlow));
 
     let clock = Arc::new(Impatient::default());
