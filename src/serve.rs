@@ -11,7 +11,7 @@ use crate::{
     config::{Config, Loaded},
     demo::Demo,
     listen::{self, Listener},
-    open,
+    open::DataFolder,
     tasks::Tasks,
     telemetry::{self, Telemetry},
 };
@@ -67,6 +67,7 @@ pub(crate) async fn run(loaded: Loaded, demo: bool) -> Result<()> {
 
 /// A server with its sockets bound.
 struct Server {
+    folder: DataFolder,
     world: World,
     keys: Arc<Keys>,
     registry: Arc<RwLock<Registry>>,
@@ -101,6 +102,7 @@ impl Server {
     /// Binds the sockets and lets the API answer.
     async fn bind(config: &Config) -> Result<Server> {
         let world = world::real::world();
+        let folder = DataFolder::take(&config.storage, &world)?;
         let keys = Arc::new(Keys::new(&config.tenancy)?);
         let mut registry = Registry::default();
         let telemetry = Telemetry::register(&mut registry);
@@ -120,6 +122,7 @@ impl Server {
         let [grpc, http] = sockets.each_ref().map(|socket| socket.address);
         tracing::info!(%grpc, %http, api = %api_socket.address, "listening");
         let server = Server {
+            folder,
             world,
             keys,
             registry,
@@ -136,7 +139,10 @@ impl Server {
     async fn start(&self, config: &Config, demo: bool) -> Result<Arc<Store>> {
         let began = self.world.clock.monotonic();
         let telemetry = cairn_storage::telemetry::Telemetry::register(&mut self.registry.write());
-        let store = open::store(&config.storage, &self.world, telemetry).await?;
+        let store = self
+            .folder
+            .store(&config.storage, &self.world, telemetry)
+            .await?;
         let (engine, receiver) = {
             let mut registry = self.registry.write();
             let spill = config.storage.data_dir.join("spill");

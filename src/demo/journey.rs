@@ -98,7 +98,6 @@ struct Outcome {
     worked: bool,
 }
 
-
 fn bytes(random: &mut StdRng, count: usize) -> Vec<u8> {
     // Never all zero, which stands for no id: the last byte is not.
     (1..=count)
