@@ -61,8 +61,10 @@ struct Tables<'a> {
     exemplars: ExemplarRows,
     /// Series that have their row.
     seen: SeriesSet,
-    /// The points of the metric at hand.
+    /// The data of the metric at hand in the pieces it came in, and its points.
+    data: Vec<&'a [u8]>,
     points: Vec<&'a [u8]>,
+    metadata_messages: Vec<&'a [u8]>,
     parts: Points<'a>,
     metadata: Vec<u8>,
     scratch: Vec<u8>,
@@ -79,6 +81,8 @@ pub(super) fn decode(mut walk: Walk<'_>) -> Result<Decoded, Failure> {
         histograms: HistogramRows::new(seed),
         exemplars: ExemplarRows::new(seed),
         seen: SeriesSet::with_capacity_and_hasher(rows, Spread::new(seed)),
+        data: Vec::new(),
+        metadata_messages: Vec::new(),
         points: Vec::new(),
         parts: Points::default(),
         metadata: Vec::new(),
@@ -109,7 +113,7 @@ fn decode_scope<'a>(
     let context = walk.context(resource, &group);
     for index in group.records {
         let message = walk.outline.records[index];
-        match walk.attempt(|walk| read_metric(walk, &mut tables.points, message)) {
+        match read_metric(tables, message) {
             Err(flaw) => {
                 let ordinal = walk.ledger.offer();
                 walk.ledger.reject(ordinal, message, "metric", flaw);
@@ -144,15 +148,12 @@ fn reject_points(walk: &mut Walk<'_>, points: &[&[u8]], what: &str, flaw: Flaw) 
     }
 }
 
-/// Reads the fields of a metric; its metadata is then listed in `walk.attributes`, its points in `points`.
-fn read_metric<'a>(
-    walk: &mut Walk<'a>,
-    points: &mut Vec<&'a [u8]>,
-    message: &'a [u8],
-) -> Result<Record<'a>, Flaw> {
+/// Reads the fields of a metric; its points and its metadata are then listed in `tables`.
+fn read_metric<'a>(tables: &mut Tables<'a>, message: &'a [u8]) -> Result<Record<'a>, Flaw> {
     let mut record = Record::default();
-    walk.attributes.begin();
-    points.clear();
+    tables.metadata_messages.clear();
+    tables.data.clear();
+    tables.points.clear();
     let mut reader = Reader::new(message);
     while !reader.is_empty() {
         let kind = match reader.key()? {
@@ -169,7 +170,7 @@ fn read_metric<'a>(
                 continue;
             }
             METADATA => {
-                walk.attributes.add(reader.bytes()?)?;
+                tables.metadata_messages.push(reader.bytes()?);
                 continue;
             }
             GAUGE => MetricKind::Gauge,
@@ -185,12 +186,15 @@ fn read_metric<'a>(
         };
         if record.kind != Some(kind) {
             // Another member of the oneof replaces the one before; the same one is merged with it.
-            points.clear();
-            record.temporality = 0;
-            record.monotonic = false;
+            tables.data.clear();
             record.kind = Some(kind);
         }
-        read_data(&mut record, points, kind, reader.bytes()?)?;
+        tables.data.push(reader.bytes()?);
+    }
+    if let Some(kind) = record.kind {
+        for message in &tables.data {
+            read_data(&mut record, &mut tables.points, kind, message)?;
+        }
     }
     Ok(record)
 }
@@ -248,7 +252,15 @@ fn decode_metric<'a>(
     }
     let mut metadata = std::mem::take(&mut tables.metadata);
     metadata.clear();
-    if let Err(flaw) = walk.attempt(|walk| walk.attributes.write(&mut metadata)) {
+    let written = walk.attempt(|walk| {
+        walk.attributes.begin();
+        tables
+            .metadata_messages
+            .iter()
+            .try_for_each(|message| walk.attributes.add(message))?;
+        walk.attributes.write(&mut metadata)
+    });
+    if let Err(flaw) = written {
         reject_points(walk, &tables.points, "metadata of a metric", flaw);
         tables.metadata = metadata;
         return;

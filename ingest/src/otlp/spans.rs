@@ -41,7 +41,7 @@ impl Record<'_> {
 /// A `Span.Event` as it stands in the request, its attributes written already.
 #[derive(Debug, Default)]
 struct EventRecord<'a> {
-    time: i64,
+    time: u64,
     name: &'a [u8],
     dropped_attributes_count: u32,
 }
@@ -151,6 +151,11 @@ fn decode_record<'a>(
         walk.attributes.write(tables.spans.attributes.open_row())?;
         tables.spans.attributes.end_row();
         read_parts(walk, tables)?;
+        // Last, since what is malformed is so whatever its times are.
+        tables
+            .event_records
+            .iter()
+            .try_for_each(|event| nanos(event.time).map(drop))?;
         Ok((record.times()?, record))
     });
     match read {
@@ -243,19 +248,17 @@ fn read_parts<'a>(walk: &mut Walk<'a>, tables: &mut Tables<'a>) -> Result<(), Fl
 
 fn read_event<'a>(walk: &mut Walk<'a>, message: &'a [u8]) -> Result<EventRecord<'a>, Flaw> {
     let mut event = EventRecord::default();
-    let mut time = 0;
     walk.attributes.begin();
     let mut reader = Reader::new(message);
     while !reader.is_empty() {
         match reader.key()? {
-            0x09 => time = reader.fixed64()?,
+            0x09 => event.time = reader.fixed64()?,
             0x12 => event.name = reader.bytes()?,
             0x1a => walk.attributes.add(reader.bytes()?)?,
             0x20 => event.dropped_attributes_count = reader.varint()? as u32,
             other => reader.skip(other, EVENT_FIELDS)?,
         }
     }
-    event.time = nanos(time)?;
     Ok(event)
 }
 
@@ -325,7 +328,7 @@ fn push_record<'a>(
         tables.events.push(
             &span,
             &Event {
-                time: event.time,
+                time: event.time as i64,
                 name: &name,
                 dropped_attributes_count,
                 position,

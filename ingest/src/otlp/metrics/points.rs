@@ -25,7 +25,7 @@ pub(super) struct Record {
 /// An `Exemplar` as it stands in the request, its attributes written already.
 #[derive(Debug, Default)]
 struct ExemplarRecord<'a> {
-    time: i64,
+    time: u64,
     value: Number,
     trace_id: &'a [u8],
     span_id: &'a [u8],
@@ -98,7 +98,7 @@ pub(super) fn read<'a>(
 ) -> Result<Record, Flaw> {
     walk.attributes.begin();
     tables.parts.exemplar_messages.clear();
-    let record = match kind {
+    let mut record = match kind {
         MetricKind::Gauge | MetricKind::Sum => {
             read_fields(walk, tables, &NUMBER, message, number_field)
         }
@@ -108,13 +108,23 @@ pub(super) fn read<'a>(
         }
         MetricKind::Summary => read_fields(walk, tables, &SUMMARY, message, summary_field),
     }?;
-    nanos(record.start)?;
-    nanos(record.time)?;
+    if kind == MetricKind::Summary {
+        // The one sum without presence: left out, it is zero.
+        record.of.sum.get_or_insert(0.0);
+    }
     let identity = &mut tables.parts.identity;
     identity.clear();
     identity.extend_from_slice(digest);
     walk.attributes.write(identity)?;
     read_exemplars(walk, tables)?;
+    // Last, since what is malformed is so whatever its times are.
+    nanos(record.start)?;
+    nanos(record.time)?;
+    tables
+        .parts
+        .exemplars
+        .iter()
+        .try_for_each(|exemplar| nanos(exemplar.time).map(drop))?;
     Ok(record)
 }
 
@@ -262,12 +272,11 @@ fn read_exemplars<'a>(walk: &mut Walk<'a>, tables: &mut Tables<'a>) -> Result<()
     tables.parts.exemplars.clear();
     for message in &tables.parts.exemplar_messages {
         let mut exemplar = ExemplarRecord::default();
-        let mut time = 0;
         walk.attributes.begin();
         let mut reader = Reader::new(message);
         while !reader.is_empty() {
             match reader.key()? {
-                0x11 => time = reader.fixed64()?,
+                0x11 => exemplar.time = reader.fixed64()?,
                 0x19 => exemplar.value = Number::Double(reader.double()?),
                 0x22 => exemplar.span_id = reader.bytes()?,
                 0x2a => exemplar.trace_id = reader.bytes()?,
@@ -276,7 +285,6 @@ fn read_exemplars<'a>(walk: &mut Walk<'a>, tables: &mut Tables<'a>) -> Result<()
                 other => reader.skip(other, EXEMPLAR_FIELDS)?,
             }
         }
-        exemplar.time = nanos(time)?;
         walk.attributes
             .write(tables.exemplars.attributes.open_row())?;
         tables.exemplars.attributes.end_row();
@@ -323,7 +331,7 @@ pub(super) fn push<'a>(
         tables.exemplars.push(
             &point,
             &Exemplar {
-                time: exemplar.time,
+                time: exemplar.time as i64,
                 value: exemplar.value,
                 trace_id: trace_id(exemplar.trace_id, false, counts),
                 span_id: span_id(exemplar.span_id, false, counts),
