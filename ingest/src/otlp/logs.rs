@@ -51,7 +51,7 @@ pub(super) fn decode(mut walk: Walk<'_>) -> Result<Decoded, Failure> {
             decode_scope(&mut walk, &mut rows, &resource, scope);
         }
     }
-    Ok(walk.finish(vec![rows.finish()?]))
+    walk.finish(vec![rows.finish()?])
 }
 
 fn decode_scope(

@@ -100,7 +100,7 @@ pub(super) fn decode(mut walk: Walk<'_>) -> Result<Decoded, Failure> {
         tables.histograms.finish()?,
         tables.exemplars.finish()?,
     ];
-    Ok(walk.finish(batches))
+    walk.finish(batches)
 }
 
 fn decode_scope<'a>(

@@ -115,7 +115,7 @@ pub(super) fn decode(mut walk: Walk<'_>) -> Result<Decoded, Failure> {
         tables.events.finish()?,
         tables.links.finish()?,
     ];
-    Ok(walk.finish(batches))
+    walk.finish(batches)
 }
 
 fn decode_scope<'a>(

@@ -45,6 +45,8 @@ pub(super) struct Walk<'a> {
     /// ns.
     pub(super) received: i64,
     pub(super) payload_bytes: usize,
+    /// A resource is not UTF-8.
+    not_text: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -59,6 +61,7 @@ impl<'a> Walk<'a> {
             ledger: Ledger::new(payload),
             received: received.0,
             payload_bytes: payload.len(),
+            not_text: false,
         })
     }
 
@@ -68,10 +71,16 @@ impl<'a> Walk<'a> {
     }
 
     /// The outcome of the request with these tables.
-    pub(super) fn finish(mut self, tables: Vec<Option<(Table, RecordBatch)>>) -> Decoded {
+    pub(super) fn finish(
+        mut self,
+        tables: Vec<Option<(Table, RecordBatch)>>,
+    ) -> Result<Decoded, Failure> {
+        if self.not_text {
+            return Err(Unfit::Text.into());
+        }
         let counts = *self.attributes.counts();
         let (offered, rejected) = self.ledger.finish();
-        Decoded {
+        Ok(Decoded {
             tables: tables.into_iter().flatten().collect(),
             rejected,
             offered,
@@ -79,7 +88,7 @@ impl<'a> Walk<'a> {
             replaced_text: counts.replaced_text,
             duplicate_keys: counts.duplicate_keys,
             invalid_ids: counts.invalid_ids,
-        }
+        })
     }
 
     /// Runs `read`; what it counted is taken back if it fails.
@@ -130,6 +139,9 @@ impl<'a> Walk<'a> {
             };
             walk.attributes.write(&mut resource.attributes)?;
             resource.schema_url = walk.text(group.schema_url).into_owned();
+            // Told here, since a resource may reach no column: all its scopes may be flawed.
+            let texts = [&resource.attributes, &resource.schema_url];
+            walk.not_text |= texts.iter().any(|text| simdutf8::basic::from_utf8(text).is_err());
             Ok(resource)
         })
     }

@@ -54,12 +54,10 @@ impl ContextColumns {
         }
     }
 
-    /// Completes the rows up to `rows`, all of this resource and scope.
+    /// Completes the rows up to `rows`, all of this resource and scope. The texts go into the dictionaries even if
+    /// there is no row, so that whether they are UTF-8 shows in any case.
     pub fn fill(&mut self, rows: usize, resource: &Resource, scope: &Scope) {
         let count = rows - self.service_name.rows();
-        if count == 0 {
-            return;
-        }
         let service_name = match &resource.service_name {
             Some(name) => self.service_name.key(name),
             None => NULL_KEY,

@@ -155,13 +155,11 @@ impl SeriesRows {
         self.attributes.push(attributes);
     }
 
-    /// Ends a metric: all rows since the last one are of it.
+    /// Ends a metric: all rows since the last one are of it. The texts go into the dictionaries even if there is no
+    /// row, so that whether they are UTF-8 shows in any case.
     pub fn end_metric(&mut self, metric: &Metric<'_>) {
         let rows = self.series_id.len();
         let count = rows - self.metric.rows();
-        if count == 0 {
-            return;
-        }
         let name = self.metric.key(metric.name);
         self.metric.push_many(name, count);
         self.kind.resize(rows, metric.kind as i32);
