@@ -268,6 +268,35 @@ async fn records_over_the_limits_are_refused_one_by_one() {
     assert_eq!(server.metric("storage_records_total", &rejected), 3.0);
 }
 
+#[tokio::test]
+async fn data_points_over_the_limits_keep_their_bytes_too() {
+    let server = Server::start().await;
+    let client = HttpClient::two();
+    let mut request = metrics_request(&[1.0, 2.0, 3.0]);
+    let metric = &mut request.resource_metrics[0].scope_metrics[0].metrics[0];
+    let Some(opentelemetry_proto::tonic::metrics::v1::metric::Data::Gauge(gauge)) =
+        &mut metric.data
+    else {
+        panic!("it is a gauge")
+    };
+    gauge.data_points[1].time_unix_nano = now() + 2 * 86_400 * 1_000_000_000;
+    let expected = gauge.data_points[1].encode_to_vec();
+    let reply = client
+        .export(server.http, Signal::Metrics, &[], request.encode_to_vec())
+        .await;
+    assert_eq!(
+        partial(&reply.body)
+            .expect("one point was refused")
+            .rejected,
+        1
+    );
+    assert_eq!(server.rows("default", Signal::Metrics), 2);
+    assert_eq!(
+        server.dead_letters(),
+        [("too_far_ahead".to_string(), expected)]
+    );
+}
+
 /// A million refusals make a short answer (OTLP clients take 4 MiB).
 #[tokio::test]
 async fn many_refusals_make_a_short_answer() {
