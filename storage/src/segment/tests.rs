@@ -255,6 +255,7 @@ fn assert_sorted(object: &super::ObjectMeta, batch: &RecordBatch) {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "the axes of a test's cases")]
 fn check_round_trip(
     seed: u64,
     signal: Signal,
