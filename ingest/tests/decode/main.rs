@@ -167,7 +167,6 @@ fn run(rounds: u64, payload: impl Fn(&mut StdRng, Signal, Type) -> Vec<u8>) -> T
             check(signal, payload, &mut tally);
         }
     }
-    println!("{tally:?}");
     tally
 }
 
