@@ -85,11 +85,13 @@ pub struct ObjectMeta {
     /// chunk, to read it in one request. `file.checksum` covers these bytes.
     pub footer_bytes: u64,
     pub rows: u64,
-    /// Statistics of columns that have any; others are simply not here.
+    /// Statistics of columns that have any; others are simply not here: bodies, maps, lists, unsigned integers, and
+    /// doubles that hold a NaN.
     pub columns: Vec<ColumnStats>,
     /// The promoted columns, sorted by name.
     pub promoted: Vec<Promoted>,
-    /// The keys that occur in the `attributes` overflow, sorted; `None` when they are too many to list.
+    /// The keys that occur in the `attributes` overflow, sorted; `None` when they are too many to list. Empty for
+    /// tables without attributes.
     pub overflow_keys: Option<Vec<String>>,
 }
 
@@ -104,8 +106,9 @@ pub struct Promoted {
 }
 
 /// The types that promoted columns have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ValueKind {
     Text,
@@ -142,12 +145,19 @@ pub enum Bounds {
 mod exact_doubles {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-    pub(super) fn serialize<S: Serializer>(low: &f64, high: &f64, to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        low: &f64,
+        high: &f64,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         (format!("{low:?}"), format!("{high:?}")).serialize(to)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<(f64, f64), D::Error> {
         let (low, high) = <(String, String)>::deserialize(from)?;
-        Ok((low.parse().map_err(D::Error::custom)?, high.parse().map_err(D::Error::custom)?))
+        Ok((
+            low.parse().map_err(D::Error::custom)?,
+            high.parse().map_err(D::Error::custom)?,
+        ))
     }
 }

@@ -255,15 +255,34 @@ fn assert_sorted(object: &super::ObjectMeta, batch: &RecordBatch) {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the axes of a test's cases")]
-fn check_round_trip(
-    seed: u64,
-    signal: Signal,
+/// How many requests of up to so many rows, over how many hours, of which how many get a segment of their own.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
     requests: usize,
     rows: usize,
     hours: i64,
     open: usize,
-) {
+}
+
+/// The fixed columns of a file have the field ids of the layout.
+fn assert_field_ids(table: Table, batch: &RecordBatch) {
+    for field in layout::fixed_schema(table).fields() {
+        let schema = batch.schema();
+        let found = schema
+            .field_with_name(field.name())
+            .expect("a fixed column");
+        let id = |field: &arrow::datatypes::Field| field.metadata().get(schema::FIELD_ID).cloned();
+        assert_eq!(id(found), id(field));
+    }
+}
+
+fn check_round_trip(seed: u64, signal: Signal, shape: Shape) {
+    let Shape {
+        requests,
+        rows,
+        hours,
+        open,
+    } = shape;
     let bench = Bench::new();
     let mut random = Rows::new(seed, hours);
     let requests: Vec<_> = (0..requests)
@@ -290,22 +309,7 @@ fn check_round_trip(
             assert_eq!(batch, again);
             assert_eq!(batch.num_rows() as u64, object.rows);
             assert_sorted(object, &batch);
-            let expected_schema: Vec<_> = layout::fixed_schema(object.table)
-                .fields()
-                .iter()
-                .cloned()
-                .collect();
-            for field in expected_schema {
-                let found = batch
-                    .schema()
-                    .field_with_name(field.name())
-                    .expect("a fixed column")
-                    .clone();
-                assert_eq!(
-                    found.metadata().get(schema::FIELD_ID),
-                    field.metadata().get(schema::FIELD_ID)
-                );
-            }
+            assert_field_ids(object.table, &batch);
             if object.table != Table::Series {
                 read.entry(object.table)
                     .or_default()
@@ -412,12 +416,18 @@ proptest! {
         open in 0..4_usize,
     ) {
         for signal in Signal::ALL {
-            check_round_trip(seed, signal, requests, rows, hours, open);
+            check_round_trip(seed, signal, Shape { requests, rows, hours, open });
         }
     }
 }
 
 #[test]
 fn large_segments_have_several_row_groups() {
-    check_round_trip(1, Signal::Logs, 3, 15_000, 1, 1);
+    let shape = Shape {
+        requests: 3,
+        rows: 15_000,
+        hours: 1,
+        open: 1,
+    };
+    check_round_trip(1, Signal::Logs, shape);
 }
