@@ -200,6 +200,7 @@ pub struct Outcome {
 /// in the frame. Errors say what cannot be decoded; the frame's records are then quarantined.
 pub trait Decode: Send + Sync {
     /// Decodes `payload`, received at `received`.
+    #[expect(clippy::too_many_arguments, reason = "all that a frame says, and nobody keeps it together")]
     fn decode(
         &self,
         signal: Signal,

@@ -4,6 +4,7 @@
 //! passed and failed; an error is one failed check. All steps run even when one fails, so that one run tells all.
 
 mod cargo;
+mod harness;
 mod python;
 mod shell;
 
@@ -53,6 +54,26 @@ const STEPS: &[Step] = &[
         name: "rust",
         about: "cargo test of the whole workspace",
         run: cargo::tests,
+    },
+    Step {
+        name: "build",
+        about: "the binaries that the next steps run",
+        run: harness::build,
+    },
+    Step {
+        name: "sdks",
+        about: "Python, Node, Rust SDKs and rotel; DuckDB reads the files",
+        run: harness::sdks,
+    },
+    Step {
+        name: "crash",
+        about: "30 kills under writers, compared by SQL",
+        run: harness::crash,
+    },
+    Step {
+        name: "syncs",
+        about: "the order of syncs under strace",
+        run: harness::sync_order,
     },
 ];
 

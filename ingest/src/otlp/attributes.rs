@@ -5,7 +5,7 @@
 
 use super::{
     tally::{Care, Counts},
-    value::{MAX_KEYS, ValueWriter},
+    value::{MAX_KEYS, ValueWriter, is_text},
     wire::{Flaw, Reader, numbers},
 };
 use cairn_storage::attributes::encode;
@@ -140,6 +140,7 @@ impl<'a> AttributeWriter<'a> {
                 self.scratch.clear();
                 let held = self.pairs[*pair].value;
                 write_pieces(&mut self.values, &mut self.scratch, held, &mut self.pieces)?;
+                self.values.not_text |= !is_text(&self.scratch);
             }
         }
         Ok(())

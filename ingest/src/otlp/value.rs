@@ -66,6 +66,8 @@ struct Entry<'a> {
 pub(super) struct ValueWriter<'a> {
     pub(super) care: Care,
     pub(super) counts: Counts,
+    /// Text was read unchecked that is not UTF-8 and reaches no column, where it would show.
+    pub(super) not_text: bool,
     pieces: Vec<&'a [u8]>,
     frames: Vec<Frame<'a>>,
     entries: Vec<Entry<'a>>,
@@ -81,6 +83,7 @@ impl<'a> ValueWriter<'a> {
         ValueWriter {
             care,
             counts: Counts::default(),
+            not_text: false,
             pieces: Vec::new(),
             frames: Vec::new(),
             entries: Vec::new(),
@@ -324,6 +327,7 @@ impl<'a> ValueWriter<'a> {
         for (i, entry) in entries.iter().enumerate() {
             if entries.get(i + 1).is_some_and(|next| next.key == entry.key) {
                 self.counts.duplicate_keys += 1;
+                self.not_text |= !is_text(&out[entry.start..entry.end]);
             } else {
                 self.sorted.extend_from_slice(&out[entry.start..entry.end]);
             }
@@ -331,6 +335,11 @@ impl<'a> ValueWriter<'a> {
         out.truncate(frame.start);
         out.extend_from_slice(&self.sorted);
     }
+}
+
+/// Whether text that reaches no column is UTF-8.
+pub(super) fn is_text(text: &[u8]) -> bool {
+    simdutf8::basic::from_utf8(text).is_ok()
 }
 
 /// The next element of a container: field 1 of `ArrayValue` and `KeyValueList` alike.

@@ -10,6 +10,7 @@ use super::{
         context::{Resource, Scope},
     },
     tally::{Care, Counts, Ledger},
+    value::is_text,
     wire::{Flaw, Reader, numbers},
 };
 use arrow::record_batch::RecordBatch;
@@ -45,8 +46,6 @@ pub(super) struct Walk<'a> {
     /// ns.
     pub(super) received: i64,
     pub(super) payload_bytes: usize,
-    /// A resource is not UTF-8.
-    not_text: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -61,7 +60,6 @@ impl<'a> Walk<'a> {
             ledger: Ledger::new(payload),
             received: received.0,
             payload_bytes: payload.len(),
-            not_text: false,
         })
     }
 
@@ -75,7 +73,7 @@ impl<'a> Walk<'a> {
         mut self,
         tables: Vec<Option<(Table, RecordBatch)>>,
     ) -> Result<Decoded, Failure> {
-        if self.not_text {
+        if self.attributes.values.not_text {
             return Err(Unfit::Text.into());
         }
         let counts = *self.attributes.counts();
@@ -141,7 +139,7 @@ impl<'a> Walk<'a> {
             resource.schema_url = walk.text(group.schema_url).into_owned();
             // Told here, since a resource may reach no column: all its scopes may be flawed.
             let texts = [&resource.attributes, &resource.schema_url];
-            walk.not_text |= texts.iter().any(|text| simdutf8::basic::from_utf8(text).is_err());
+            walk.attributes.values.not_text |= texts.iter().any(|text| !is_text(text));
             Ok(resource)
         })
     }

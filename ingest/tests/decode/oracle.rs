@@ -616,11 +616,28 @@ fn span(
             ],
         ));
     }
+    let of_span = [
+        trace_id,
+        span_id,
+        timestamp.to_string(),
+        ordinal.to_string(),
+    ];
+    rows.extend(links(&span, &of_span, context, counts));
+    Ok(rows)
+}
+
+fn links(
+    span: &Span,
+    [trace_id, span_id, timestamp, ordinal]: &[String; 4],
+    context: &Context,
+    counts: &mut Counts,
+) -> Vec<(Table, Row)> {
+    let mut rows = Vec::new();
     for (position, link) in span.links.iter().enumerate() {
         rows.push((
             Table::SpanLinks,
             vec![
-                timestamp.to_string(),
+                timestamp.clone(),
                 context.service_name.clone(),
                 trace_id.clone(),
                 span_id.clone(),
@@ -632,11 +649,11 @@ fn span(
                 link.dropped_attributes_count.to_string(),
                 span.name.clone(),
                 position.to_string(),
-                ordinal.to_string(),
+                ordinal.clone(),
             ],
         ));
     }
-    Ok(rows)
+    rows
 }
 
 /// The data of a metric: its kind's place in the list of kinds, and its points.

@@ -1,0 +1,142 @@
+//! The steps that run the real binary: SDK acceptance, kills, the order of syncs. Each is a Python program below
+//! `tests/` that ends with a line `N passed, M failed`.
+
+use super::{
+    Counts, python,
+    shell::{self, Place},
+};
+use anyhow::{Context, Result, bail};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// What the Python programs below `tests/` import.
+const REQUIREMENTS: &str = "tests/sdk/python/requirements.txt";
+
+/// Kills within the suite; `tests/crash/crash.py --kills N` does more.
+const KILLS: &str = "30";
+
+/// Builds the server and the Rust SDK sender, with the features of the whole workspace, as the tests have them.
+pub(super) fn build(place: &Place) -> Result<Counts> {
+    shell::succeed(place.cargo().args([
+        "build",
+        "--release",
+        "--workspace",
+        "--bins",
+        "--locked",
+    ]))?;
+    Ok(Counts::ONE)
+}
+
+/// Real SDKs and a real forwarder send; SQL and DuckDB return what was sent.
+pub(super) fn sdks(place: &Place) -> Result<Counts> {
+    let node = node_folder(place)?;
+    let mut command = program(place, "tests/sdk/acceptance.py")?;
+    command
+        .arg("--node")
+        .arg(node)
+        .arg("--rust-sender")
+        .arg(binary(place, "sdk_sender"));
+    counted(&mut command)
+}
+
+/// Kills at random instants; what was acknowledged is there, once.
+pub(super) fn crash(place: &Place) -> Result<Counts> {
+    counted(program(place, "tests/crash/crash.py")?.args(["--kills", KILLS]))
+}
+
+/// Every OK comes after the syncs that it promises.
+pub(super) fn sync_order(place: &Place) -> Result<Counts> {
+    install("strace", place)?;
+    counted(&mut program(place, "tests/crash/sync_order.py")?)
+}
+
+/// A Python program of ours with the server to run.
+fn program(place: &Place, path: &str) -> Result<Command> {
+    let mut command = place.command(python::environment(place, REQUIREMENTS)?);
+    command.arg(path).arg("--cairn").arg(binary(place, "cairn"));
+    Ok(command)
+}
+
+fn binary(place: &Place, name: &str) -> PathBuf {
+    place.target.join("release").join(name)
+}
+
+/// The Node sender with its packages, in a copy in the cache, so that the tree stays clean.
+fn node_folder(place: &Place) -> Result<PathBuf> {
+    install("npm", place)?;
+    let folder = place.cache.join("node");
+    std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    for file in ["package.json", "package-lock.json", "send.mjs"] {
+        let from = place.root.join("tests/sdk/node").join(file);
+        std::fs::copy(&from, folder.join(file))
+            .with_context(|| format!("copying {}", from.display()))?;
+    }
+    let mut command = place.command("npm");
+    command
+        .args(["ci", "--silent", "--no-audit", "--no-fund"])
+        .current_dir(&folder);
+    shell::succeed(&mut command)?;
+    Ok(folder)
+}
+
+/// Installs a Debian package that has a program of the same name, where the program is not there.
+fn install(name: &str, place: &Place) -> Result<()> {
+    let is_there = std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder: PathBuf| Path::is_file(&folder.join(name)))
+    });
+    if is_there {
+        return Ok(());
+    }
+    shell::succeed(
+        place
+            .command("apt-get")
+            .args(["update", "-qq"])
+            .stdin(Stdio::null()),
+    )?;
+    shell::succeed(
+        place
+            .command("apt-get")
+            .args(["install", "-y", "-qq", name])
+            .stdin(Stdio::null()),
+    )
+}
+
+/// Runs a program and takes its counts from its last line.
+fn counted(command: &mut Command) -> Result<Counts> {
+    let mut counts = None;
+    let succeeded = shell::watch(command, |line| counts = closing(line).or(counts))?;
+    match counts {
+        Some(counts) if succeeded || counts.failed > 0 => Ok(counts),
+        Some(_) => bail!("it failed although no check did: see above"),
+        None => bail!("it ended without its counts: see above"),
+    }
+}
+
+/// The counts of a line `N passed, M failed`.
+fn closing(line: &str) -> Option<Counts> {
+    let (passed, failed) = line.trim().split_once(" passed, ")?;
+    Some(Counts {
+        passed: passed.parse().ok()?,
+        failed: failed.strip_suffix(" failed")?.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_harnesses() {
+        assert_eq!(
+            closing("12 passed, 3 failed"),
+            Some(Counts {
+                passed: 12,
+                failed: 3
+            })
+        );
+        assert_eq!(closing("12 passed, 3 failed or so"), None);
+        assert_eq!(closing("passed, failed"), None);
+    }
+}
