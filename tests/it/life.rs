@@ -1,0 +1,187 @@
+//! A server's life: what came in comes out, also after a clean stop and after a kill.
+
+use crate::server::{BINARY, Server, logs};
+use hyper::{Method, StatusCode};
+use serde_json::json;
+use std::process::Command;
+
+const BODIES: &str = "SELECT service_name, body FROM logs ORDER BY body";
+
+#[tokio::test]
+async fn what_came_in_comes_out_over_stops_and_kills() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), &[]).await;
+    server
+        .send_grpc(logs("a", &["one", "two"]), None)
+        .await
+        .expect("acknowledged");
+    assert_eq!(
+        server.send_http(&logs("b", &["three"]), None).await,
+        StatusCode::OK
+    );
+    let mut expected = json!([["a", "one"], ["b", "three"], ["a", "two"]]);
+    assert_eq!(
+        server.sql(BODIES, None).await,
+        expected,
+        "readable once acknowledged"
+    );
+    server.stop().await;
+
+    let server = Server::start(folder.path(), &[]).await;
+    assert_eq!(
+        server.sql(BODIES, None).await,
+        expected,
+        "after a clean stop, from segments"
+    );
+    assert_eq!(
+        server.send_http(&logs("b", &["three"]), None).await,
+        StatusCode::OK
+    );
+    assert_eq!(
+        server.sql(BODIES, None).await,
+        expected,
+        "a retry is no new row"
+    );
+    server
+        .send_grpc(logs("c", &["zero"]), None)
+        .await
+        .expect("acknowledged");
+    server.kill().await;
+
+    let server = Server::start(folder.path(), &[]).await;
+    expected
+        .as_array_mut()
+        .expect("rows")
+        .push(json!(["c", "zero"]));
+    assert_eq!(
+        server.sql(BODIES, None).await,
+        expected,
+        "after a kill, from the log"
+    );
+    server.stop().await;
+
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command
+            .args(arguments)
+            .arg("--data-dir")
+            .arg(folder.path())
+            .output()
+            .expect("the binary runs")
+    };
+    for arguments in [["verify"].as_slice(), &["catalog", "rebuild"], &["verify"]] {
+        let output = run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+    }
+    let server = Server::start(folder.path(), &[]).await;
+    assert_eq!(
+        server.sql(BODIES, None).await,
+        expected,
+        "after a rebuild of the catalog"
+    );
+}
+
+#[tokio::test]
+async fn the_command_line_asks_in_sql() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), &[]).await;
+    let query = |format: &'static str, statement: &'static str| {
+        let url = server.api.clone();
+        let run = move || {
+            Command::new(BINARY)
+                .args(["query", "--url", &url, "--format", format, statement])
+                .output()
+        };
+        async move { run().expect("the binary runs") }
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let table = query("table", "SELECT 1 AS n, 'x' AS t").await;
+    assert_eq!(
+        text(&table.stdout),
+        "n  t\n-  -\n1  x\n(1 rows)\n",
+        "{table:?}"
+    );
+    let csv = query("csv", "SELECT 1 AS n, 'x' AS t").await;
+    assert_eq!(
+        text(&csv.stdout).replace("\r\n", "\n"),
+        "n,t\n1,x\n",
+        "{csv:?}"
+    );
+    let wrong = query("table", "SELECT nothing FROM logs").await;
+    assert!(!wrong.status.success());
+    assert!(text(&wrong.stderr).contains("nothing"), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn health_metrics_and_unknown_paths() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), &[]).await;
+    server
+        .send_grpc(logs("a", &["one"]), None)
+        .await
+        .expect("acknowledged");
+    assert_eq!(
+        server.api(Method::GET, "/readyz", None, "").await.0,
+        StatusCode::OK
+    );
+    assert_eq!(
+        server.api(Method::GET, "/healthz", None, "").await.0,
+        StatusCode::OK
+    );
+    let (_, metrics) = server.api(Method::GET, "/metrics", None, "").await;
+    for outcome in ["received", "stored"] {
+        let row = metrics.lines().find(|line| {
+            line.starts_with("storage_records_total{")
+                && line.contains(&format!("outcome=\"{outcome}\""))
+                && line.contains("signal=\"logs\"")
+        });
+        assert!(
+            row.is_some_and(|row| row.ends_with(" 1")),
+            "{outcome}: {row:?}"
+        );
+    }
+    for (method, path, status) in [
+        (Method::GET, "/nothing", StatusCode::NOT_FOUND),
+        (Method::GET, "/api/v1/nothing", StatusCode::NOT_FOUND),
+        (Method::GET, "/api/v1/sql", StatusCode::METHOD_NOT_ALLOWED),
+    ] {
+        let (found, body) = server.api(method, path, None, "").await;
+        assert_eq!(found, status, "{path}");
+        let problem: serde_json::Value = serde_json::from_str(&body).expect("a problem document");
+        assert_eq!(problem["status"], status.as_u16(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn two_servers_never_share_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let _server = Server::start(folder.path(), &[]).await;
+    let output = Command::new(BINARY)
+        .arg("verify")
+        .arg("--data-dir")
+        .arg(folder.path())
+        .output();
+    let output = output.expect("the binary runs");
+    assert!(!output.status.success());
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("another process uses"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn listening_for_others_without_keys_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for flag in ["--listen-grpc", "--listen-http", "--listen-api"] {
+        let output = Command::new(BINARY)
+            .args(["serve", flag, "0.0.0.0:0", "--data-dir"])
+            .arg(folder.path())
+            .output()
+            .expect("the binary runs");
+        assert!(!output.status.success(), "{flag}");
+        assert!(
+            String::from_utf8_lossy(&output.stderr).contains("--allow-unauthenticated"),
+            "{output:?}"
+        );
+    }
+}
