@@ -1,8 +1,10 @@
 //! The one door to questions over stored telemetry.
 
 mod account;
-mod attributes;
 mod delivery;
+mod schema;
+
+pub use schema::{AttributeAnswer, ColumnAnswer, SchemaAnswer, TableAnswer};
 
 use crate::{
     config::Config,
@@ -19,9 +21,10 @@ use crate::{
     telemetry::Telemetry,
 };
 use account::Account;
+use arrow::record_batch::RecordBatch;
 use cairn_storage::{id::TenantId, store::Store};
 use delivery::{Deadline, Delivery, Running, report, start};
-use futures::stream::BoxStream;
+use futures::{StreamExt, stream::BoxStream};
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use std::{path::Path, sync::Arc, time::Duration};
@@ -55,49 +58,6 @@ pub struct SqlRequest {
     pub max_rows: Option<u64>,
     /// Wait until requests up to this commit sequence can be seen (read your writes).
     pub min_sequence: Option<u64>,
-}
-
-/// The tables of a tenant.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct SchemaAnswer {
-    pub tables: Vec<TableAnswer>,
-}
-
-/// A table with its columns and the attribute keys seen in it.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct TableAnswer {
-    pub name: String,
-    pub description: String,
-    pub columns: Vec<ColumnAnswer>,
-    /// Sorted by key, then by where it was seen.
-    pub attributes: Vec<AttributeAnswer>,
-    /// Whether some segment has more keys outside columns of their own than it lists, so that some are not here.
-    pub more_attributes: bool,
-}
-
-/// A column of a table.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct ColumnAnswer {
-    pub name: String,
-    /// The type as SQL names it, e.g. `BIGINT`, `TIMESTAMP`, `VARCHAR`.
-    #[serde(rename = "type")]
-    pub sql_type: String,
-    pub nullable: bool,
-    pub description: String,
-}
-
-/// A key of a map column.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct AttributeAnswer {
-    /// The map column, e.g. `attributes`.
-    pub column: String,
-    pub key: String,
-    /// Types seen, sorted: `text`, `int`, `double`, `bool`, `other`.
-    pub types: Vec<String>,
-    /// Segments that have the key, in a column of its own or not.
-    pub segments: u64,
-    /// Buffered rows that have the key.
-    pub buffered_rows: u64,
 }
 
 impl Engine {
@@ -198,15 +158,20 @@ impl Engine {
         delivery.parts()
     }
 
+    /// What a session of one statement is made of.
+    fn parts(&self) -> Result<EngineParts> {
+        Ok(EngineParts {
+            store: Arc::clone(&self.store),
+            config: self.config.clone(),
+            runtime: self.memory.statement()?,
+            telemetry: self.telemetry.clone(),
+        })
+    }
+
     fn job(&self, request: SqlRequest) -> Result<Job> {
         let wanted = request.max_rows.unwrap_or(u64::MAX);
         Ok(Job {
-            parts: EngineParts {
-                store: Arc::clone(&self.store),
-                config: self.config.clone(),
-                runtime: self.memory.statement()?,
-                telemetry: self.telemetry.clone(),
-            },
+            parts: self.parts()?,
             tenant: request.tenant,
             statement: request.statement,
             parameters: request.parameters,
@@ -242,43 +207,55 @@ impl Engine {
         self.telemetry.memory.set(level(self.memory.used_bytes()));
     }
 
-    /// The tables of a tenant with their columns and attribute keys, as far as the catalog and the buffers know.
+    /// The tables of a tenant with their columns and attribute keys, as far as the catalog, the buffers and, for
+    /// resources, the rows of the last day tell.
     pub async fn schema(&self, tenant: &TenantId) -> Result<SchemaAnswer> {
-        let parts = EngineParts {
-            store: Arc::clone(&self.store),
-            config: self.config.clone(),
-            runtime: self.memory.statement()?,
-            telemetry: self.telemetry.clone(),
-        };
-        let session = session::open(&parts, tenant)?;
+        let session = session::open(&self.parts()?, tenant)?;
         let described = describe::all(&session.context).await?;
+        let mut resources = Vec::with_capacity(described.len());
+        for table in &described {
+            resources.push(self.resources(tenant, table).await);
+        }
         let (store, tenant) = (Arc::clone(&self.store), tenant.clone());
         // Reading the keys of buffered rows may take a while.
         let answer = move || {
-            described
-                .iter()
-                .map(|t| table(&store, &tenant, t))
+            let tables = described.iter().zip(resources);
+            tables
+                .map(|(table, maps)| schema::table(&store, &tenant, table, maps))
                 .collect()
         };
         let tables = self.store.world().blocking(answer).await?;
         Ok(SchemaAnswer { tables })
     }
-}
 
-fn table(store: &Store, tenant: &TenantId, table: &Described) -> TableAnswer {
-    let column = |field: &arrow::datatypes::Field| ColumnAnswer {
-        name: field.name().clone(),
-        sql_type: describe::sql_type(field.data_type()),
-        nullable: field.is_nullable(),
-        description: table.column_description(field.name()).to_string(),
-    };
-    let keys = attributes::of(store, tenant, &table.name);
-    TableAnswer {
-        name: table.name.clone(),
-        description: table.description.to_string(),
-        columns: table.columns().map(column).collect(),
-        attributes: keys.attributes,
-        more_attributes: keys.more,
+    /// The resources of a table's last day: segments list the keys of attributes, not those of resources, and
+    /// of these there are few different ones. `None` if they could not be had in time.
+    async fn resources(&self, tenant: &TenantId, table: &Described) -> Option<Vec<RecordBatch>> {
+        if !table
+            .columns()
+            .any(|column| column.name() == schema::RESOURCES)
+        {
+            return Some(Vec::new());
+        }
+        let request = SqlRequest {
+            tenant: tenant.clone(),
+            statement: format!(
+                "SELECT DISTINCT {} FROM {} WHERE timestamp >= now() - INTERVAL '1 day' LIMIT {}",
+                schema::RESOURCES,
+                table.name,
+                schema::MOST_RESOURCES
+            ),
+            parameters: Value::Null,
+            deadline: Some(schema::RESOURCES_DEADLINE),
+            max_rows: None,
+            min_sequence: None,
+        };
+        let mut parts = self.sql(request).await.ok()?.parts;
+        let mut batches = Vec::new();
+        while let Part::Rows(batch) = parts.next().await?.ok()? {
+            batches.push(batch);
+        }
+        Some(batches)
     }
 }
 

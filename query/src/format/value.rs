@@ -19,6 +19,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use datafusion::error::DataFusionError;
 use std::{fmt::Display, io::Write};
 
+/// Appends the text of a row.
+type WriteRow<'a> = dyn Fn(usize, &mut Vec<u8>) + 'a;
+
 /// A column, its type known once for all rows.
 pub(super) struct Column<'a> {
     array: &'a ArrayRef,
@@ -28,8 +31,8 @@ pub(super) struct Column<'a> {
 enum Values<'a> {
     Null,
     Boolean(&'a BooleanArray),
-    /// Writes digits: integers.
-    Digits(Box<dyn Fn(usize, &mut Vec<u8>) + 'a>),
+    /// Integers.
+    Digits(Box<WriteRow<'a>>),
     Double(Box<dyn Fn(usize) -> f64 + 'a>),
     Single(&'a PrimitiveArray<Float32Type>),
     Text(Box<dyn Fn(usize) -> &'a str + 'a>),
@@ -298,19 +301,18 @@ fn json_single(value: f32, out: &mut Vec<u8>) {
     out.extend(quote.then_some(b'"'));
 }
 
-/// The shortest digits that give the same double again.
+/// The shortest digits that give the same double again, as in canonical JSON of attributes.
 fn bare_double(value: f64, out: &mut Vec<u8>) {
     match special(value) {
         Some(name) => out.extend_from_slice(name),
-        // Writing to a vector cannot fail.
-        None => drop(serde_json::to_writer(out, &value)),
+        None => out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes()),
     }
 }
 
 fn bare_single(value: f32, out: &mut Vec<u8>) {
     match special(f64::from(value)) {
         Some(name) => out.extend_from_slice(name),
-        None => drop(serde_json::to_writer(out, &value)),
+        None => out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes()),
     }
 }
 

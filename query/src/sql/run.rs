@@ -159,29 +159,40 @@ async fn send(
         if batch.num_rows() == 0 {
             continue;
         }
-        let left = job.max_rows - sent_rows;
-        if left == 0 {
-            return Ok((sent_rows, Some(Truncated::Rows(job.max_rows))));
-        }
-        let batch_rows = batch
-            .num_rows()
-            .min(usize::try_from(left).unwrap_or(usize::MAX));
-        let cut = batch.slice(0, batch_rows);
+        let (cut, limit) = fitting(&batch, job, sent_rows, sent_bytes);
+        sent_rows += cut.num_rows() as u64;
         sent_bytes = sent_bytes.saturating_add(size::bytes(&cut));
-        if sent_bytes > job.max_bytes {
-            return Ok((sent_rows, Some(Truncated::Bytes(job.max_bytes))));
-        }
-        sent_rows += batch_rows as u64;
-        let is_whole = batch_rows == batch.num_rows();
-        if parts.send(Ok(Part::Rows(cut))).await.is_err() {
+        if cut.num_rows() > 0 && parts.send(Ok(Part::Rows(cut))).await.is_err() {
             // Nobody listens any more.
             return Ok((sent_rows, None));
         }
-        if !is_whole {
-            return Ok((sent_rows, Some(Truncated::Rows(job.max_rows))));
+        if limit.is_some() {
+            return Ok((sent_rows, limit));
         }
     }
     Ok((sent_rows, None))
+}
+
+/// The rows at the start of `batch` that still fit into the answer, and the limit that keeps out the rest.
+fn fitting(
+    batch: &RecordBatch,
+    job: &Job,
+    sent_rows: u64,
+    sent_bytes: u64,
+) -> (RecordBatch, Option<Truncated>) {
+    let mut cut = batch.clone();
+    let mut limit = None;
+    let left_rows = usize::try_from(job.max_rows - sent_rows).unwrap_or(usize::MAX);
+    if cut.num_rows() > left_rows {
+        cut = cut.slice(0, left_rows);
+        limit = Some(Truncated::Rows(job.max_rows));
+    }
+    // Rows differ in size: halving finds a start that fits, if not the longest.
+    while cut.num_rows() > 0 && sent_bytes.saturating_add(size::bytes(&cut)) > job.max_bytes {
+        cut = cut.slice(0, cut.num_rows() / 2);
+        limit = Some(Truncated::Bytes(job.max_bytes));
+    }
+    (cut, limit)
 }
 
 /// `batch` of a plan's text, without paths in it.

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use arrow::datatypes::DataType;
 use datafusion::{
     common::{Column, DFSchema, ScalarValue},
-    logical_expr::{Aggregate, Distinct, Expr, LogicalPlan, Unnest},
+    logical_expr::{Aggregate, Distinct, Expr, LogicalPlan, Unnest, expr::Sort},
 };
 use growth::growth;
 
@@ -233,15 +233,19 @@ impl Measure {
                 }
             }
             Expr::AggregateFunction(call) => {
-                let args = self.all(&call.params.args, scope)?;
+                let params = &call.params;
+                let args = self.all(&params.args, scope)?;
+                self.around(&params.order_by, params.filter.as_deref(), scope)?;
                 Bounds {
                     bytes: collected(call.func.name(), args.sum.bytes),
                     nodes: 1,
                 }
             }
             Expr::WindowFunction(call) => {
-                let args = self.all(&call.params.args, scope)?;
-                self.all(&call.params.partition_by, scope)?;
+                let params = &call.params;
+                let args = self.all(&params.args, scope)?;
+                self.all(&params.partition_by, scope)?;
+                self.around(&params.order_by, params.filter.as_deref(), scope)?;
                 Bounds {
                     bytes: collected(call.fun.name(), args.sum.bytes),
                     nodes: 1,
@@ -275,6 +279,19 @@ impl Measure {
             },
             _ => sum,
         })
+    }
+
+    /// Measures what stands around the arguments of an aggregate or window function.
+    fn around(
+        &mut self,
+        order_by: &[Sort],
+        filter: Option<&Expr>,
+        scope: &Scope<'_>,
+    ) -> Result<()> {
+        for expr in order_by.iter().map(|sort| &sort.expr).chain(filter) {
+            self.expression(expr, scope)?;
+        }
+        Ok(())
     }
 
     fn subquery(&mut self, plan: &LogicalPlan) -> Result<Bounds> {

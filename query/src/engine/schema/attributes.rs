@@ -3,6 +3,7 @@
 use super::AttributeAnswer;
 use arrow::{
     array::{Array, ArrayRef, AsArray},
+    compute::cast,
     datatypes::{DataType, Int32Type},
 };
 use cairn_storage::{
@@ -27,12 +28,12 @@ const BUFFERED_ROWS: u64 = 20_000;
 /// Keys in one answer.
 const KEYS: usize = 10_000;
 
-/// The keys of a table.
+/// The keys of a table, as they are found.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    pub(super) attributes: Vec<AttributeAnswer>,
+    found: Found,
     /// Whether there are or may be more.
-    pub(super) more: bool,
+    more: bool,
 }
 
 #[derive(Debug, Default)]
@@ -44,14 +45,6 @@ struct Seen {
 
 type Found = BTreeMap<(&'static str, String), Seen>;
 
-/// The keys of the table that statements call `name`.
-pub(super) fn of(store: &Store, tenant: &TenantId, name: &str) -> Keys {
-    match stored_table(name) {
-        Some(table) => from(&store.snapshot(tenant, table.signal()), table),
-        None => Keys::default(),
-    }
-}
-
 /// The stored table whose maps `name` shows: labels of metrics are those of their series.
 fn stored_table(name: &str) -> Option<Table> {
     let tables = Signal::ALL.into_iter().flat_map(Signal::tables);
@@ -59,39 +52,65 @@ fn stored_table(name: &str) -> Option<Table> {
     same.or((name == "metrics").then_some(Table::Series))
 }
 
-fn from(snapshot: &Snapshot, table: Table) -> Keys {
-    let mut found = Found::new();
-    let mut more = false;
-    for segment in &snapshot.segments {
-        let object = segment
-            .meta
-            .objects
-            .iter()
-            .find(|object| object.table == table);
-        if let Some(object) = object {
-            more |= object.overflow_keys.is_none();
-            from_segment(object, &mut found);
+impl Keys {
+    /// The keys of the table that statements call `name`, as catalog and buffer know them.
+    pub(super) fn of(store: &Store, tenant: &TenantId, name: &str) -> Keys {
+        match stored_table(name) {
+            Some(table) => Keys::from(&store.snapshot(tenant, table.signal()), table),
+            None => Keys::default(),
         }
     }
-    let mut rows = 0;
-    for request in snapshot.buffered.iter().rev() {
-        if rows >= BUFFERED_ROWS {
-            more = true;
-            break;
+
+    fn from(snapshot: &Snapshot, table: Table) -> Keys {
+        let mut keys = Keys::default();
+        for segment in &snapshot.segments {
+            let mut objects = segment.meta.objects.iter();
+            if let Some(object) = objects.find(|object| object.table == table) {
+                keys.more |= object.overflow_keys.is_none();
+                from_segment(object, &mut keys.found);
+            }
         }
-        rows += from_buffer(request, table, &mut found);
+        let mut rows = 0;
+        for request in snapshot.buffered.iter().rev() {
+            if rows >= BUFFERED_ROWS {
+                keys.more = true;
+                break;
+            }
+            rows += from_buffer(request, table, &mut keys.found);
+        }
+        keys
     }
-    more |= found.len() > KEYS;
-    let answer = |((column, key), seen): ((&str, String), Seen)| AttributeAnswer {
-        column: column.to_string(),
-        key,
-        types: seen.types.into_iter().map(str::to_string).collect(),
-        segments: seen.segments,
-        buffered_rows: seen.buffered_rows,
-    };
-    Keys {
-        attributes: found.into_iter().take(KEYS).map(answer).collect(),
-        more,
+
+    /// Adds the keys of `maps`, rows that are already counted or not worth counting.
+    pub(super) fn add(&mut self, column: &'static str, maps: &ArrayRef) {
+        let Ok(maps) = cast(maps, &DataType::Utf8) else {
+            return;
+        };
+        for map in maps.as_string::<i32>().iter().flatten() {
+            note(column, map, 0, &mut self.found);
+        }
+    }
+
+    /// Says that some could not be looked for.
+    pub(super) fn miss(&mut self) {
+        self.more = true;
+    }
+
+    /// Whether there are or may be more keys than [`Keys::answer`] gives.
+    pub(super) fn is_partial(&self) -> bool {
+        self.more || self.found.len() > KEYS
+    }
+
+    /// The keys, sorted by column and key.
+    pub(super) fn answer(self) -> Vec<AttributeAnswer> {
+        let answer = |((column, key), seen): ((&str, String), Seen)| AttributeAnswer {
+            column: column.to_string(),
+            key,
+            types: seen.types.into_iter().map(str::to_string).collect(),
+            segments: seen.segments,
+            buffered_rows: seen.buffered_rows,
+        };
+        self.found.into_iter().take(KEYS).map(answer).collect()
     }
 }
 
