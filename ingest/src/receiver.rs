@@ -51,4 +51,3 @@ impl Receiver {
         grpc::router(self.intake.clone())
     }
 }
-

@@ -7,7 +7,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut seeds, mut from) = (200u64, 0u64);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
-        let value = arguments.next().ok_or_else(|| format!("{name} wants a number"))?.parse()?;
+        let value = arguments
+            .next()
+            .ok_or_else(|| format!("{name} wants a number"))?
+            .parse()?;
         match name.as_str() {
             "--seeds" => seeds = value,
             "--from" => from = value,

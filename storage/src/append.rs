@@ -167,9 +167,18 @@ impl Answer {
             }
         }
         let warnings = [
-            (decoded.replaced_text, "texts that are not UTF-8 were kept with U+FFFD in place"),
-            (decoded.duplicate_keys, "keys stood twice in one map and the last value was kept"),
-            (decoded.invalid_ids, "ids of wrong length or all zero were left out"),
+            (
+                decoded.replaced_text,
+                "texts that are not UTF-8 were kept with U+FFFD in place",
+            ),
+            (
+                decoded.duplicate_keys,
+                "keys stood twice in one map and the last value was kept",
+            ),
+            (
+                decoded.invalid_ids,
+                "ids of wrong length or all zero were left out",
+            ),
         ];
         for (count, what) in warnings.into_iter().filter(|(count, _)| *count > 0) {
             let separator = if message.is_empty() { "" } else { "; " };
@@ -200,7 +209,6 @@ pub struct Outcome {
 /// in the frame. Errors say what cannot be decoded; the frame's records are then quarantined.
 pub trait Decode: Send + Sync {
     /// Decodes `payload`, received at `received`.
-    #[expect(clippy::too_many_arguments, reason = "all that a frame says, and nobody keeps it together")]
     fn decode(
         &self,
         signal: Signal,
@@ -229,12 +237,23 @@ mod tests {
     use super::*;
 
     fn rejected(ordinal: u32, reason: Reason, detail: &str) -> Rejected {
-        Rejected { ordinal, reason, detail: detail.to_string(), record: Bytes::new() }
+        Rejected {
+            ordinal,
+            reason,
+            detail: detail.to_string(),
+            record: Bytes::new(),
+        }
     }
 
     #[test]
     fn a_full_success_says_nothing() {
-        assert_eq!(Answer::of(&Decoded { offered: 3, ..Decoded::default() }), Answer::default());
+        assert_eq!(
+            Answer::of(&Decoded {
+                offered: 3,
+                ..Decoded::default()
+            }),
+            Answer::default()
+        );
     }
 
     #[test]
@@ -252,7 +271,13 @@ mod tests {
         let expected = "3 of 10 records were refused: 1 malformed, first record 1: field 3 ends early; \
                         2 too_deep, first record 7: 65 levels, 64 are kept; \
                         2 keys stood twice in one map and the last value was kept";
-        assert_eq!(Answer::of(&decoded), Answer { rejected: 3, message: expected.to_string() });
+        assert_eq!(
+            Answer::of(&decoded),
+            Answer {
+                rejected: 3,
+                message: expected.to_string()
+            }
+        );
     }
 
     #[test]
@@ -261,11 +286,17 @@ mod tests {
         let all = Reason::ALL.into_iter().cycle().zip(0..10_000);
         let decoded = Decoded {
             offered: 10_000,
-            rejected: all.map(|(reason, ordinal)| rejected(ordinal, reason, &detail)).collect(),
+            rejected: all
+                .map(|(reason, ordinal)| rejected(ordinal, reason, &detail))
+                .collect(),
             ..Decoded::default()
         };
         let answer = Answer::of(&decoded);
         assert_eq!(answer.rejected, 10_000);
-        assert!(answer.message.len() < 4096, "{} bytes", answer.message.len());
+        assert!(
+            answer.message.len() < 4096,
+            "{} bytes",
+            answer.message.len()
+        );
     }
 }

@@ -28,7 +28,12 @@ pub struct Reservation {
 impl Budget {
     /// A budget of `limit_bytes`.
     pub fn new(limit_bytes: u64) -> Budget {
-        Budget { shared: Arc::new(Shared { limit_bytes, used_bytes: AtomicU64::new(0) }) }
+        Budget {
+            shared: Arc::new(Shared {
+                limit_bytes,
+                used_bytes: AtomicU64::new(0),
+            }),
+        }
     }
 
     /// The size of the budget in bytes.
@@ -43,7 +48,10 @@ impl Budget {
 
     /// Takes `bytes`, or fails with `Limited` at once: waiting is the client's part.
     pub fn reserve(&self, bytes: u64) -> Result<Reservation> {
-        let mut reservation = Reservation { shared: self.shared.clone(), bytes: 0 };
+        let mut reservation = Reservation {
+            shared: self.shared.clone(),
+            bytes: 0,
+        };
         reservation.grow(bytes)?;
         Ok(reservation)
     }
@@ -59,8 +67,10 @@ impl Reservation {
     pub fn grow(&mut self, more: u64) -> Result<()> {
         let limit = self.shared.limit_bytes;
         let take = |used: u64| used.checked_add(more).filter(|total| *total <= limit);
-        let taken =
-            self.shared.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        let taken = self
+            .shared
+            .used_bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
         match taken {
             Ok(_) => {
                 self.bytes += more;
@@ -77,15 +87,22 @@ impl Reservation {
     pub fn split(&mut self, bytes: u64) -> Reservation {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
-        Reservation { shared: self.shared.clone(), bytes }
+        Reservation {
+            shared: self.shared.clone(),
+            bytes,
+        }
     }
 
     /// Gives back all but `bytes`, or takes more even over the limit: the rows are there already.
     pub fn resize(&mut self, bytes: u64) {
         if bytes >= self.bytes {
-            self.shared.used_bytes.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+            self.shared
+                .used_bytes
+                .fetch_add(bytes - self.bytes, Ordering::Relaxed);
         } else {
-            self.shared.used_bytes.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            self.shared
+                .used_bytes
+                .fetch_sub(self.bytes - bytes, Ordering::Relaxed);
         }
         self.bytes = bytes;
     }
@@ -93,6 +110,8 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.shared.used_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.shared
+            .used_bytes
+            .fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

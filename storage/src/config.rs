@@ -60,7 +60,12 @@ impl Default for Config {
 impl Config {
     /// Refuses settings that cannot work, naming the setting and what to do.
     pub fn validate(&self) -> Result<()> {
-        let refuse = |detail: String| Err(Error::Invalid { what: "storage settings", detail });
+        let refuse = |detail: String| {
+            Err(Error::Invalid {
+                what: "storage settings",
+                detail,
+            })
+        };
         if self.memory_bytes < self.flush_bytes.saturating_mul(2) {
             return refuse(format!(
                 "memory_bytes ({}) must be at least twice flush_bytes ({}): raise the first or lower the second",

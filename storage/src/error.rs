@@ -37,15 +37,31 @@ pub enum Error {
     #[error("{what} is damaged: {detail}")]
     Corrupt { what: String, detail: String },
     #[error("{doing} {path}")]
-    Disk { doing: &'static str, path: PathBuf, source: std::io::Error },
+    Disk {
+        doing: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{doing} on the object store")]
-    Objects { doing: &'static str, source: object_store::Error },
+    Objects {
+        doing: &'static str,
+        source: object_store::Error,
+    },
     #[error("{doing} in the catalog")]
-    Catalog { doing: &'static str, source: sqlx::Error },
+    Catalog {
+        doing: &'static str,
+        source: sqlx::Error,
+    },
     #[error("{doing}")]
-    Parquet { doing: &'static str, source: parquet::errors::ParquetError },
+    Parquet {
+        doing: &'static str,
+        source: parquet::errors::ParquetError,
+    },
     #[error("{doing}")]
-    Arrow { doing: &'static str, source: arrow::error::ArrowError },
+    Arrow {
+        doing: &'static str,
+        source: arrow::error::ArrowError,
+    },
     #[error("{0}")]
     Internal(String),
 }
@@ -64,7 +80,10 @@ impl Error {
             Error::Unavailable { .. } | Error::Disk { .. } | Error::Catalog { .. } => {
                 Kind::Unavailable
             }
-            Error::Objects { source: object_store::Error::NotFound { .. }, .. } => Kind::NotFound,
+            Error::Objects {
+                source: object_store::Error::NotFound { .. },
+                ..
+            } => Kind::NotFound,
             Error::Objects { .. } => Kind::Unavailable,
             Error::Corrupt { .. } | Error::Parquet { .. } => Kind::Corrupt,
             Error::Arrow { .. } | Error::Internal(_) => Kind::Internal,

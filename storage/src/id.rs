@@ -5,8 +5,9 @@ use std::{fmt, str::FromStr, sync::Arc};
 use ulid::Ulid;
 
 /// An opaque tenant id: 1 to 64 of `a-z`, `0-9`, `-` and `_`, so that it is safe in every path.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct TenantId(Arc<str>);
 
@@ -26,10 +27,14 @@ impl FromStr for TenantId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<TenantId> {
-        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+        let allowed =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
         if text.is_empty() || text.len() > 64 || !text.bytes().all(allowed) {
             let detail = "use 1 to 64 characters of a-z, 0-9, '-' and '_'".to_string();
-            return Err(Error::Invalid { what: "tenant id", detail });
+            return Err(Error::Invalid {
+                what: "tenant id",
+                detail,
+            });
         }
         Ok(TenantId(text.into()))
     }
@@ -56,8 +61,9 @@ impl fmt::Display for TenantId {
 }
 
 /// The id of a segment: a ULID, so that ids sort by the time they were made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct SegmentId(pub Ulid);
 
@@ -67,7 +73,10 @@ impl FromStr for SegmentId {
     fn from_str(text: &str) -> Result<SegmentId> {
         Ulid::from_string(text)
             .map(SegmentId)
-            .map_err(|e| Error::Invalid { what: "segment id", detail: e.to_string() })
+            .map_err(|e| Error::Invalid {
+                what: "segment id",
+                detail: e.to_string(),
+            })
     }
 }
 

@@ -4,8 +4,9 @@ use crate::error::{Error, Result};
 use std::{fmt, str::FromStr};
 
 /// A kind of telemetry with its own buffer, flush mark and segments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Signal {
     Logs,
@@ -16,8 +17,9 @@ pub enum Signal {
 }
 
 /// A table as it lies on disk: one Parquet object of a segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Table {
     Logs,
@@ -42,8 +44,12 @@ pub enum Encoding {
 
 impl Signal {
     /// Every signal, in the order of its code.
-    pub const ALL: [Signal; 4] =
-        [Signal::Logs, Signal::Metrics, Signal::Spans, Signal::DeadLetters];
+    pub const ALL: [Signal; 4] = [
+        Signal::Logs,
+        Signal::Metrics,
+        Signal::Spans,
+        Signal::DeadLetters,
+    ];
 
     /// The name in paths, metrics and answers.
     pub fn as_str(self) -> &'static str {
@@ -74,9 +80,12 @@ impl Signal {
     pub fn tables(self) -> &'static [Table] {
         match self {
             Signal::Logs => &[Table::Logs],
-            Signal::Metrics => {
-                &[Table::Samples, Table::Series, Table::Histograms, Table::Exemplars]
-            }
+            Signal::Metrics => &[
+                Table::Samples,
+                Table::Series,
+                Table::Histograms,
+                Table::Exemplars,
+            ],
             Signal::Spans => &[Table::Spans, Table::SpanEvents, Table::SpanLinks],
             Signal::DeadLetters => &[Table::DeadLetters],
         }
@@ -147,9 +156,12 @@ impl FromStr for Signal {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Signal> {
-        Signal::ALL.into_iter().find(|s| s.as_str() == text).ok_or_else(|| Error::Invalid {
-            what: "signal",
-            detail: format!("{text} is none of logs, metrics, spans, dead_letters"),
-        })
+        Signal::ALL
+            .into_iter()
+            .find(|s| s.as_str() == text)
+            .ok_or_else(|| Error::Invalid {
+                what: "signal",
+                detail: format!("{text} is none of logs, metrics, spans, dead_letters"),
+            })
     }
 }

@@ -98,11 +98,22 @@ const LIVES: u64 = 4;
 /// Runs one seed.
 pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Result<Report, Box<Failure>> {
     let machine = Machine::new(seed, sabotage);
-    let mut report =
-        Report { trace: 0, lives: 0, crashes: 0, requests: 0, calls: 0, sequence: 0 };
+    let mut report = Report {
+        trace: 0,
+        lives: 0,
+        crashes: 0,
+        requests: 0,
+        calls: 0,
+        sequence: 0,
+    };
     let failed = |life, what| {
         let calls = machine.simulation.recent();
-        Box::new(Failure { seed, life, what, calls })
+        Box::new(Failure {
+            seed,
+            life,
+            what,
+            calls,
+        })
     };
     for life in 0..LIVES {
         let crashed = machine.busy_life().map_err(|what| failed(life, what))?;
@@ -129,11 +140,15 @@ impl Machine {
             digests: sabotage == Some(Sabotage::CommittedDigest),
         };
         let far = simulation.below(2) == 0;
-        let far_bucket = 
+        let far_bucket =
             far.then(|| FaultyStore::new(Arc::new(InMemory::new()), simulation.world()));
         let config = Config {
             data_dir: PathBuf::from("/data"),
-            bucket: if far { "memory://far".to_string() } else { "local".to_string() },
+            bucket: if far {
+                "memory://far".to_string()
+            } else {
+                "local".to_string()
+            },
             // Small, so that every run has flushes by size and by age, and files of the log that come and go.
             memory_bytes: 8 << 20,
             flush_bytes: 256 << 10,
@@ -143,12 +158,23 @@ impl Machine {
             wal_file_bytes: 64 << 10,
             disk_bytes: 16 << 20,
             // Longer than a run.
-            retry_window_seconds: if sabotage == Some(Sabotage::Digest) { 0 } else { 86_400 },
+            retry_window_seconds: if sabotage == Some(Sabotage::Digest) {
+                0
+            } else {
+                86_400
+            },
             ..Config::default()
         };
         let catalog = Arc::new(MemoryCatalog::new(simulation.world()));
         let model = Arc::default();
-        Machine { simulation, config, catalog, far_bucket, model, forgets }
+        Machine {
+            simulation,
+            config,
+            catalog,
+            far_bucket,
+            model,
+            forgets,
+        }
     }
 
     fn surroundings(&self, faulty: bool) -> Surroundings {
@@ -163,7 +189,14 @@ impl Machine {
         let catalog: Arc<dyn Catalog> =
             Arc::new(ForgetfulCatalog::new(self.catalog.clone(), self.forgets));
         let (config, model) = (self.config.clone(), self.model.clone());
-        Surroundings { world, config, catalog, bucket, model, faulty }
+        Surroundings {
+            world,
+            config,
+            catalog,
+            bucket,
+            model,
+            faulty,
+        }
     }
 
     /// A life with clients; whether it was cut short.
@@ -172,7 +205,11 @@ impl Machine {
         let faulty = below(2) == 0;
         self.set_faults(faulty);
         if below(3) > 0 {
-            let stop = if below(2) == 0 { Stop::Kill } else { Stop::PowerCut };
+            let stop = if below(2) == 0 {
+                Stop::Kill
+            } else {
+                Stop::PowerCut
+            };
             self.simulation.stop_after(1 + below(600), stop);
         }
         let ended = self.simulation.run(self.surroundings(faulty).busy());
@@ -211,7 +248,10 @@ impl Machine {
             sync: chance(0.02),
             names: chance(0.01),
         });
-        self.catalog.set_faults(CatalogFaults { refused: chance(0.1), reply_lost: chance(0.1) });
+        self.catalog.set_faults(CatalogFaults {
+            refused: chance(0.1),
+            reply_lost: chance(0.1),
+        });
         if let Some(bucket) = &self.far_bucket {
             bucket.set_faults(ObjectFaults {
                 // Now and then it is out of reach for a whole life.

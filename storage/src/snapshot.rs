@@ -60,7 +60,10 @@ pub struct BufferedRequest {
 impl BufferedRequest {
     /// The batch of `table`, where the request has rows for it.
     pub fn batch(&self, table: Table) -> Option<&RecordBatch> {
-        self.tables.iter().find(|(t, _)| *t == table).map(|(_, batch)| batch)
+        self.tables
+            .iter()
+            .find(|(t, _)| *t == table)
+            .map(|(_, batch)| batch)
     }
 }
 
@@ -68,9 +71,11 @@ impl LiveSegment {
     /// The path of the object that holds `table`, where the segment has one.
     pub fn path(&self, table: Table) -> Option<Result<Path>> {
         let object = self.meta.objects.iter().find(|o| o.table == table)?;
-        Some(Path::parse(&object.file.path).map_err(|e| crate::error::Error::Corrupt {
-            what: format!("the path of segment {}", self.meta.id),
-            detail: e.to_string(),
-        }))
+        Some(
+            Path::parse(&object.file.path).map_err(|e| crate::error::Error::Corrupt {
+                what: format!("the path of segment {}", self.meta.id),
+                detail: e.to_string(),
+            }),
+        )
     }
 }

@@ -92,15 +92,28 @@ impl Store {
         let state = Arc::new(State::new(outside(parts)));
         let loaded = load(&state).await?;
         let (world, staging) = (state.world.clone(), state.staging_directory());
-        state.world.blocking(move || upload::clear(&world, &staging)).await??;
+        state
+            .world
+            .blocking(move || upload::clear(&world, &staging))
+            .await??;
         let marks = Marks::new(&loaded.flushed_through);
         let first_sequence = marks.highest();
-        state.buffers.load(loaded.segments.into_iter().map(|meta| state.live(meta)).collect());
+        state.buffers.load(
+            loaded
+                .segments
+                .into_iter()
+                .map(|meta| state.live(meta))
+                .collect(),
+        );
         replay::load_digests(&state, loaded.digests);
         let replayed = replay::replay(&state, marks).await?;
         let epoch = begin_epoch(&state, &replayed).await?;
         let next_sequence = 1 + first_sequence.max(last_sequence(&replayed));
-        let start = Start { epoch, next_sequence, files: replayed.files };
+        let start = Start {
+            epoch,
+            next_sequence,
+            files: replayed.files,
+        };
         let settings = Settings::new(state.wal_directory(), state.config.wal_file_bytes);
         let durable = {
             let state = state.clone();
@@ -110,7 +123,11 @@ impl Store {
         state.wal_bytes.store(wal.bytes(), Ordering::Relaxed);
         tokio::spawn(writer.run());
         flush::trim(&state, &wal).await;
-        Ok(Arc::new(Store { state, wal, _lock: lock }))
+        Ok(Arc::new(Store {
+            state,
+            wal,
+            _lock: lock,
+        }))
     }
 
     /// Makes a request durable and visible, and returns what became of it.
@@ -125,7 +142,9 @@ impl Store {
 
     /// Everything of one tenant and signal that is acknowledged now, each row once. Cheap; never waits for disk.
     pub fn snapshot(&self, tenant: &TenantId, signal: Signal) -> Snapshot {
-        self.state.buffers.snapshot(&(tenant.clone(), signal), self.state.now())
+        self.state
+            .buffers
+            .snapshot(&(tenant.clone(), signal), self.state.now())
     }
 
     /// A reader of the object that holds `table` in `segment`, which is of a snapshot of this store; `NotFound` if
@@ -193,9 +212,14 @@ impl Store {
 
     /// What is wrong now, if anything.
     pub fn health(&self) -> Health {
-        let blocked = [Part::Wal, Part::Disk].into_iter().any(|part| self.state.problems.has(part));
+        let blocked = [Part::Wal, Part::Disk]
+            .into_iter()
+            .any(|part| self.state.problems.has(part));
         let closing = self.state.closing.load(Ordering::Relaxed);
-        Health { accepting: !closing && !blocked, problems: self.state.problems.list() }
+        Health {
+            accepting: !closing && !blocked,
+            problems: self.state.problems.list(),
+        }
     }
 
     /// Clock, randomness, disk and blocking work.
@@ -206,7 +230,10 @@ impl Store {
 
 async fn lock(parts: &Parts) -> Result<Box<dyn Send + Sync>> {
     let (world, folder) = (parts.world.clone(), parts.config.data_dir.clone());
-    parts.world.blocking(move || lock_folder(&world, &folder)).await?
+    parts
+        .world
+        .blocking(move || lock_folder(&world, &folder))
+        .await?
 }
 
 fn lock_folder(world: &World, folder: &Path) -> Result<Box<dyn Send + Sync>> {
@@ -226,10 +253,25 @@ fn lock_folder(world: &World, folder: &Path) -> Result<Box<dyn Send + Sync>> {
 }
 
 fn outside(parts: Parts) -> Outside {
-    let Parts { world, config, catalog, bucket, decode, telemetry } = parts;
+    let Parts {
+        world,
+        config,
+        catalog,
+        bucket,
+        decode,
+        telemetry,
+    } = parts;
     let local = LocalStore::new(world.clone(), state::staging_directory(&config));
     let staging = Arc::new(staged::StagedStore::new(Arc::new(local), bucket.clone()));
-    Outside { world, config, catalog, bucket, staging, decode, telemetry }
+    Outside {
+        world,
+        config,
+        catalog,
+        bucket,
+        staging,
+        decode,
+        telemetry,
+    }
 }
 
 /// Loads the catalog; makes it anew from the bucket where it is damaged, and says so.
@@ -240,7 +282,10 @@ async fn load(state: &State) -> Result<CatalogState> {
         Err(error @ Error::Corrupt { .. }) => error.to_string(),
         Err(error) => return Err(error),
     };
-    tracing::error!(damage, "the catalog is damaged and is made anew from the bucket");
+    tracing::error!(
+        damage,
+        "the catalog is damaged and is made anew from the bucket"
+    );
     let rebuilt = rebuild(&*state.catalog, &*state.bucket).await?;
     let detail = format!(
         "was damaged ({damage}) and made anew from the bucket: {} segments, {} files left out, problems: {:?}",
@@ -264,8 +309,14 @@ async fn begin_epoch(state: &State, replayed: &Replayed) -> Result<u64> {
 
 /// The highest sequence that the log ever gave, as far as it is still to be seen.
 fn last_sequence(replayed: &Replayed) -> u64 {
-    let lost = replayed.damage.iter().filter_map(|damage| damage.lost.as_ref());
-    lost.map(|lost| lost.sequence).max().unwrap_or(0).max(replayed.last_sequence)
+    let lost = replayed
+        .damage
+        .iter()
+        .filter_map(|damage| damage.lost.as_ref());
+    lost.map(|lost| lost.sequence)
+        .max()
+        .unwrap_or(0)
+        .max(replayed.last_sequence)
 }
 
 #[cfg(test)]

@@ -110,19 +110,28 @@ pub struct OutcomeLabels {
 
 impl TableLabels {
     pub(crate) fn new(tenant: &TenantId, signal: Signal) -> TableLabels {
-        TableLabels { tenant: tenant.to_string(), signal: signal.as_str() }
+        TableLabels {
+            tenant: tenant.to_string(),
+            signal: signal.as_str(),
+        }
     }
 }
 
 impl TenantLabels {
     pub(crate) fn new(tenant: &TenantId) -> TenantLabels {
-        TenantLabels { tenant: tenant.to_string() }
+        TenantLabels {
+            tenant: tenant.to_string(),
+        }
     }
 }
 
 impl FlushLabels {
     pub(crate) fn new(signal: Signal, outcome: &'static str, reason: &'static str) -> FlushLabels {
-        FlushLabels { signal: signal.as_str(), outcome, reason }
+        FlushLabels {
+            signal: signal.as_str(),
+            outcome,
+            reason,
+        }
     }
 }
 
@@ -133,8 +142,9 @@ impl OutcomeLabels {
 }
 
 /// Bounds of the histograms in seconds: from a fast fsync to a slow upload.
-const SECONDS: [f64; 14] =
-    [0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 4.0, 15.0, 60.0];
+const SECONDS: [f64; 14] = [
+    0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 4.0, 15.0, 60.0,
+];
 
 impl Telemetry {
     /// Metrics that nobody reads: for tests and offline commands.
@@ -188,7 +198,11 @@ impl Telemetry {
             "From the call of append to its answer",
             self.append_seconds.clone(),
         );
-        registry.register("digests", "Digests held for retry dedupe", self.digests.clone());
+        registry.register(
+            "digests",
+            "Digests held for retry dedupe",
+            self.digests.clone(),
+        );
         registry.register(
             "digests_evicted",
             "Digests dropped before the end of the retry window",
@@ -212,7 +226,11 @@ impl Telemetry {
     }
 
     fn register_background(&self, registry: &mut Registry) {
-        registry.register("flushes", "Flushes by outcome and reason", self.flushes.clone());
+        registry.register(
+            "flushes",
+            "Flushes by outcome and reason",
+            self.flushes.clone(),
+        );
         registry.register(
             "flush_seconds",
             "From the freeze of a buffer to its commit",
@@ -279,7 +297,9 @@ impl Telemetry {
 
     /// Dead letters of `tenant` evicted so far.
     pub fn dead_letters_evicted(&self, tenant: &TenantId) -> u64 {
-        let evicted = self.dead_letters_evicted_records.get(&TenantLabels::new(tenant));
+        let evicted = self
+            .dead_letters_evicted_records
+            .get(&TenantLabels::new(tenant));
         evicted.map(|counter| counter.get()).unwrap_or_default()
     }
 
@@ -297,6 +317,9 @@ impl Telemetry {
             outcome,
             reason,
         };
-        self.records.get(&labels).map(|counter| counter.get()).unwrap_or_default()
+        self.records
+            .get(&labels)
+            .map(|counter| counter.get())
+            .unwrap_or_default()
     }
 }

@@ -3,8 +3,19 @@
 use std::time::Duration;
 
 /// An instant: nanoseconds since 1970-01-01T00:00:00Z, from 1677 to 2262.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct Nanos(pub i64);
 
@@ -45,7 +56,10 @@ pub struct TimeRange {
 impl TimeRange {
     /// The smallest range that holds both.
     pub fn union(self, other: TimeRange) -> TimeRange {
-        TimeRange { min: self.min.min(other.min), max: self.max.max(other.max) }
+        TimeRange {
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+        }
     }
 
     /// Whether the two share an instant.

@@ -7,9 +7,7 @@ use opentelemetry::{
     KeyValue,
     logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity},
     metrics::MeterProvider,
-    trace::{
-        Link, Span, SpanContext, SpanKind, Status, TraceContextExt, Tracer, TracerProvider,
-    },
+    trace::{Link, Span, SpanContext, SpanKind, Status, TraceContextExt, Tracer, TracerProvider},
 };
 use opentelemetry_otlp::{LogExporter, MetricExporter, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{
@@ -42,7 +40,10 @@ fn main() -> Result<()> {
 }
 
 fn send_spans(endpoint: &str, resource: Resource) -> Result<(Vec<Value>, SpanContext)> {
-    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
+    let exporter = SpanExporter::builder()
+        .with_tonic()
+        .with_endpoint(endpoint)
+        .build()?;
     let provider = SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
         .with_resource(resource)
@@ -56,7 +57,11 @@ fn send_spans(endpoint: &str, resource: Resource) -> Result<(Vec<Value>, SpanCon
     parent.add_event("cache miss", vec![KeyValue::new("key", "cart:1")]);
     let parent_context = parent.span_context().clone();
     let within = opentelemetry::Context::new().with_remote_span_context(parent_context.clone());
-    let link = Link::new(parent_context.clone(), vec![KeyValue::new("why", "retry")], 0);
+    let link = Link::new(
+        parent_context.clone(),
+        vec![KeyValue::new("why", "retry")],
+        0,
+    );
     let mut child = tracer
         .span_builder("child")
         .with_kind(SpanKind::Client)
@@ -80,7 +85,10 @@ fn send_spans(endpoint: &str, resource: Resource) -> Result<(Vec<Value>, SpanCon
 }
 
 fn send_logs(endpoint: &str, resource: Resource, parent: &SpanContext) -> Result<Vec<Value>> {
-    let exporter = LogExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
+    let exporter = LogExporter::builder()
+        .with_tonic()
+        .with_endpoint(endpoint)
+        .build()?;
     let provider = SdkLoggerProvider::builder()
         .with_batch_exporter(exporter)
         .with_resource(resource)
@@ -92,7 +100,11 @@ fn send_logs(endpoint: &str, resource: Resource, parent: &SpanContext) -> Result
         record.set_severity_number(Severity::Warn);
         record.set_severity_text("WARN");
         record.set_body(AnyValue::from(format!("line {index}")));
-        record.set_trace_context(parent.trace_id(), parent.span_id(), Some(parent.trace_flags()));
+        record.set_trace_context(
+            parent.trace_id(),
+            parent.span_id(),
+            Some(parent.trace_flags()),
+        );
         record.add_attribute("index", index);
         record.add_attribute("int", 9_007_199_254_740_993_i64 + index);
         record.add_attribute("half", 0.5);
@@ -123,7 +135,10 @@ fn send_metrics(endpoint: &str, resource: Resource) -> Result<Value> {
     counter.add(7, &[KeyValue::new("region", "eu")]);
     let histogram = meter.f64_histogram("latency").with_unit("ms").build();
     histogram.record(12.5, &[KeyValue::new("route", "/pay")]);
-    meter.f64_gauge("queue.depth").build().record(42.5, &[KeyValue::new("queue", "mail")]);
+    meter
+        .f64_gauge("queue.depth")
+        .build()
+        .record(42.5, &[KeyValue::new("queue", "mail")]);
     provider.force_flush().context("sending metrics")?;
     provider.shutdown().context("sending metrics")?;
     Ok(json!({

@@ -43,44 +43,74 @@ pub(super) fn segment(number: u128) -> SegmentMeta {
         tenant: tenant("shop"),
         signal: Signal::Logs,
         level: 0,
-        time: TimeRange { min: Nanos(i64::MIN), max: Nanos(i64::MAX) },
+        time: TimeRange {
+            min: Nanos(i64::MIN),
+            max: Nanos(i64::MAX),
+        },
         rows: 10,
         objects: vec![ObjectMeta {
             table: Table::Logs,
-            file: FileMeta { path, size_bytes: 1000, checksum: 0xFFFF_FFFF },
+            file: FileMeta {
+                path,
+                size_bytes: 1000,
+                checksum: 0xFFFF_FFFF,
+            },
             footer_bytes: 100,
             rows: 10,
             columns: vec![
                 column("timestamp", Bounds::Int(i64::MIN, i64::MAX)),
                 column("a.ratio:double", Bounds::Double(0.1 + 0.2, f64::INFINITY)),
                 column("a.small:double", Bounds::Double(-0.0, 5e-324)),
-                column("body", Bounds::Text("a\"\u{0}".to_string(), "ü".to_string())),
+                column(
+                    "body",
+                    Bounds::Text("a\"\u{0}".to_string(), "ü".to_string()),
+                ),
                 column("trace_id", Bounds::Bytes(vec![0; 16], vec![255; 16])),
             ],
             promoted: Vec::new(),
             overflow_keys: Some(vec!["k".to_string()]),
         }],
         index: None,
-        wal: vec![WalRange { shard: 0, first: 1, last: u64::MAX >> 1 }],
+        wal: vec![WalRange {
+            shard: 0,
+            first: 1,
+            last: u64::MAX >> 1,
+        }],
         replaces: Vec::new(),
         siblings: Vec::new(),
     }
 }
 
 fn mark(shard: u32, name: &str, sequence: u64) -> FlushMark {
-    FlushMark { shard, tenant: tenant(name), signal: Signal::Spans, sequence }
+    FlushMark {
+        shard,
+        tenant: tenant(name),
+        signal: Signal::Spans,
+        sequence,
+    }
 }
 
 pub(super) fn digest(number: u64, name: &str) -> Digest {
-    let message = if number.is_multiple_of(2) { "two were refused" } else { "" };
+    let message = if number.is_multiple_of(2) {
+        "two were refused"
+    } else {
+        ""
+    };
     Digest {
         tenant: tenant(name),
-        signal: if number.is_multiple_of(3) { Signal::Logs } else { Signal::Metrics },
+        signal: if number.is_multiple_of(3) {
+            Signal::Logs
+        } else {
+            Signal::Metrics
+        },
         encoding: Encoding::OtlpProtobuf,
         digest: u128::MAX - u128::from(number),
         received: Nanos(number as i64),
         sequence: number,
-        answer: Answer { rejected: message.len() as u64, message: message.to_string() },
+        answer: Answer {
+            rejected: message.len() as u64,
+            message: message.to_string(),
+        },
     }
 }
 
@@ -94,7 +124,10 @@ pub(super) fn event(number: u64) -> Event {
 }
 
 fn adding(numbers: impl IntoIterator<Item = u128>) -> Commit {
-    Commit { add: numbers.into_iter().map(segment).collect(), ..Commit::default() }
+    Commit {
+        add: numbers.into_iter().map(segment).collect(),
+        ..Commit::default()
+    }
 }
 
 fn id(number: u128) -> SegmentId {
@@ -108,7 +141,10 @@ async fn live(catalog: &dyn Catalog) -> Vec<u128> {
 }
 
 async fn starts_empty(catalog: Box<dyn Catalog>) {
-    assert_eq!(catalog.load().await.expect("loads"), CatalogState::default());
+    assert_eq!(
+        catalog.load().await.expect("loads"),
+        CatalogState::default()
+    );
     assert_eq!(catalog.events(0, 10).await.expect("reads"), []);
 }
 
@@ -117,33 +153,67 @@ async fn commits_come_back(catalog: Box<dyn Catalog>) {
         add: vec![segment(2), segment(1)],
         replace: Vec::new(),
         flushed_through: vec![mark(1, "shop", 9), mark(0, "zoo", 7), mark(0, "shop", 8)],
-        digests: vec![digest(1, "zoo"), digest(2, "shop"), digest(4, "shop"), digest(3, "shop")],
+        digests: vec![
+            digest(1, "zoo"),
+            digest(2, "shop"),
+            digest(4, "shop"),
+            digest(3, "shop"),
+        ],
         forget_digests_before: None,
         events: vec![event(1)],
     };
     catalog.commit(everything).await.expect("fits");
     let state = catalog.load().await.expect("loads");
     assert_eq!(state.segments, [segment(1), segment(2)]);
-    assert_eq!(state.flushed_through, [mark(0, "shop", 8), mark(0, "zoo", 7), mark(1, "shop", 9)]);
+    assert_eq!(
+        state.flushed_through,
+        [mark(0, "shop", 8), mark(0, "zoo", 7), mark(1, "shop", 9)]
+    );
     // By tenant and signal, those of one commit in their order.
-    let expected = [digest(3, "shop"), digest(2, "shop"), digest(4, "shop"), digest(1, "zoo")];
+    let expected = [
+        digest(3, "shop"),
+        digest(2, "shop"),
+        digest(4, "shop"),
+        digest(1, "zoo"),
+    ];
     assert_eq!(state.digests, expected);
-    catalog.commit(Commit { replace: vec![id(1)], ..adding([3]) }).await.expect("fits");
+    catalog
+        .commit(Commit {
+            replace: vec![id(1)],
+            ..adding([3])
+        })
+        .await
+        .expect("fits");
     assert_eq!(live(&*catalog).await, [2, 3]);
 }
 
 async fn conflicts_change_nothing(catalog: Box<dyn Catalog>) {
     catalog.commit(adding([1, 2])).await.expect("fits");
-    catalog.commit(Commit { replace: vec![id(2)], ..Commit::default() }).await.expect("fits");
+    catalog
+        .commit(Commit {
+            replace: vec![id(2)],
+            ..Commit::default()
+        })
+        .await
+        .expect("fits");
     let refused = [
         // One exists already, live or replaced.
         adding([3, 1]),
         adding([3, 2]),
         adding([3, 3]),
         // One is not live, or no more, or only once.
-        Commit { replace: vec![id(1), id(9)], ..adding([3]) },
-        Commit { replace: vec![id(1), id(2)], ..adding([3]) },
-        Commit { replace: vec![id(1), id(1)], ..adding([3]) },
+        Commit {
+            replace: vec![id(1), id(9)],
+            ..adding([3])
+        },
+        Commit {
+            replace: vec![id(1), id(2)],
+            ..adding([3])
+        },
+        Commit {
+            replace: vec![id(1), id(1)],
+            ..adding([3])
+        },
     ];
     for commit in refused {
         let commit = Commit {
@@ -156,7 +226,13 @@ async fn conflicts_change_nothing(catalog: Box<dyn Catalog>) {
         assert_eq!(error.kind(), Kind::Conflict, "{error}");
     }
     let state = catalog.load().await.expect("loads");
-    assert_eq!(state, CatalogState { segments: vec![segment(1)], ..CatalogState::default() });
+    assert_eq!(
+        state,
+        CatalogState {
+            segments: vec![segment(1)],
+            ..CatalogState::default()
+        }
+    );
     assert_eq!(catalog.events(0, 10).await.expect("reads"), []);
 }
 
@@ -174,12 +250,23 @@ async fn marks_only_go_up(catalog: Box<dyn Catalog>) {
 
 async fn old_digests_are_forgotten(catalog: Box<dyn Catalog>) {
     let received = async |from: Option<i64>, numbers: &[u64]| {
-        let digests = numbers.iter().map(|number| digest(*number, "shop")).collect();
+        let digests = numbers
+            .iter()
+            .map(|number| digest(*number, "shop"))
+            .collect();
         let forget_digests_before = from.map(Nanos);
-        let commit = Commit { digests, forget_digests_before, ..Commit::default() };
+        let commit = Commit {
+            digests,
+            forget_digests_before,
+            ..Commit::default()
+        };
         catalog.commit(commit).await.expect("fits");
         let state = catalog.load().await.expect("loads");
-        let mut left: Vec<i64> = state.digests.iter().map(|digest| digest.received.0).collect();
+        let mut left: Vec<i64> = state
+            .digests
+            .iter()
+            .map(|digest| digest.received.0)
+            .collect();
         left.sort_unstable();
         left
     };
@@ -207,11 +294,16 @@ async fn epochs_never_repeat(catalog: Box<dyn Catalog>) {
 async fn field_ids_stay(catalog: Box<dyn Catalog>) {
     let names = |list: &[&str]| list.iter().map(|name| name.to_string()).collect::<Vec<_>>();
     let first = FIRST_PROMOTED_FIELD_ID;
-    let ids = async |table, list: &[&str]| {
-        catalog.field_ids(table, &names(list)).await.expect("works")
-    };
-    assert_eq!(ids(Table::Logs, &["a.x", "a.y:int"]).await, [first, first + 1]);
-    assert_eq!(ids(Table::Logs, &["a.z", "a.y:int", "a.X"]).await, [first + 2, first + 1, first + 3]);
+    let ids =
+        async |table, list: &[&str]| catalog.field_ids(table, &names(list)).await.expect("works");
+    assert_eq!(
+        ids(Table::Logs, &["a.x", "a.y:int"]).await,
+        [first, first + 1]
+    );
+    assert_eq!(
+        ids(Table::Logs, &["a.z", "a.y:int", "a.X"]).await,
+        [first + 2, first + 1, first + 3]
+    );
     assert_eq!(ids(Table::Spans, &["a.y:int"]).await, [first]);
     assert!(ids(Table::Logs, &[]).await.is_empty());
     assert_eq!(ids(Table::Logs, &["a.x", "a.x"]).await, [first, first]);
@@ -219,11 +311,19 @@ async fn field_ids_stay(catalog: Box<dyn Catalog>) {
 
 async fn events_are_numbered(catalog: Box<dyn Catalog>) {
     for number in 1..=5 {
-        let commit = Commit { events: vec![event(number)], ..Commit::default() };
+        let commit = Commit {
+            events: vec![event(number)],
+            ..Commit::default()
+        };
         catalog.commit(commit).await.expect("fits");
     }
     let all = catalog.events(0, 100).await.expect("reads");
-    assert_eq!(all, (1..=5).map(|number| (number, event(number))).collect::<Vec<_>>());
+    assert_eq!(
+        all,
+        (1..=5)
+            .map(|number| (number, event(number)))
+            .collect::<Vec<_>>()
+    );
     let some = catalog.events(2, 2).await.expect("reads");
     assert_eq!(some, [(3, event(3)), (4, event(4))]);
     assert_eq!(catalog.events(u64::MAX, 2).await.expect("reads"), []);
@@ -238,22 +338,41 @@ async fn everything_can_be_replaced(catalog: Box<dyn Catalog>) {
         ..adding([1, 2])
     };
     catalog.commit(commit).await.expect("fits");
-    catalog.field_ids(Table::Logs, &["a.old".to_string()]).await.expect("works");
+    catalog
+        .field_ids(Table::Logs, &["a.old".to_string()])
+        .await
+        .expect("works");
     let state = CatalogState {
         segments: vec![segment(7)],
         flushed_through: vec![mark(0, "zoo", 1)],
         digests: vec![digest(9, "zoo")],
         damaged: Vec::new(),
     };
-    let fields = vec![(Table::Logs, "a.new".to_string(), FIRST_PROMOTED_FIELD_ID + 4)];
-    catalog.replace_all(state.clone(), fields).await.expect("works");
+    let fields = vec![(
+        Table::Logs,
+        "a.new".to_string(),
+        FIRST_PROMOTED_FIELD_ID + 4,
+    )];
+    catalog
+        .replace_all(state.clone(), fields)
+        .await
+        .expect("works");
     assert_eq!(catalog.load().await.expect("loads"), state);
     let names = ["a.new".to_string(), "a.other".to_string()];
     let ids = catalog.field_ids(Table::Logs, &names).await.expect("works");
-    assert_eq!(ids, [FIRST_PROMOTED_FIELD_ID + 4, FIRST_PROMOTED_FIELD_ID + 5]);
+    assert_eq!(
+        ids,
+        [FIRST_PROMOTED_FIELD_ID + 4, FIRST_PROMOTED_FIELD_ID + 5]
+    );
     assert!(catalog.begin_epoch().await.expect("works") > epoch);
     // Events are gone, and their numbers are not given again.
     assert_eq!(catalog.events(0, 10).await.expect("reads"), []);
-    catalog.commit(Commit { events: vec![event(3)], ..Commit::default() }).await.expect("fits");
+    catalog
+        .commit(Commit {
+            events: vec![event(3)],
+            ..Commit::default()
+        })
+        .await
+        .expect("fits");
     assert_eq!(catalog.events(0, 10).await.expect("reads"), [(3, event(3))]);
 }

@@ -53,7 +53,11 @@ struct State {
 impl MemoryCatalog {
     /// An empty catalog whose calls take a little of the world's time.
     pub fn new(world: World) -> MemoryCatalog {
-        MemoryCatalog { world, faults: Mutex::default(), state: Mutex::default() }
+        MemoryCatalog {
+            world,
+            faults: Mutex::default(),
+            state: Mutex::default(),
+        }
     }
 
     /// How often calls that write fail from now on.
@@ -80,21 +84,23 @@ impl MemoryCatalog {
 }
 
 fn unavailable(detail: &str) -> Error {
-    Error::Unavailable { what: "the catalog", detail: detail.to_string() }
+    Error::Unavailable {
+        what: "the catalog",
+        detail: detail.to_string(),
+    }
 }
 
 #[async_trait]
 impl Catalog for MemoryCatalog {
     async fn load(&self) -> Result<CatalogState> {
         let state = self.state.lock();
-        let mark = |((shard, tenant, signal), sequence): (&(u32, TenantId, Signal), &u64)| {
-            FlushMark {
+        let mark =
+            |((shard, tenant, signal), sequence): (&(u32, TenantId, Signal), &u64)| FlushMark {
                 shard: *shard,
                 tenant: tenant.clone(),
                 signal: *signal,
                 sequence: *sequence,
-            }
-        };
+            };
         Ok(CatalogState {
             segments: state.live.values().cloned().collect(),
             flushed_through: state.marks.iter().map(mark).collect(),
@@ -116,14 +122,24 @@ impl Catalog for MemoryCatalog {
     }
 
     async fn field_ids(&self, table: Table, columns: &[String]) -> Result<Vec<i32>> {
-        self.write(|state| Ok(columns.iter().map(|column| state.field_id(table, column)).collect()))
-            .await
+        self.write(|state| {
+            Ok(columns
+                .iter()
+                .map(|column| state.field_id(table, column))
+                .collect())
+        })
+        .await
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<(u64, Event)>> {
         let state = self.state.lock();
-        let events = state.events.range(after.saturating_add(1)..).take(limit as usize);
-        Ok(events.map(|(number, event)| (*number, event.clone())).collect())
+        let events = state
+            .events
+            .range(after.saturating_add(1)..)
+            .take(limit as usize);
+        Ok(events
+            .map(|(number, event)| (*number, event.clone()))
+            .collect())
     }
 
     async fn replace_all(
@@ -132,7 +148,9 @@ impl Catalog for MemoryCatalog {
         field_ids: Vec<(Table, String, i32)>,
     ) -> Result<()> {
         self.write(|state| {
-            let fields = field_ids.into_iter().map(|(table, column, id)| ((table, column), id));
+            let fields = field_ids
+                .into_iter()
+                .map(|(table, column, id)| ((table, column), id));
             let mut replaced = State {
                 fields: fields.collect(),
                 epoch: state.epoch,
@@ -159,13 +177,18 @@ impl State {
             self.live.remove(&id);
             self.retired.insert(id);
         }
-        self.live.extend(commit.add.into_iter().map(|meta| (meta.id, meta)));
+        self.live
+            .extend(commit.add.into_iter().map(|meta| (meta.id, meta)));
         for mark in commit.flushed_through {
-            let reached = self.marks.entry((mark.shard, mark.tenant, mark.signal)).or_default();
+            let reached = self
+                .marks
+                .entry((mark.shard, mark.tenant, mark.signal))
+                .or_default();
             *reached = mark.sequence.max(*reached);
         }
         let from = commit.forget_digests_before;
-        self.digests.retain(|digest| from.is_none_or(|from| digest.received >= from));
+        self.digests
+            .retain(|digest| from.is_none_or(|from| digest.received >= from));
         self.digests.extend(group_digests(commit.digests));
         for event in commit.events {
             self.last_event += 1;
@@ -197,14 +220,20 @@ impl State {
             return *id;
         }
         let of_table = self.fields.iter().filter(|((of, _), _)| *of == table);
-        let highest = of_table.map(|(_, id)| *id).max().unwrap_or(FIRST_PROMOTED_FIELD_ID - 1);
+        let highest = of_table
+            .map(|(_, id)| *id)
+            .max()
+            .unwrap_or(FIRST_PROMOTED_FIELD_ID - 1);
         self.fields.insert((table, column.to_string()), highest + 1);
         highest + 1
     }
 }
 
 fn conflict(detail: String) -> Error {
-    Error::Conflict { what: "the catalog", detail }
+    Error::Conflict {
+        what: "the catalog",
+        detail,
+    }
 }
 
 #[cfg(test)]
@@ -225,9 +254,15 @@ mod tests {
         let simulation = Simulation::new(1);
         simulation.run(async {
             let catalog = MemoryCatalog::new(simulation.world());
-            catalog.set_faults(CatalogFaults { refused: 1.0, reply_lost: 0.0 });
+            catalog.set_faults(CatalogFaults {
+                refused: 1.0,
+                reply_lost: 0.0,
+            });
             catalog.begin_epoch().await.expect_err("refused");
-            catalog.set_faults(CatalogFaults { refused: 0.0, reply_lost: 1.0 });
+            catalog.set_faults(CatalogFaults {
+                refused: 0.0,
+                reply_lost: 1.0,
+            });
             catalog.begin_epoch().await.expect_err("lost");
             catalog.set_faults(CatalogFaults::default());
             assert_eq!(catalog.begin_epoch().await.expect("works"), 2);

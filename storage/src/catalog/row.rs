@@ -57,7 +57,9 @@ pub(super) fn pack_segment(meta: &SegmentMeta) -> Vec<u8> {
 /// Reads what [`pack_segment`] made; the error says what is wrong.
 pub(super) fn unpack_segment(body: &[u8]) -> Result<SegmentMeta, String> {
     let length = zstd::zstd_safe::get_frame_content_size(body).ok().flatten();
-    let length = length.filter(|length| *length <= MAX_BODY_BYTES).ok_or("no length")?;
+    let length = length
+        .filter(|length| *length <= MAX_BODY_BYTES)
+        .ok_or("no length")?;
     let json = zstd::bulk::decompress(body, length as usize).map_err(|e| e.to_string())?;
     serde_json::from_slice(&json).map_err(|e| e.to_string())
 }
@@ -99,12 +101,28 @@ pub(super) fn unpack_digests(
         let digest = body.try_get_u128_le().map_err(short)?;
         let received = Nanos(body.try_get_i64_le().map_err(short)?);
         let sequence = body.try_get_u64_le().map_err(short)?;
-        let answer = if answered { unpack_answer(&mut body)? } else { Answer::default() };
+        let answer = if answered {
+            unpack_answer(&mut body)?
+        } else {
+            Answer::default()
+        };
         let encoding = Encoding::from_code(code).ok_or(format!("encoding {code} is not known"))?;
         let tenant = tenant.clone();
-        digests.push(Digest { tenant, signal, encoding, digest, received, sequence, answer });
+        digests.push(Digest {
+            tenant,
+            signal,
+            encoding,
+            digest,
+            received,
+            sequence,
+            answer,
+        });
     }
-    if body.is_empty() { Ok(digests) } else { Err("digests end late".to_string()) }
+    if body.is_empty() {
+        Ok(digests)
+    } else {
+        Err("digests end late".to_string())
+    }
 }
 
 fn unpack_answer(body: &mut &[u8]) -> Result<Answer, String> {

@@ -39,15 +39,31 @@ impl SqliteCatalog {
     ///
     /// `Invalid` when a newer build wrote it. Damage is no error: see [`CatalogState::damaged`].
     pub async fn open(path: &Path, world: &World) -> Result<SqliteCatalog> {
-        let file::Opened { connection, damaged } = file::open(path, world).await?;
-        let open = Mutex::new(Open { connection: Some(connection), damaged });
-        Ok(SqliteCatalog { path: path.to_path_buf(), world: world.clone(), open })
+        let file::Opened {
+            connection,
+            damaged,
+        } = file::open(path, world).await?;
+        let open = Mutex::new(Open {
+            connection: Some(connection),
+            damaged,
+        });
+        Ok(SqliteCatalog {
+            path: path.to_path_buf(),
+            world: world.clone(),
+            open,
+        })
     }
 
     async fn connection<'a>(&self, open: &'a mut Open) -> Result<&'a mut SqliteConnection> {
         if open.connection.is_none() {
-            let file::Opened { connection, damaged } = file::open(&self.path, &self.world).await?;
-            *open = Open { connection: Some(connection), damaged };
+            let file::Opened {
+                connection,
+                damaged,
+            } = file::open(&self.path, &self.world).await?;
+            *open = Open {
+                connection: Some(connection),
+                damaged,
+            };
         }
         Ok(open.connection.as_mut().expect("opened above"))
     }

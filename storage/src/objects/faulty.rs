@@ -50,7 +50,11 @@ enum Fate {
 impl FaultyStore {
     /// `inner` with calls that take a little of the world's time, and no faults yet.
     pub fn new(inner: Arc<dyn ObjectStore>, world: World) -> FaultyStore {
-        FaultyStore { inner, world, faults: Arc::default() }
+        FaultyStore {
+            inner,
+            world,
+            faults: Arc::default(),
+        }
     }
 
     /// How calls fail from now on.
@@ -106,7 +110,10 @@ impl FaultyStore {
 }
 
 fn broken(text: &'static str) -> object_store::Error {
-    object_store::Error::Generic { store: "faulty store", source: text.into() }
+    object_store::Error::Generic {
+        store: "faulty store",
+        source: text.into(),
+    }
 }
 
 impl fmt::Display for FaultyStore {
@@ -129,7 +136,10 @@ impl ObjectStore for FaultyStore {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        let put = || self.inner.put_opts(location, payload.clone(), options.clone());
+        let put = || {
+            self.inner
+                .put_opts(location, payload.clone(), options.clone())
+        };
         self.changing(put).await
     }
 
@@ -183,18 +193,23 @@ impl ObjectStore for FaultyStore {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.changing(|| self.inner.copy_opts(from, to, options.clone())).await
+        self.changing(|| self.inner.copy_opts(from, to, options.clone()))
+            .await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.changing(|| self.inner.rename_opts(from, to, options.clone())).await
+        self.changing(|| self.inner.rename_opts(from, to, options.clone()))
+            .await
     }
 }
 
 async fn delete_one(store: &dyn ObjectStore, location: Path) -> Result<Path> {
     let one = futures::stream::once(async move { Ok(location) }).boxed();
     let mut deleted = store.delete_stream(one);
-    deleted.next().await.unwrap_or_else(|| Err(broken("the delete said nothing")))
+    deleted
+        .next()
+        .await
+        .unwrap_or_else(|| Err(broken("the delete said nothing")))
 }
 
 #[cfg(test)]
@@ -215,23 +230,47 @@ mod tests {
 
     #[test]
     fn each_fault_does_what_it_says() {
-        check(ObjectFaults { outage: true, ..Default::default() }, async |store, path| {
-            store.put(path, "x".into()).await.expect_err("out");
-            store.set_faults(ObjectFaults::default());
-            store.head(path).await.expect_err("nothing happened");
-        });
-        check(ObjectFaults { reply_lost: 1.0, ..Default::default() }, async |store, path| {
-            store.put(path, "x".into()).await.expect_err("lost");
-            store.set_faults(ObjectFaults::default());
-            store.head(path).await.expect("all happened");
-        });
-        check(ObjectFaults { repeated: 1.0, ..Default::default() }, async |store, path| {
-            store.put(path, "x".into()).await.expect("twice is fine");
-            let other = Path::from("b");
-            let create = store.put_opts(&other, "x".into(), PutMode::Create.into());
-            let error = create.await.expect_err("its own object exists");
-            assert!(matches!(error, object_store::Error::AlreadyExists { .. }), "{error}");
-            store.delete(path).await.expect("an in-memory delete is never missing");
-        });
+        check(
+            ObjectFaults {
+                outage: true,
+                ..Default::default()
+            },
+            async |store, path| {
+                store.put(path, "x".into()).await.expect_err("out");
+                store.set_faults(ObjectFaults::default());
+                store.head(path).await.expect_err("nothing happened");
+            },
+        );
+        check(
+            ObjectFaults {
+                reply_lost: 1.0,
+                ..Default::default()
+            },
+            async |store, path| {
+                store.put(path, "x".into()).await.expect_err("lost");
+                store.set_faults(ObjectFaults::default());
+                store.head(path).await.expect("all happened");
+            },
+        );
+        check(
+            ObjectFaults {
+                repeated: 1.0,
+                ..Default::default()
+            },
+            async |store, path| {
+                store.put(path, "x".into()).await.expect("twice is fine");
+                let other = Path::from("b");
+                let create = store.put_opts(&other, "x".into(), PutMode::Create.into());
+                let error = create.await.expect_err("its own object exists");
+                assert!(
+                    matches!(error, object_store::Error::AlreadyExists { .. }),
+                    "{error}"
+                );
+                store
+                    .delete(path)
+                    .await
+                    .expect("an in-memory delete is never missing");
+            },
+        );
     }
 }

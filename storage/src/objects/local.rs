@@ -39,7 +39,11 @@ pub struct LocalStore {
 impl LocalStore {
     /// The bucket at `root`; nothing is touched before the first call, and folders are made as needed.
     pub fn new(world: World, root: PathBuf) -> LocalStore {
-        LocalStore { world, root, creating: Arc::default() }
+        LocalStore {
+            world,
+            root,
+            creating: Arc::default(),
+        }
     }
 
     /// Removes what writes left that a crash or an error cut short. Only before anything is being written.
@@ -50,7 +54,9 @@ impl LocalStore {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
                 names => names?,
             };
-            names.iter().try_for_each(|name| world.disk.remove(&folder.join(name)))
+            names
+                .iter()
+                .try_for_each(|name| world.disk.remove(&folder.join(name)))
         });
         cleared.await?.map_err(|source| Error::Disk {
             doing: "clearing unfinished objects",
@@ -65,13 +71,19 @@ impl LocalStore {
         work: impl FnOnce(LocalStore) -> object_store::Result<T> + Send + 'static,
     ) -> object_store::Result<T> {
         let store = self.clone();
-        self.world.blocking(move || work(store)).await.map_err(generic)?
+        self.world
+            .blocking(move || work(store))
+            .await
+            .map_err(generic)?
     }
 }
 
 /// An error of ours as one of object_store's, without a better fit.
 fn generic(error: impl std::error::Error + Send + Sync + 'static) -> object_store::Error {
-    object_store::Error::Generic { store: "local bucket", source: Box::new(error) }
+    object_store::Error::Generic {
+        store: "local bucket",
+        source: Box::new(error),
+    }
 }
 
 /// An error of the disk at `path`.
@@ -81,15 +93,24 @@ fn failed(path: &str) -> impl Fn(io::Error) -> object_store::Error {
         match error.kind() {
             // The parent that is a file, and the path that is a folder, are no objects either.
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                object_store::Error::NotFound { path, source: Box::new(error) }
+                object_store::Error::NotFound {
+                    path,
+                    source: Box::new(error),
+                }
             }
-            io::ErrorKind::AlreadyExists => {
-                object_store::Error::AlreadyExists { path, source: Box::new(error) }
-            }
-            io::ErrorKind::PermissionDenied => {
-                object_store::Error::PermissionDenied { path, source: Box::new(error) }
-            }
-            _ => generic(Error::Disk { doing: "using the local bucket", path: path.into(), source: error }),
+            io::ErrorKind::AlreadyExists => object_store::Error::AlreadyExists {
+                path,
+                source: Box::new(error),
+            },
+            io::ErrorKind::PermissionDenied => object_store::Error::PermissionDenied {
+                path,
+                source: Box::new(error),
+            },
+            _ => generic(Error::Disk {
+                doing: "using the local bucket",
+                path: path.into(),
+                source: error,
+            }),
         }
     }
 }
@@ -120,7 +141,8 @@ impl ObjectStore for LocalStore {
             PutMode::Create => true,
             PutMode::Update(_) => return Err(not_implemented("update of a version")),
         };
-        self.blocking(move |store| store.put_whole(&location, payload, create)).await
+        self.blocking(move |store| store.put_whole(&location, payload, create))
+            .await
     }
 
     async fn put_multipart_opts(
@@ -129,7 +151,8 @@ impl ObjectStore for LocalStore {
         _: PutMultipartOptions,
     ) -> object_store::Result<Box<dyn MultipartUpload>> {
         let location = location.clone();
-        self.blocking(move |store| Ok(Box::new(store.begin_upload(&location)?) as _)).await
+        self.blocking(move |store| Ok(Box::new(store.begin_upload(&location)?) as _))
+            .await
     }
 
     async fn get_opts(
@@ -138,7 +161,8 @@ impl ObjectStore for LocalStore {
         options: GetOptions,
     ) -> object_store::Result<GetResult> {
         let location = location.clone();
-        self.blocking(move |store| store.read_object(&location, &options)).await
+        self.blocking(move |store| store.read_object(&location, &options))
+            .await
     }
 
     async fn get_ranges(
@@ -147,7 +171,8 @@ impl ObjectStore for LocalStore {
         ranges: &[Range<u64>],
     ) -> object_store::Result<Vec<Bytes>> {
         let (location, ranges) = (location.clone(), ranges.to_vec());
-        self.blocking(move |store| store.read_ranges(&location, &ranges)).await
+        self.blocking(move |store| store.read_ranges(&location, &ranges))
+            .await
     }
 
     fn delete_stream(
@@ -159,7 +184,9 @@ impl ObjectStore for LocalStore {
             let store = store.clone();
             async move {
                 let location = location?;
-                store.blocking(move |store| store.remove(&location).map(|()| location)).await
+                store
+                    .blocking(move |store| store.remove(&location).map(|()| location))
+                    .await
             }
         });
         deletes.buffered(PARALLEL_DELETES).boxed()
@@ -188,7 +215,8 @@ impl ObjectStore for LocalStore {
     ) -> object_store::Result<()> {
         let (from, to) = (from.clone(), to.clone());
         let create = matches!(options.mode, CopyMode::Create);
-        self.blocking(move |store| store.copy_object(&from, &to, create)).await
+        self.blocking(move |store| store.copy_object(&from, &to, create))
+            .await
     }
 
     async fn rename_opts(
@@ -199,7 +227,8 @@ impl ObjectStore for LocalStore {
     ) -> object_store::Result<()> {
         let (from, to) = (from.clone(), to.clone());
         let create = matches!(options.target_mode, RenameTargetMode::Create);
-        self.blocking(move |store| store.rename_object(&from, &to, create)).await
+        self.blocking(move |store| store.rename_object(&from, &to, create))
+            .await
     }
 }
 

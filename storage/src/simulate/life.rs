@@ -69,14 +69,20 @@ impl Surroundings {
             .collect();
         let watcher = tokio::spawn(self.clone().watch(store.clone(), shutdown.clone()));
         for client in clients {
-            client.await.map_err(|e| format!("a client ended with {e}"))??;
+            client
+                .await
+                .map_err(|e| format!("a client ended with {e}"))??;
         }
         shutdown.cancel();
-        watcher.await.map_err(|e| format!("the watcher ended with {e}"))??;
+        watcher
+            .await
+            .map_err(|e| format!("the watcher ended with {e}"))??;
         if self.below(2) == 0 {
             return Ok(());
         }
-        background.await.map_err(|e| format!("the background ended with {e}"))?;
+        background
+            .await
+            .map_err(|e| format!("the background ended with {e}"))?;
         if let Err(error) = store.close().await {
             return self.allow("the store did not close", error);
         }
@@ -85,7 +91,10 @@ impl Surroundings {
 
     /// The last life: everything is acknowledged and flushed in the end, and shows exactly once.
     pub(super) async fn last(self) -> Result<u64, Wrong> {
-        let store = self.open().await.map_err(|e| format!("the store did not start: {e}"))?;
+        let store = self
+            .open()
+            .await
+            .map_err(|e| format!("the store did not start: {e}"))?;
         self.verify(&store).await?;
         let open: Vec<usize> = {
             let model = self.model.lock();
@@ -97,14 +106,22 @@ impl Surroundings {
             self.send(&store, number).await?;
         }
         self.verify(&store).await?;
-        store.flush_all().await.map_err(|e| format!("the last flush failed: {e}"))?;
+        store
+            .flush_all()
+            .await
+            .map_err(|e| format!("the last flush failed: {e}"))?;
         let snapshots = Model::tables().map(|(tenant, signal)| store.snapshot(&tenant, signal));
         let buffered: usize = snapshots.map(|snapshot| snapshot.buffered.len()).sum();
         if buffered > 0 {
-            return Err(format!("{buffered} requests are buffered after everything was flushed"));
+            return Err(format!(
+                "{buffered} requests are buffered after everything was flushed"
+            ));
         }
         self.verify(&store).await?;
-        store.close().await.map_err(|e| format!("the store did not close: {e}"))?;
+        store
+            .close()
+            .await
+            .map_err(|e| format!("the store did not close: {e}"))?;
         Ok(store.sequence())
     }
 
@@ -121,7 +138,9 @@ impl Surroundings {
                     continue;
                 }
             };
-            self.model.lock().check((&tenant, signal), &rows, &acknowledged)?;
+            self.model
+                .lock()
+                .check((&tenant, signal), &rows, &acknowledged)?;
         }
         Ok(())
     }
@@ -129,14 +148,20 @@ impl Surroundings {
     async fn watch(self, store: Arc<Store>, shutdown: CancellationToken) -> Result<(), Wrong> {
         while !shutdown.is_cancelled() {
             self.verify(&store).await?;
-            self.world.clock.sleep(Duration::from_millis(1 + self.below(300))).await;
+            self.world
+                .clock
+                .sleep(Duration::from_millis(1 + self.below(300)))
+                .await;
         }
         Ok(())
     }
 
     async fn client(self, store: Arc<Store>) -> Result<(), Wrong> {
         for _ in 0..STEPS {
-            self.world.clock.sleep(Duration::from_micros(self.below(400_000))).await;
+            self.world
+                .clock
+                .sleep(Duration::from_micros(self.below(400_000)))
+                .await;
             match self.below(20) {
                 0 => {
                     // Failures show in the next verification, if they lost anything.
@@ -178,7 +203,10 @@ impl Surroundings {
                 Ok(outcome) => outcome,
                 Err(error) => {
                     self.allow(&format!("request {number} was refused"), error)?;
-                    self.world.clock.sleep(Duration::from_millis(1 + self.below(200))).await;
+                    self.world
+                        .clock
+                        .sleep(Duration::from_millis(1 + self.below(200)))
+                        .await;
                     continue;
                 }
             };
@@ -195,12 +223,16 @@ impl Surroundings {
         outcome: &Outcome,
     ) -> Result<(), Wrong> {
         if store.sequence() < outcome.sequence {
-            return Err(format!("request {number} was acknowledged before it was visible"));
+            return Err(format!(
+                "request {number} was acknowledged before it was visible"
+            ));
         }
         let mut model = self.model.lock();
         let request = &mut model.requests[number];
         if before.is_some_and(|before| before != outcome.sequence || !outcome.deduplicated) {
-            return Err(format!("request {number} was acknowledged twice: {before:?}, {outcome:?}"));
+            return Err(format!(
+                "request {number} was acknowledged twice: {before:?}, {outcome:?}"
+            ));
         }
         request.acknowledged = Some(outcome.sequence);
         Ok(())
@@ -230,7 +262,11 @@ impl Surroundings {
 
     /// An error is no news on a faulty machine, and is wrong on one that works.
     fn allow(&self, what: &str, error: Error) -> Result<(), Wrong> {
-        if self.faulty { Ok(()) } else { Err(format!("{what}: {error}")) }
+        if self.faulty {
+            Ok(())
+        } else {
+            Err(format!("{what}: {error}"))
+        }
     }
 
     fn below(&self, limit: u64) -> u64 {

@@ -72,7 +72,11 @@ impl Model {
             tenant: TENANTS[below(TENANTS.len() as u64) as usize]
                 .parse()
                 .expect("the names are valid"),
-            signal: if below(3) == 0 { Signal::Spans } else { Signal::Logs },
+            signal: if below(3) == 0 {
+                Signal::Spans
+            } else {
+                Signal::Logs
+            },
             payload: encode(&records),
             records,
             acknowledged: None,
@@ -85,14 +89,19 @@ impl Model {
         TENANTS.into_iter().flat_map(|tenant| {
             let tenant: TenantId = tenant.parse().expect("the names are valid");
             let signals = [Signal::Logs, Signal::Spans, Signal::DeadLetters];
-            signals.into_iter().map(move |signal| (tenant.clone(), signal))
+            signals
+                .into_iter()
+                .map(move |signal| (tenant.clone(), signal))
         })
     }
 
     /// The requests that were acknowledged so far.
     pub(super) fn acknowledged(&self) -> BTreeSet<usize> {
         let numbered = self.requests.iter().enumerate();
-        numbered.filter(|(_, r)| r.acknowledged.is_some()).map(|(number, _)| number).collect()
+        numbered
+            .filter(|(_, r)| r.acknowledged.is_some())
+            .map(|(number, _)| number)
+            .collect()
     }
 
     /// Compares what the store shows of one tenant's signal with what was promised: the rows of `acknowledged` are
@@ -104,7 +113,10 @@ impl Model {
         acknowledged: &BTreeSet<usize>,
     ) -> Result<(), Wrong> {
         if let Some(twice) = rows.windows(2).find(|pair| pair[0].id == pair[1].id) {
-            return Err(format!("{tenant}/{signal}: row id {:?} is there twice", twice[0].id));
+            return Err(format!(
+                "{tenant}/{signal}: row id {:?} is there twice",
+                twice[0].id
+            ));
         }
         match signal {
             Signal::DeadLetters => self.check_letters(tenant, rows, acknowledged),
@@ -127,10 +139,14 @@ impl Model {
                 continue;
             }
             let (kept, _) = request.outcomes();
-            let counts: BTreeSet<u64> =
-                kept.iter().map(|id| found.remove(id).unwrap_or(0)).collect();
+            let counts: BTreeSet<u64> = kept
+                .iter()
+                .map(|id| found.remove(id).unwrap_or(0))
+                .collect();
             let promised = acknowledged.contains(&number);
-            let right = counts.iter().all(|count| *count == 1 || (*count == 0 && !promised));
+            let right = counts
+                .iter()
+                .all(|count| *count == 1 || (*count == 0 && !promised));
             // A request without times that failed in doubt may have been stored at each attempt.
             let in_doubt = !request.timed();
             let at_least = counts.iter().all(|count| *count >= 1 || !promised);

@@ -40,7 +40,12 @@ pub async fn rows(store: &Store, tenant: &TenantId, signal: Signal) -> Result<(V
     let mut rows = Vec::new();
     for request in &snapshot.buffered {
         if let Some(batch) = request.batch(table) {
-            collect(&mut rows, table, batch, Some((request.epoch, request.sequence)))?;
+            collect(
+                &mut rows,
+                table,
+                batch,
+                Some((request.epoch, request.sequence)),
+            )?;
         }
     }
     for segment in &snapshot.segments {
@@ -58,9 +63,19 @@ async fn segment_batches(
     table: Table,
 ) -> Result<Vec<RecordBatch>> {
     let reader = store.reader(segment, table, Arc::new(ReadCounters::default()))?;
-    let failed = |source| Error::Parquet { doing: "reading a segment", source };
-    let stream = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(failed)?;
-    stream.build().map_err(failed)?.try_collect().await.map_err(failed)
+    let failed = |source| Error::Parquet {
+        doing: "reading a segment",
+        source,
+    };
+    let stream = ParquetRecordBatchStreamBuilder::new(reader)
+        .await
+        .map_err(failed)?;
+    stream
+        .build()
+        .map_err(failed)?
+        .try_collect()
+        .await
+        .map_err(failed)
 }
 
 /// `seat` is the epoch and sequence of a buffered request; a segment has them as columns.
@@ -71,23 +86,39 @@ fn collect(
     seat: Option<(u64, u64)>,
 ) -> Result<()> {
     let column = |name: &str| {
-        batch.column_by_name(name).ok_or_else(|| Error::Internal(format!("no column {name}")))
+        batch
+            .column_by_name(name)
+            .ok_or_else(|| Error::Internal(format!("no column {name}")))
     };
-    let records = arrow::compute::cast(column(id_column(table))?, &DataType::Utf8)
-        .map_err(|source| Error::Arrow { doing: "reading records", source })?;
+    let records =
+        arrow::compute::cast(column(id_column(table))?, &DataType::Utf8).map_err(|source| {
+            Error::Arrow {
+                doing: "reading records",
+                source,
+            }
+        })?;
     let records = records.as_string::<i32>();
     let ordinals = column(ROW_ORDINAL)?.as_primitive::<Int32Type>();
     for row in 0..batch.num_rows() {
         let (epoch, sequence) = match seat {
             Some(seat) => seat,
             None => {
-                let value = |name| Ok::<_, Error>(column(name)?.as_primitive::<Int64Type>().value(row) as u64);
+                let value = |name| {
+                    Ok::<_, Error>(column(name)?.as_primitive::<Int64Type>().value(row) as u64)
+                };
                 (value(ROW_EPOCH)?, value(ROW_SEQUENCE)?)
             }
         };
         let id = (epoch, sequence, ordinals.value(row) as u32);
-        let record = if records.is_null(row) { "" } else { records.value(row) };
-        rows.push(Row { id, record: record.to_string() });
+        let record = if records.is_null(row) {
+            ""
+        } else {
+            records.value(row)
+        };
+        rows.push(Row {
+            id,
+            record: record.to_string(),
+        });
     }
     Ok(())
 }

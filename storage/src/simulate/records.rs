@@ -41,7 +41,9 @@ pub(super) fn encode(records: &[Record]) -> Bytes {
 pub(super) fn admit(decoded: &mut Decoded, payload: &Bytes) -> Vec<Refusal> {
     let text = String::from_utf8_lossy(payload);
     let old = |(ordinal, line): (usize, &str)| {
-        let refused = line.split_once(' ').is_some_and(|(_, id)| id.starts_with("old"));
+        let refused = line
+            .split_once(' ')
+            .is_some_and(|(_, id)| id.starts_with("old"));
         refused.then(|| Refusal {
             ordinal: ordinal as u32,
             reason: Reason::TooOld,
@@ -120,7 +122,10 @@ pub(super) fn id_column(table: Table) -> &'static str {
 impl Rows {
     fn batch(&self, table: Table) -> Result<RecordBatch, String> {
         let schema = schema::batch_schema(table);
-        let columns = schema.fields().iter().map(|field| self.column(table, field));
+        let columns = schema
+            .fields()
+            .iter()
+            .map(|field| self.column(table, field));
         let columns = columns.collect::<Result<Vec<ArrayRef>, String>>()?;
         RecordBatch::try_new(schema, columns).map_err(|e| e.to_string())
     }

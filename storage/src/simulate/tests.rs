@@ -14,7 +14,10 @@ fn every_seed_keeps_every_promise() {
         requests += report.requests;
     }
     // A harness that never got anywhere would pass, too.
-    assert!(crashes > SEEDS && requests > 20 * SEEDS, "{crashes} crashes, {requests} requests");
+    assert!(
+        crashes > SEEDS && requests > 20 * SEEDS,
+        "{crashes} crashes, {requests} requests"
+    );
 }
 
 #[test]
@@ -27,7 +30,10 @@ fn a_seed_is_a_run() {
 /// Without a protection at least one of a few seeds fails.
 fn check_noticed(sabotage: Sabotage) {
     let failure = (0..40).find_map(|seed| run(seed, Some(sabotage)).err());
-    assert!(failure.is_some(), "nobody noticed that {sabotage:?} was missing");
+    assert!(
+        failure.is_some(),
+        "nobody noticed that {sabotage:?} was missing"
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::{
     state::State,
 };
 use crate::{
-    append::{Append, Answer, Outcome},
+    append::{Answer, Append, Outcome},
     budget::Reservation,
     catalog::Digest,
     error::{Error, Kind, Result},
@@ -55,7 +55,11 @@ pub(super) async fn append(
     let outcome = admit(state, wal, append, reservation).await;
     if outcome.is_ok() {
         state.telemetry.requests.get_or_create(&labels).inc();
-        state.telemetry.payload_bytes.get_or_create(&labels).inc_by(payload_bytes);
+        state
+            .telemetry
+            .payload_bytes
+            .get_or_create(&labels)
+            .inc_by(payload_bytes);
     }
     let took = state.monotonic().saturating_sub(started);
     state.telemetry.append_seconds.observe(took.as_secs_f64());
@@ -66,12 +70,16 @@ async fn admit(
     state: &State,
     wal: &Wal<Cargo>,
     append: Append,
-    mut reservation: Reservation,
+    reservation: Reservation,
 ) -> Result<Outcome> {
     check_room(state)?;
     if append.decoded.offered == 0 {
         let sequence = state.buffers.sequence();
-        return Ok(Outcome { deduplicated: false, answer: Answer::of(&append.decoded), sequence });
+        return Ok(Outcome {
+            deduplicated: false,
+            answer: Answer::of(&append.decoded),
+            sequence,
+        });
     }
     let digest = xxh3_128(&append.payload);
     let claim = match lookup(state, &append, digest) {
@@ -87,17 +95,14 @@ async fn admit(
             return Ok(deduplicated(state, &append, known));
         }
     };
-    let Append { tenant, signal, encoding, decoder_version, received, payload, decoded, refusals } =
-        append;
-    let rows = Rows::new(Origin { signal, encoding, received, fate: Fate::Rejected }, decoded)?;
-    let needed = rows.memory_bytes() + payload.len() as u64;
-    reservation.grow(needed.saturating_sub(reservation.bytes()))?;
-    let answer = rows.answer.clone();
-    let request =
-        Request { tenant, signal, encoding, decoder_version, received, digest, refusals, payload };
-    let cargo = Cargo { rows, claim, reservation };
+    let (request, cargo) = load(append, digest, claim, reservation)?;
+    let answer = cargo.rows.answer.clone();
     match wal.append(request, cargo).await {
-        Ok(sequence) => Ok(Outcome { deduplicated: false, answer, sequence }),
+        Ok(sequence) => Ok(Outcome {
+            deduplicated: false,
+            answer,
+            sequence,
+        }),
         Err(error) => {
             if error.kind() == Kind::Unavailable {
                 state.raise(Part::Wal, "log", error.to_string());
@@ -107,16 +112,68 @@ async fn admit(
     }
 }
 
+/// The frame of a request, and what the buffer gets once the frame is durable.
+fn load(
+    append: Append,
+    digest: u128,
+    claim: Option<Claim>,
+    mut reservation: Reservation,
+) -> Result<(Request, Cargo)> {
+    let Append {
+        tenant,
+        signal,
+        encoding,
+        decoder_version,
+        received,
+        payload,
+        decoded,
+        refusals,
+    } = append;
+    let rows = Rows::new(
+        Origin {
+            signal,
+            encoding,
+            received,
+            fate: Fate::Rejected,
+        },
+        decoded,
+    )?;
+    let needed = rows.memory_bytes() + payload.len() as u64;
+    reservation.grow(needed.saturating_sub(reservation.bytes()))?;
+    let request = Request {
+        tenant,
+        signal,
+        encoding,
+        decoder_version,
+        received,
+        digest,
+        refusals,
+        payload,
+    };
+    let cargo = Cargo {
+        rows,
+        claim,
+        reservation,
+    };
+    Ok((request, cargo))
+}
+
 /// Refuses requests while the store closes or the disk quota is reached.
 fn check_room(state: &State) -> Result<()> {
     if state.closing.load(Ordering::Relaxed) {
-        return Err(Error::Unavailable { what: "the store", detail: "it is closing".to_string() });
+        return Err(Error::Unavailable {
+            what: "the store",
+            detail: "it is closing".to_string(),
+        });
     }
     let (used, limit) = (state.disk_bytes(), state.config.disk_bytes);
     if used >= limit {
         let detail = format!("{used} of {limit} bytes are in use until segments reach the bucket");
         state.raise(Part::Disk, "quota", detail.clone());
-        return Err(Error::Limited { what: "disk for the write-ahead log", detail });
+        return Err(Error::Limited {
+            what: "disk for the write-ahead log",
+            detail,
+        });
     }
     Ok(())
 }
@@ -138,7 +195,11 @@ fn deduplicated(state: &State, append: &Append, known: Known) -> Outcome {
     for outcome in [RecordOutcome::Received, RecordOutcome::Deduplicated] {
         state.telemetry.count_records(table, outcome, None, offered);
     }
-    Outcome { deduplicated: true, answer: known.answer, sequence: known.sequence }
+    Outcome {
+        deduplicated: true,
+        answer: known.answer,
+        sequence: known.sequence,
+    }
 }
 
 /// Makes requests that have just become durable visible, all of the batch in one step, and then known to retries.
@@ -149,11 +210,23 @@ pub(super) fn durable(state: &Arc<State>, batch: Batch<Cargo>) {
     };
     let mut visible = Vec::with_capacity(batch.requests.len());
     let mut settled = Vec::with_capacity(batch.requests.len());
-    for Durable { sequence, request, cargo } in batch.requests {
+    for Durable {
+        sequence,
+        request,
+        cargo,
+    } in batch.requests
+    {
         count(state, (&request.tenant, request.signal), &cargo.rows.counts);
-        let known = Known { sequence, answer: cargo.rows.answer.clone() };
+        let known = Known {
+            sequence,
+            answer: cargo.rows.answer.clone(),
+        };
         let digest = cargo.claim.is_some().then(|| digest(&request, &known));
-        let seat = Seat { tenant: request.tenant, epoch: batch.epoch, sequence };
+        let seat = Seat {
+            tenant: request.tenant,
+            epoch: batch.epoch,
+            sequence,
+        };
         visible.extend(cargo.rows.seated(&seat, cargo.reservation, digest));
         settled.extend(cargo.claim.map(|claim| (claim, known, request.received)));
     }
@@ -212,5 +285,7 @@ pub(super) fn remember(state: &State, request: &Request, known: Known, now: Dura
         signal: request.signal,
         encoding: request.encoding,
     };
-    state.retries.remember((scope, request.digest), known, request.received, now);
+    state
+        .retries
+        .remember((scope, request.digest), known, request.received, now);
 }

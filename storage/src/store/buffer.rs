@@ -110,7 +110,10 @@ enum Stage {
 impl Frozen {
     /// The rows, oldest first.
     pub(super) fn rows(&self) -> Vec<Arc<BufferedRequest>> {
-        self.requests.iter().map(|pending| pending.request.clone()).collect()
+        self.requests
+            .iter()
+            .map(|pending| pending.request.clone())
+            .collect()
     }
 
     /// The lowest and the highest sequence.
@@ -148,7 +151,10 @@ impl Flushed {
     /// Every frame of this signal with this sequence or a lower one is committed, its dead letters included.
     pub(super) fn through(&self, tenant: &TenantId, signal: Signal) -> u64 {
         let first = |signal| self.first.get(&(tenant.clone(), signal)).copied();
-        let first = first(signal).into_iter().chain(first(Signal::DeadLetters)).min();
+        let first = first(signal)
+            .into_iter()
+            .chain(first(Signal::DeadLetters))
+            .min();
         // What is durable and not visible yet is above the commit sequence.
         first.map_or(self.sequence, |first| first - 1)
     }
@@ -157,7 +163,12 @@ impl Flushed {
 impl Buffers {
     /// Makes requests visible in one step, and `sequence` with them. They are in order of sequence, above all
     /// that came before. Returns the largest number of open bytes among the tables that got any.
-    pub(super) fn insert(&self, requests: Vec<(Key, Pending)>, sequence: u64, now: Duration) -> u64 {
+    pub(super) fn insert(
+        &self,
+        requests: Vec<(Key, Pending)>,
+        sequence: u64,
+        now: Duration,
+    ) -> u64 {
         let mut inner = self.inner.write();
         inner.sequence = inner.sequence.max(sequence);
         let mut largest = 0;
@@ -167,7 +178,10 @@ impl Buffers {
                 table.open_since = now;
             }
             debug_assert!(
-                table.open.last().is_none_or(|p| p.request.sequence < pending.request.sequence)
+                table
+                    .open
+                    .last()
+                    .is_none_or(|p| p.request.sequence < pending.request.sequence)
             );
             table.open_bytes += pending.request.memory_bytes;
             table.open.push(pending);
@@ -210,16 +224,25 @@ impl Buffers {
     /// Every table that has rows which are not committed.
     pub(super) fn uncommitted(&self) -> Vec<Open> {
         let inner = self.inner.read();
-        inner.tables.iter().filter_map(|(key, table)| table.open(key)).collect()
+        inner
+            .tables
+            .iter()
+            .filter_map(|(key, table)| table.open(key))
+            .collect()
     }
 
     /// Up to where everything is committed.
     pub(super) fn flushed(&self) -> Flushed {
         let inner = self.inner.read();
         let first = |(key, table): (&Key, &TableState)| {
-            table.open(key).map(|open| (key.clone(), open.first_uncommitted))
+            table
+                .open(key)
+                .map(|open| (key.clone(), open.first_uncommitted))
         };
-        Flushed { sequence: inner.sequence, first: inner.tables.iter().filter_map(first).collect() }
+        Flushed {
+            sequence: inner.sequence,
+            first: inner.tables.iter().filter_map(first).collect(),
+        }
     }
 
     /// Freezes what is open of `key`, unless an earlier flush of it is frozen already: that one comes first. `None`
@@ -242,7 +265,12 @@ impl Buffers {
         }
         let requests = std::mem::take(&mut table.open);
         table.open_bytes = 0;
-        let frozen = Arc::new(Frozen { number, requests, since: now, reason });
+        let frozen = Arc::new(Frozen {
+            number,
+            requests,
+            since: now,
+            reason,
+        });
         table.flushes.push_back(Stage::Frozen(frozen.clone()));
         inner.flushes += 1;
         Some(frozen)
@@ -252,7 +280,10 @@ impl Buffers {
     pub(super) fn stage(&self, key: &Key, staged: Staged) {
         let mut inner = self.inner.write();
         let table = inner.tables.get_mut(key).expect("it was frozen here");
-        let position = table.flushes.iter().position(|stage| stage.number() == staged.number);
+        let position = table
+            .flushes
+            .iter()
+            .position(|stage| stage.number() == staged.number);
         let position = position.expect("a frozen flush stays until it is staged");
         table.flushes[position] = Stage::Staged(Arc::new(staged));
     }
@@ -270,10 +301,17 @@ impl Buffers {
         let mut inner = self.inner.write();
         let table = inner.tables.get_mut(key).expect("it was staged here");
         let front = table.flushes.pop_front().map(|stage| stage.number());
-        assert_eq!(front, Some(number), "flushes are committed in the order of their freeze");
+        assert_eq!(
+            front,
+            Some(number),
+            "flushes are committed in the order of their freeze"
+        );
         // A reader may have found damage in a segment while it was staged.
         let missing = |id: &SegmentId| table.missing.iter().any(|m| m.segment == id.to_string());
-        let segments: Vec<_> = segments.into_iter().filter(|s| !missing(&s.meta.id)).collect();
+        let segments: Vec<_> = segments
+            .into_iter()
+            .filter(|s| !missing(&s.meta.id))
+            .collect();
         table.live.extend(segments);
         sort(&mut table.live);
     }
@@ -293,24 +331,39 @@ impl Buffers {
     /// Takes live segments out.
     pub(super) fn remove(&self, key: &Key, segments: &[SegmentId]) {
         if let Some(table) = self.inner.write().tables.get_mut(key) {
-            table.live.retain(|segment| !segments.contains(&segment.meta.id));
+            table
+                .live
+                .retain(|segment| !segments.contains(&segment.meta.id));
         }
     }
 
     /// Moves a live or staged segment to the missing ones; `false` if it is none, or moved already.
     pub(super) fn report_damage(&self, id: SegmentId, reason: &str) -> bool {
         let mut inner = self.inner.write();
-        inner.tables.values_mut().any(|table| table.report_damage(id, reason))
+        inner
+            .tables
+            .values_mut()
+            .any(|table| table.report_damage(id, reason))
     }
 
     /// Segments that are known to be damaged or gone.
     pub(super) fn missing(&self) -> usize {
-        self.inner.read().tables.values().map(|table| table.missing.len()).sum()
+        self.inner
+            .read()
+            .tables
+            .values()
+            .map(|table| table.missing.len())
+            .sum()
     }
 
     /// The live segments of `key`, newest first.
     pub(super) fn live(&self, key: &Key) -> Vec<Arc<LiveSegment>> {
-        self.inner.read().tables.get(key).map(|table| table.live.clone()).unwrap_or_default()
+        self.inner
+            .read()
+            .tables
+            .get(key)
+            .map(|table| table.live.clone())
+            .unwrap_or_default()
     }
 }
 
@@ -323,7 +376,9 @@ impl TableState {
                 Stage::Staged(staged) => snapshot.segments.extend(self.readable(staged)),
             }
         }
-        snapshot.buffered.extend(self.open.iter().map(|pending| pending.request.clone()));
+        snapshot
+            .buffered
+            .extend(self.open.iter().map(|pending| pending.request.clone()));
         sort(&mut snapshot.segments);
         snapshot.missing.clone_from(&self.missing);
     }
@@ -331,7 +386,10 @@ impl TableState {
     fn readable(&self, staged: &Staged) -> Vec<Arc<LiveSegment>> {
         let missing = |id: String| self.missing.iter().any(|m| m.segment == id);
         let segments = staged.segments.iter();
-        segments.filter(|s| !missing(s.meta.id.to_string())).cloned().collect()
+        segments
+            .filter(|s| !missing(s.meta.id.to_string()))
+            .cloned()
+            .collect()
     }
 
     fn open(&self, key: &Key) -> Option<Open> {
@@ -361,14 +419,15 @@ impl TableState {
         if let Some(position) = live {
             self.live.remove(position);
         }
-        self.missing.push(MissingSegment { segment, reason: reason.to_string() });
+        self.missing.push(MissingSegment {
+            segment,
+            reason: reason.to_string(),
+        });
         true
     }
 }
 
 /// Newest first; segments that end at the same instant by id, so that the order is always the same.
 fn sort(segments: &mut [Arc<LiveSegment>]) {
-    segments.sort_by(|a, b| {
-        (b.meta.time.max, b.meta.id).cmp(&(a.meta.time.max, a.meta.id))
-    });
+    segments.sort_by_key(|s| std::cmp::Reverse((s.meta.time.max, s.meta.id)));
 }

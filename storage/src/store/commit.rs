@@ -62,7 +62,9 @@ async fn commit_one(state: &State, key: &Key, staged: &Staged) -> Result<()> {
     }
     let live = metas.into_iter().map(|meta| state.live(meta));
     state.buffers.commit(key, staged.number, live.collect());
-    state.staged_bytes.fetch_sub(staged.bytes, Ordering::Relaxed);
+    state
+        .staged_bytes
+        .fetch_sub(staged.bytes, Ordering::Relaxed);
     if let Err(error) = upload::clean(state, staged).await {
         // They take space until the next start; nothing else depends on them.
         tracing::warn!(%error, "staged files of a committed flush stay");
@@ -82,7 +84,11 @@ async fn was_committed(state: &State, metas: &[SegmentMeta], conflict: Error) ->
 }
 
 fn event(meta: &SegmentMeta, time: Nanos) -> Event {
-    let bytes: u64 = meta.objects.iter().map(|object| object.file.size_bytes).sum();
+    let bytes: u64 = meta
+        .objects
+        .iter()
+        .map(|object| object.file.size_bytes)
+        .sum();
     let body = serde_json::json!({
         "segment": meta.id,
         "signal": meta.signal,
@@ -103,8 +109,16 @@ fn event(meta: &SegmentMeta, time: Nanos) -> Event {
 fn count(state: &State, key: &Key, staged: &Staged) {
     let telemetry = &state.telemetry;
     let labels = TableLabels::new(&key.0, key.1);
-    let rows = staged.segments.iter().map(|segment| segment.meta.rows).sum();
-    let bytes = staged.segments.iter().map(|segment| segment_bytes(segment)).sum();
+    let rows = staged
+        .segments
+        .iter()
+        .map(|segment| segment.meta.rows)
+        .sum();
+    let bytes = staged
+        .segments
+        .iter()
+        .map(|segment| segment_bytes(segment))
+        .sum();
     telemetry.segment_rows.get_or_create(&labels).inc_by(rows);
     telemetry.segment_bytes.get_or_create(&labels).inc_by(bytes);
     let flush = FlushLabels::new(key.1, "committed", staged.reason);

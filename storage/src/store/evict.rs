@@ -26,12 +26,19 @@ pub(super) async fn evict(state: &State, tenant: &TenantId) -> Result<()> {
         return Ok(());
     }
     let ids: Vec<SegmentId> = evicted.iter().map(|segment| segment.meta.id).collect();
-    let commit = Commit { replace: ids.clone(), ..Commit::default() };
+    let commit = Commit {
+        replace: ids.clone(),
+        ..Commit::default()
+    };
     state.catalog.commit(commit).await?;
     state.buffers.remove(&key, &ids);
     let rows = evicted.iter().map(|segment| segment.meta.rows).sum();
     let labels = TenantLabels::new(tenant);
-    state.telemetry.dead_letters_evicted_records.get_or_create(&labels).inc_by(rows);
+    state
+        .telemetry
+        .dead_letters_evicted_records
+        .get_or_create(&labels)
+        .inc_by(rows);
     let due = state.monotonic() + GRACE;
     let mut doomed = state.doomed.lock();
     for segment in &evicted {

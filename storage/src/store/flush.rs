@@ -80,12 +80,18 @@ async fn tick(state: &State, wal: &Wal<Cargo>) {
     }
     let telemetry = &state.telemetry;
     telemetry.memory_bytes.set(state.budget.used_bytes() as i64);
-    telemetry.wal_bytes.set(state.wal_bytes.load(Ordering::Relaxed) as i64);
-    telemetry.staged_bytes.set(state.staged_bytes.load(Ordering::Relaxed) as i64);
+    telemetry
+        .wal_bytes
+        .set(state.wal_bytes.load(Ordering::Relaxed) as i64);
+    telemetry
+        .staged_bytes
+        .set(state.staged_bytes.load(Ordering::Relaxed) as i64);
     let (digests, evicted) = state.retries.counts();
     telemetry.digests.set(digests as i64);
     let counted = telemetry.digests_evicted.get();
-    telemetry.digests_evicted.inc_by(evicted.saturating_sub(counted));
+    telemetry
+        .digests_evicted
+        .inc_by(evicted.saturating_sub(counted));
 }
 
 /// The work to begin now, within the limits on what runs at the same time.
@@ -116,7 +122,9 @@ fn next_jobs<'a>(state: &'a State, wal: &'a Wal<Cargo>, progress: &mut Progress)
 
 fn due(state: &State, wal: &Wal<Cargo>, open: &[Open]) -> Vec<Due> {
     let files = wal.files();
-    let oldest_file_ends = files.first().and_then(|file| file.last.values().max().copied());
+    let oldest_file_ends = files
+        .first()
+        .and_then(|file| file.last.values().max().copied());
     let load = Load {
         pressure: under_pressure(state),
         memory_bytes: state.budget.used_bytes(),
@@ -141,7 +149,9 @@ async fn commit_and_trim(state: &State, wal: &Wal<Cargo>, key: &Key) -> Result<(
 /// Removes the files of the log whose every frame is in committed segments.
 pub(super) async fn trim(state: &State, wal: &Wal<Cargo>) {
     let flushed = state.buffers.flushed();
-    let retired = wal.retire(|tenant, signal| flushed.through(tenant, signal)).await;
+    let retired = wal
+        .retire(|tenant, signal| flushed.through(tenant, signal))
+        .await;
     state.wal_bytes.store(wal.bytes(), Ordering::Relaxed);
     if let Err(error) = retired {
         tracing::warn!(%error, "files of the write-ahead log cannot be removed");
@@ -150,10 +160,17 @@ pub(super) async fn trim(state: &State, wal: &Wal<Cargo>) {
 
 /// Flushes everything that is buffered now; the first error, after all was tried.
 pub(super) async fn flush_all(state: &State, wal: &Wal<Cargo>, reason: &'static str) -> Result<()> {
-    let keys: Vec<Key> = state.buffers.uncommitted().into_iter().map(|open| open.key).collect();
+    let keys: Vec<Key> = state
+        .buffers
+        .uncommitted()
+        .into_iter()
+        .map(|open| open.key)
+        .collect();
     let flushes = keys.into_iter().map(|key| flush(state, wal, key, reason));
-    let outcomes: Vec<Result<()>> =
-        futures::stream::iter(flushes).buffer_unordered(MAX_STAGING).collect().await;
+    let outcomes: Vec<Result<()>> = futures::stream::iter(flushes)
+        .buffer_unordered(MAX_STAGING)
+        .collect()
+        .await;
     trim(state, wal).await;
     outcomes.into_iter().collect()
 }
@@ -188,7 +205,11 @@ impl Progress {
     /// Whether this work may begin; notes that it runs.
     fn begin(&mut self, step: Step, key: &Key, now: Duration, limit: usize) -> bool {
         let entry = (step, key.clone());
-        let running = self.running.keys().filter(|(running, _)| *running == step).count();
+        let running = self
+            .running
+            .keys()
+            .filter(|(running, _)| *running == step)
+            .count();
         let waiting = self.failed.get(&entry).is_some_and(|(_, at)| *at > now);
         if running >= limit || waiting || self.running.contains_key(&entry) {
             return false;
@@ -204,8 +225,13 @@ impl Progress {
             self.failed.remove(&entry);
             return;
         }
-        let failures = self.failed.get(&entry).map_or(1, |(failures, _)| failures + 1);
-        let wait = FIRST_BACK_OFF.saturating_mul(1 << failures.min(10)).min(LONGEST_BACK_OFF);
+        let failures = self
+            .failed
+            .get(&entry)
+            .map_or(1, |(failures, _)| failures + 1);
+        let wait = FIRST_BACK_OFF
+            .saturating_mul(1 << failures.min(10))
+            .min(LONGEST_BACK_OFF);
         self.failed.insert(entry, (failures, now + wait));
     }
 }

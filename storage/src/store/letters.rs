@@ -64,7 +64,10 @@ pub(super) fn batch(origin: Origin, records: &[Rejected]) -> Result<Option<Recor
         // Admission refuses rows and has no bytes of the record.
         bytes.append_option(Some(&rejected.record).filter(|record| !record.is_empty()));
         let ordinal = i32::try_from(rejected.ordinal).map_err(|_| {
-            Error::Internal(format!("record ordinal {} of one request", rejected.ordinal))
+            Error::Internal(format!(
+                "record ordinal {} of one request",
+                rejected.ordinal
+            ))
         })?;
         ordinals.append_value(ordinal);
     }
@@ -81,12 +84,20 @@ pub(super) fn batch(origin: Origin, records: &[Rejected]) -> Result<Option<Recor
     ];
     RecordBatch::try_new(schema::batch_schema(Table::DeadLetters), columns)
         .map(Some)
-        .map_err(|source| Error::Arrow { doing: "making rows of dead_letters", source })
+        .map_err(|source| Error::Arrow {
+            doing: "making rows of dead_letters",
+            source,
+        })
 }
 
 /// The one dead letter of a frame that cannot be decoded any more: its whole payload.
 pub(super) fn undecodable(payload: Bytes, detail: String) -> Rejected {
-    Rejected { ordinal: 0, reason: Reason::Undecodable, detail, record: payload }
+    Rejected {
+        ordinal: 0,
+        reason: Reason::Undecodable,
+        detail,
+        record: payload,
+    }
 }
 
 fn constant(text: &str, rows: usize) -> Result<ArrayRef> {
@@ -94,7 +105,10 @@ fn constant(text: &str, rows: usize) -> Result<ArrayRef> {
     let values = Arc::new(StringArray::from(vec![text]));
     arrow::array::DictionaryArray::try_new(keys, values)
         .map(|array| Arc::new(array) as ArrayRef)
-        .map_err(|source| Error::Arrow { doing: "making rows of dead_letters", source })
+        .map_err(|source| Error::Arrow {
+            doing: "making rows of dead_letters",
+            source,
+        })
 }
 
 #[cfg(test)]
@@ -127,7 +141,10 @@ mod tests {
 | 1970-01-01T00:00:01Z | spans  | rejected | too_deep    | 65 levels | otlp_json | 0102   | 3           |
 | 1970-01-01T00:00:01Z | spans  | rejected | undecodable | gone      | otlp_json | ff     | 0           |
 +----------------------+--------+----------+-------------+-----------+-----------+--------+-------------+";
-        assert_eq!(pretty_format_batches(&[batch]).unwrap().to_string(), expected);
+        assert_eq!(
+            pretty_format_batches(&[batch]).unwrap().to_string(),
+            expected
+        );
     }
 
     #[test]

@@ -46,7 +46,10 @@ pub(super) fn due(open: &[Open], now: Duration, load: Load, config: &Config) -> 
         choose(open, "bytes");
     }
     if load.wal_bytes > config.wal_file_bytes.saturating_mul(WAL_FILES) {
-        for open in open.iter().filter(|open| open.first_uncommitted <= load.oldest_file_ends) {
+        for open in open
+            .iter()
+            .filter(|open| open.first_uncommitted <= load.oldest_file_ends)
+        {
             choose(open, "wal");
         }
     }
@@ -66,7 +69,10 @@ fn relief<'a>(open: &'a [Open], load: Load, config: &Config) -> Vec<&'a Open> {
     let target = config.memory_bytes / 100 * RELIEVED_PERCENT;
     // What is frozen gives its memory back as soon as it is staged.
     let frozen: u64 = open.iter().map(|open| open.frozen_bytes).sum();
-    let mut excess = load.memory_bytes.saturating_sub(target).saturating_sub(frozen);
+    let mut excess = load
+        .memory_bytes
+        .saturating_sub(target)
+        .saturating_sub(frozen);
     largest.retain(|open| {
         let needed = excess > 0;
         excess = excess.saturating_sub(open.bytes);
@@ -76,7 +82,9 @@ fn relief<'a>(open: &'a [Open], load: Load, config: &Config) -> Vec<&'a Open> {
 }
 
 fn is_old(open: &Open, now: Duration, config: &Config) -> bool {
-    let small = config.small_segment_bytes.saturating_mul(MEMORY_PER_SEGMENT_BYTE);
+    let small = config
+        .small_segment_bytes
+        .saturating_mul(MEMORY_PER_SEGMENT_BYTE);
     let limit = match open.bytes {
         0 => return false,
         bytes if bytes >= small => config.flush_age_seconds,
@@ -90,8 +98,12 @@ mod tests {
     use super::*;
     use crate::{id::TenantId, signal::Signal};
 
-    const CALM: Load =
-        Load { pressure: false, memory_bytes: 0, wal_bytes: 0, oldest_file_ends: 0 };
+    const CALM: Load = Load {
+        pressure: false,
+        memory_bytes: 0,
+        wal_bytes: 0,
+        oldest_file_ends: 0,
+    };
 
     fn key(signal: Signal) -> Key {
         (TenantId::default_tenant(), signal)
@@ -109,9 +121,15 @@ mod tests {
     }
 
     fn check(open: &[Open], load: Load, expected: &[(Signal, &'static str)]) {
-        let config = Config { memory_bytes: 400 << 20, ..Config::default() };
+        let config = Config {
+            memory_bytes: 400 << 20,
+            ..Config::default()
+        };
         let due = due(open, Duration::from_secs(5_000), load, &config);
-        let expected: Vec<Due> = expected.iter().map(|(s, reason)| (key(*s), *reason)).collect();
+        let expected: Vec<Due> = expected
+            .iter()
+            .map(|(s, reason)| (key(*s), *reason))
+            .collect();
         assert_eq!(due, expected);
     }
 
@@ -122,7 +140,11 @@ mod tests {
         let medium_young = open(Signal::Spans, 8 << 20, 4_941);
         let small_young = open(Signal::Metrics, (8 << 20) - 1, 1_401);
         let small_old = open(Signal::Metrics, 1, 1_400);
-        check(&[full, medium_young, small_young], CALM, &[(Signal::Logs, "bytes")]);
+        check(
+            &[full, medium_young, small_young],
+            CALM,
+            &[(Signal::Logs, "bytes")],
+        );
         check(
             &[small_old, medium_old],
             CALM,
@@ -132,22 +154,40 @@ mod tests {
 
     #[test]
     fn pressure_takes_the_largest_first_and_no_more_than_it_needs() {
-        let load = Load { pressure: true, memory_bytes: 290 << 20, ..CALM };
+        let load = Load {
+            pressure: true,
+            memory_bytes: 290 << 20,
+            ..CALM
+        };
         let all = [
             open(Signal::Logs, 20 << 20, 4_999),
             open(Signal::Metrics, 80 << 20, 4_999),
             open(Signal::Spans, 30 << 20, 4_999),
         ];
-        check(&all, load, &[(Signal::Metrics, "memory"), (Signal::Spans, "memory")]);
-        let relieved = Open { frozen_bytes: 90 << 20, ..open(Signal::DeadLetters, 1 << 20, 4_999) };
+        check(
+            &all,
+            load,
+            &[(Signal::Metrics, "memory"), (Signal::Spans, "memory")],
+        );
+        let relieved = Open {
+            frozen_bytes: 90 << 20,
+            ..open(Signal::DeadLetters, 1 << 20, 4_999)
+        };
         check(&[relieved], load, &[]);
     }
 
     #[test]
     fn a_long_log_flushes_what_holds_back_its_oldest_file() {
-        let load = Load { wal_bytes: 513 << 20, oldest_file_ends: 9, ..CALM };
+        let load = Load {
+            wal_bytes: 513 << 20,
+            oldest_file_ends: 9,
+            ..CALM
+        };
         let holding = open(Signal::Logs, 1, 4_999);
-        let young = Open { first_uncommitted: 10, ..open(Signal::Spans, 1, 4_999) };
+        let young = Open {
+            first_uncommitted: 10,
+            ..open(Signal::Spans, 1, 4_999)
+        };
         check(&[holding, young], load, &[(Signal::Logs, "wal")]);
     }
 }

@@ -43,12 +43,19 @@ pub struct Rebuilt {
 pub async fn rebuild(catalog: &dyn Catalog, bucket: &dyn ObjectStore) -> Result<Rebuilt> {
     let mut rebuilt = Rebuilt::default();
     let found = find(bucket, &mut rebuilt).await?;
-    let Choice { live, marks, left_out, lost } = choose(found.segments);
+    let Choice {
+        live,
+        marks,
+        left_out,
+        lost,
+    } = choose(found.segments);
     for (id, reason) in left_out {
         rebuilt.left_out.push(format!("segment {id}: {reason}"));
     }
     for id in lost {
-        rebuilt.problems.push(format!("segment {id} is gone and its rows are lost"));
+        rebuilt
+            .problems
+            .push(format!("segment {id} is gone and its rows are lost"));
     }
     rebuilt.segments = live.len();
     rebuilt.rows = live.iter().map(|meta| meta.rows).sum();
@@ -72,7 +79,10 @@ struct Found {
 }
 
 async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> {
-    let failed = |source| Error::Objects { doing: "listing the bucket", source };
+    let failed = |source| Error::Objects {
+        doing: "listing the bucket",
+        source,
+    };
     let listed: Vec<ObjectMeta> = bucket.list(None).try_collect().await.map_err(failed)?;
     let mut sidecars: BTreeMap<String, ObjectMeta> = BTreeMap::new();
     let mut objects = Vec::new();
@@ -82,7 +92,9 @@ async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> 
             Some("idx") => {
                 sidecars.insert(object.location.to_string(), object);
             }
-            _ => rebuilt.left_out.push(format!("{}: no file of a segment", object.location)),
+            _ => rebuilt
+                .left_out
+                .push(format!("{}: no file of a segment", object.location)),
         }
     }
     objects.sort_by(|a, b| a.location.cmp(&b.location));
@@ -90,8 +102,10 @@ async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> 
         let recovered = recover::object(bucket, &object.location, object.size).await;
         (object.location, recovered)
     });
-    let recovered: Vec<(Path, Result<Recovered>)> =
-        futures::stream::iter(reads).buffered(MAX_READING).collect().await;
+    let recovered: Vec<(Path, Result<Recovered>)> = futures::stream::iter(reads)
+        .buffered(MAX_READING)
+        .collect()
+        .await;
     let mut segments: BTreeMap<SegmentId, Vec<Recovered>> = BTreeMap::new();
     for (path, recovered) in recovered {
         match recovered {
@@ -107,7 +121,9 @@ async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> 
         for object in &objects {
             let table = object.segment.objects.first().map(|object| object.table);
             let columns = object.field_ids.iter();
-            found.field_ids.extend(columns.filter_map(|(c, id)| Some((table?, c.clone(), *id))));
+            found
+                .field_ids
+                .extend(columns.filter_map(|(c, id)| Some((table?, c.clone(), *id))));
         }
         match recover::segment(objects, index) {
             Ok(meta) => found.segments.push(meta),
@@ -127,7 +143,11 @@ async fn sidecar(
     rebuilt: &mut Rebuilt,
 ) -> Result<Option<FileMeta>> {
     let meta = &object.segment;
-    let path = meta.objects.first().map(|object| object.file.path.as_str()).unwrap_or_default();
+    let path = meta
+        .objects
+        .first()
+        .map(|object| object.file.path.as_str())
+        .unwrap_or_default();
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let Some(listed) = sidecars.get(&format!("{folder}/{}.idx", meta.id)) else {
         return Ok(None);
@@ -136,7 +156,9 @@ async fn sidecar(
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == Kind::Unavailable => Err(error),
         Err(error) => {
-            rebuilt.problems.push(format!("{}: {error}", listed.location));
+            rebuilt
+                .problems
+                .push(format!("{}: {error}", listed.location));
             Ok(None)
         }
     }

@@ -58,7 +58,11 @@ struct Replayable {
 impl Marks {
     pub(super) fn new(marks: &[FlushMark]) -> Marks {
         let of_shard = marks.iter().filter(|mark| mark.shard == SHARD);
-        Marks(of_shard.map(|m| ((m.tenant.clone(), m.signal), m.sequence)).collect())
+        Marks(
+            of_shard
+                .map(|m| ((m.tenant.clone(), m.signal), m.sequence))
+                .collect(),
+        )
     }
 
     /// Whether this frame's rows of `signal` are in a committed segment.
@@ -113,15 +117,18 @@ async fn next_file(
     let decode = |piece: Vec<Frame>| {
         let (decoder, marks) = (state.decode.clone(), marks.clone());
         let all = move || {
-            let each = piece.into_iter().map(|frame| decode_frame(&*decoder, &marks, frame));
+            let each = piece
+                .into_iter()
+                .map(|frame| decode_frame(&*decoder, &marks, frame));
             each.collect::<Result<Vec<Replayable>>>()
         };
         state.world.blocking(all)
     };
-    let decoded: Vec<Result<Vec<Replayable>>> = futures::stream::iter(pieces(frames).into_iter().map(decode))
-        .buffered(MAX_DECODING)
-        .try_collect()
-        .await?;
+    let decoded: Vec<Result<Vec<Replayable>>> =
+        futures::stream::iter(pieces(frames).into_iter().map(decode))
+            .buffered(MAX_DECODING)
+            .try_collect()
+            .await?;
     let mut replayable = Vec::new();
     for piece in decoded {
         replayable.extend(piece?);
@@ -144,7 +151,11 @@ fn pieces(frames: Vec<Frame>) -> Vec<Vec<Frame>> {
 }
 
 fn decode_frame(decoder: &dyn Decode, marks: &Marks, frame: Frame) -> Result<Replayable> {
-    let Frame { epoch, sequence, request } = frame;
+    let Frame {
+        epoch,
+        sequence,
+        request,
+    } = frame;
     let flushed = |signal| marks.flushed(&request, signal, sequence);
     let rows_flushed = flushed(request.signal);
     let (rows, untimed, undecodable) = match decode(decoder, &request) {
@@ -160,12 +171,26 @@ fn decode_frame(decoder: &dyn Decode, marks: &Marks, frame: Frame) -> Result<Rep
             (Some(rows), false, Some(detail))
         }
     };
-    Ok(Replayable { request, epoch, sequence, rows, untimed, undecodable })
+    Ok(Replayable {
+        request,
+        epoch,
+        sequence,
+        rows,
+        untimed,
+        undecodable,
+    })
 }
 
 /// Decodes a frame's payload and applies its refusals; the error says why that is not possible.
 fn decode(decoder: &dyn Decode, request: &Request) -> Result<(Rows, bool), String> {
-    let Request { signal, encoding, decoder_version, received, payload, .. } = request;
+    let Request {
+        signal,
+        encoding,
+        decoder_version,
+        received,
+        payload,
+        ..
+    } = request;
     let refusals = &request.refusals;
     let decoded = catch_unwind(AssertUnwindSafe(|| {
         let mut decoded =
@@ -201,25 +226,43 @@ fn insert(state: &State, frames: Vec<Replayable>) {
     };
     let mut visible: Vec<(Key, Pending)> = Vec::new();
     for frame in frames {
-        let Replayable { request, epoch, sequence, rows, untimed, undecodable } = frame;
+        let Replayable {
+            request,
+            epoch,
+            sequence,
+            rows,
+            untimed,
+            undecodable,
+        } = frame;
         let outcome = match (&undecodable, &rows) {
             (Some(_), _) => "quarantined",
             (None, Some(_)) => "replayed",
             (None, None) => "flushed",
         };
-        state.telemetry.replayed_frames.get_or_create(&OutcomeLabels::new(outcome)).inc();
+        state
+            .telemetry
+            .replayed_frames
+            .get_or_create(&OutcomeLabels::new(outcome))
+            .inc();
         if let Some(detail) = undecodable {
             quarantined(state, &request, sequence, detail);
         }
         let Some(rows) = rows else {
             continue;
         };
-        let known = Known { sequence, answer: rows.answer.clone() };
+        let known = Known {
+            sequence,
+            answer: rows.answer.clone(),
+        };
         let digest = (!untimed).then(|| super::append::digest(&request, &known));
         if !untimed {
             remember(state, &request, known, now);
         }
-        let seat = Seat { tenant: request.tenant, epoch, sequence };
+        let seat = Seat {
+            tenant: request.tenant,
+            epoch,
+            sequence,
+        };
         let reservation = state.budget.reserve(0).expect("nothing always fits");
         visible.extend(rows.seated(&seat, reservation, digest));
     }
@@ -230,28 +273,58 @@ fn quarantined(state: &State, request: &Request, sequence: u64, detail: String) 
     let (tenant, signal) = (&request.tenant, request.signal);
     tracing::error!(%tenant, %signal, sequence, detail, "a frame cannot be decoded any more");
     let subject = format!("frame {sequence} of {tenant}/{signal}");
-    state.raise(Part::Replay, &subject, format!("quarantined in dead_letters: {detail}"));
+    state.raise(
+        Part::Replay,
+        &subject,
+        format!("quarantined in dead_letters: {detail}"),
+    );
     let reason = Some(crate::append::Reason::Undecodable);
-    for (outcome, reason) in [(RecordOutcome::Received, None), (RecordOutcome::Quarantined, reason)] {
-        state.telemetry.count_records((tenant, signal), outcome, reason, 1);
+    for (outcome, reason) in [
+        (RecordOutcome::Received, None),
+        (RecordOutcome::Quarantined, reason),
+    ] {
+        state
+            .telemetry
+            .count_records((tenant, signal), outcome, reason, 1);
     }
 }
 
 /// Tells of damage: loudly where acknowledged bytes are concerned.
 fn report(state: &State, marks: &Marks, damage: &[Damage]) {
     for damage in damage {
-        let Damage { file, offset, length, kind, detail, lost } = damage;
+        let Damage {
+            file,
+            offset,
+            length,
+            kind,
+            detail,
+            lost,
+        } = damage;
         let flushed = lost.as_ref().is_some_and(|lost| {
             let key = (lost.tenant.clone(), lost.signal);
             marks.0.get(&key).is_some_and(|mark| lost.sequence <= *mark)
         });
         if matches!(kind, DamageKind::TornTail | DamageKind::GivenUp) || flushed {
-            tracing::info!(file, offset, length, ?kind, detail, "the log holds bytes without a frame");
+            tracing::info!(
+                file,
+                offset,
+                length,
+                ?kind,
+                detail,
+                "the log holds bytes without a frame"
+            );
             continue;
         }
-        state.telemetry.replayed_frames.get_or_create(&OutcomeLabels::new("damaged")).inc();
+        state
+            .telemetry
+            .replayed_frames
+            .get_or_create(&OutcomeLabels::new("damaged"))
+            .inc();
         let whose = lost.as_ref().map_or_else(String::new, |lost| {
-            format!("; the request {} of {}/{} is lost", lost.sequence, lost.tenant, lost.signal)
+            format!(
+                "; the request {} of {}/{} is lost",
+                lost.sequence, lost.tenant, lost.signal
+            )
         });
         let detail = format!("{length} bytes at {offset} are damaged: {detail}{whose}");
         tracing::error!(file, detail, "the write-ahead log is damaged");
@@ -263,8 +336,22 @@ fn report(state: &State, marks: &Marks, damage: &[Damage]) {
 pub(super) fn load_digests(state: &State, digests: Vec<Digest>) {
     let now = state.monotonic();
     for digest in digests {
-        let Digest { tenant, signal, encoding, digest, received, sequence, answer } = digest;
-        let scope = super::retries::Scope { tenant, signal, encoding };
-        state.retries.remember((scope, digest), Known { sequence, answer }, received, now);
+        let Digest {
+            tenant,
+            signal,
+            encoding,
+            digest,
+            received,
+            sequence,
+            answer,
+        } = digest;
+        let scope = super::retries::Scope {
+            tenant,
+            signal,
+            encoding,
+        };
+        state
+            .retries
+            .remember((scope, digest), Known { sequence, answer }, received, now);
     }
 }

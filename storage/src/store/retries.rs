@@ -95,7 +95,11 @@ impl Retries {
     }
 
     fn with_limit(length: Duration, limit: usize) -> Retries {
-        Retries { length, limit, inner: Mutex::default() }
+        Retries {
+            length,
+            limit,
+            inner: Mutex::default(),
+        }
     }
 
     /// Looks a request up, and claims it where it is new.
@@ -112,7 +116,10 @@ impl Retries {
             return Lookup::InFlight(receiver);
         }
         inner.in_flight.insert(key.clone(), Vec::new());
-        Lookup::New(Claim { window: self.clone(), key: Some(key) })
+        Lookup::New(Claim {
+            window: self.clone(),
+            key: Some(key),
+        })
     }
 
     /// Takes a digest in that is known from the catalog or the log; it is kept for a whole window from now.
@@ -129,7 +136,12 @@ impl Retries {
 
     /// The lowest wall time of the digests here: the catalog may forget what is older.
     pub(super) fn oldest_received(&self) -> Option<Nanos> {
-        self.inner.lock().slices.iter().map(|slice| slice.received).min()
+        self.inner
+            .lock()
+            .slices
+            .iter()
+            .map(|slice| slice.received)
+            .min()
     }
 
     /// Digests held now, and digests that went too early so far because there were too many.
@@ -151,9 +163,7 @@ impl Retries {
         }
         let most = (self.limit / SLICES as usize).max(1);
         let span = self.length / SLICES;
-        let full = |slice: &Slice| {
-            now.saturating_sub(slice.begun) >= span || slice.digests >= most
-        };
+        let full = |slice: &Slice| now.saturating_sub(slice.begun) >= span || slice.digests >= most;
         if inner.slices.back().is_none_or(full) {
             inner.slices.push_back(Slice {
                 begun: now,
@@ -163,17 +173,34 @@ impl Retries {
                 entries: HashMap::new(),
             });
         }
-        let slice = inner.slices.back_mut().expect("one was just pushed where none was");
+        let slice = inner
+            .slices
+            .back_mut()
+            .expect("one was just pushed where none was");
         slice.youngest = now;
         slice.received = slice.received.min(received);
-        let answer = Some(known.answer).filter(|a| *a != Answer::default()).map(Box::new);
-        let entry = Entry { sequence: known.sequence, answer };
-        if slice.entries.entry(scope).or_default().insert(digest, entry).is_none() {
+        let answer = Some(known.answer)
+            .filter(|a| *a != Answer::default())
+            .map(Box::new);
+        let entry = Entry {
+            sequence: known.sequence,
+            answer,
+        };
+        if slice
+            .entries
+            .entry(scope)
+            .or_default()
+            .insert(digest, entry)
+            .is_none()
+        {
             slice.digests += 1;
             inner.digests += 1;
         }
         while inner.digests > self.limit {
-            let slice = inner.slices.pop_front().expect("there are digests, so there is a slice");
+            let slice = inner
+                .slices
+                .pop_front()
+                .expect("there are digests, so there is a slice");
             inner.digests -= slice.digests;
             inner.evicted += slice.digests as u64;
         }
@@ -195,7 +222,10 @@ impl Inner {
         let find = |slice: &Slice| {
             let entry = slice.entries.get(scope)?.get(&digest)?;
             let answer = entry.answer.as_deref().cloned().unwrap_or_default();
-            Some(Known { sequence: entry.sequence, answer })
+            Some(Known {
+                sequence: entry.sequence,
+                answer,
+            })
         };
         self.slices.iter().rev().find_map(find)
     }

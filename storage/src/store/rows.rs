@@ -84,12 +84,20 @@ impl Rows {
         }
         let mut parts = Vec::from_iter(Part::new(origin.signal, tables, origin.received)?);
         parts.extend(Part::letters(letters, origin.received)?);
-        Ok(Rows { parts, received: origin.received, answer, counts })
+        Ok(Rows {
+            parts,
+            received: origin.received,
+            answer,
+            counts,
+        })
     }
 
     /// A frame that cannot be decoded any more: one dead letter with the whole payload.
     pub(super) fn quarantined(origin: Origin, payload: Bytes, detail: String) -> Result<Rows> {
-        let origin = Origin { fate: Fate::Quarantined, ..origin };
+        let origin = Origin {
+            fate: Fate::Quarantined,
+            ..origin
+        };
         let letter = letters::undecodable(payload, detail);
         let letters = letters::batch(origin, &[letter])?;
         let counts = Counts {
@@ -98,7 +106,12 @@ impl Rows {
             ..Counts::default()
         };
         let parts = Vec::from_iter(Part::letters(letters, origin.received)?);
-        Ok(Rows { parts, received: origin.received, answer: Answer::default(), counts })
+        Ok(Rows {
+            parts,
+            received: origin.received,
+            answer: Answer::default(),
+            counts,
+        })
     }
 
     /// Leaves out what is in a segment already: `flushed` says so for a signal.
@@ -158,11 +171,19 @@ impl Part {
         let time = event_times(&tables, received)?;
         let bytes = |(_, batch): &(Table, RecordBatch)| batch.get_array_memory_size() as u64;
         let memory_bytes = tables.iter().map(bytes).sum();
-        Ok(Some(Part { signal, tables, time, memory_bytes }))
+        Ok(Some(Part {
+            signal,
+            tables,
+            time,
+            memory_bytes,
+        }))
     }
 
     fn letters(letters: Option<RecordBatch>, received: Nanos) -> Result<Option<Part>> {
-        let tables = letters.into_iter().map(|batch| (Table::DeadLetters, batch)).collect();
+        let tables = letters
+            .into_iter()
+            .map(|batch| (Table::DeadLetters, batch))
+            .collect();
         Part::new(Signal::DeadLetters, tables, received)
     }
 }
@@ -174,7 +195,10 @@ impl Counts {
             *letters.entry(rejected.reason).or_default() += 1;
         }
         let is_record = |table: &Table| {
-            matches!(table, Table::Logs | Table::Spans | Table::Samples | Table::Histograms)
+            matches!(
+                table,
+                Table::Logs | Table::Spans | Table::Samples | Table::Histograms
+            )
         };
         let records = decoded.tables.iter().filter(|(table, _)| is_record(table));
         Counts {
@@ -192,13 +216,20 @@ fn check_schema(table: Table, batch: &RecordBatch) -> Result<()> {
     let expected = schema::batch_schema(table);
     let found = batch.schema();
     let same = expected.fields().len() == found.fields().len()
-        && expected.fields().iter().zip(found.fields()).all(|(expected, found)| {
-            expected.name() == found.name() && expected.data_type() == found.data_type()
-        });
+        && expected
+            .fields()
+            .iter()
+            .zip(found.fields())
+            .all(|(expected, found)| {
+                expected.name() == found.name() && expected.data_type() == found.data_type()
+            });
     if same {
         return Ok(());
     }
-    Err(Error::Internal(format!("a batch of {table} has the columns {:?}", found.fields())))
+    Err(Error::Internal(format!(
+        "a batch of {table} has the columns {:?}",
+        found.fields()
+    )))
 }
 
 /// The smallest range that holds the timestamps of all rows; the time of receipt where there are none.
@@ -208,13 +239,21 @@ fn event_times(tables: &[(Table, RecordBatch)], received: Nanos) -> Result<TimeR
         let Some(column) = batch.column_by_name("timestamp") else {
             continue;
         };
-        let times = column.as_primitive_opt::<TimestampNanosecondType>().ok_or_else(|| {
-            Error::Internal(format!("the timestamps of {table} are no nanoseconds"))
-        })?;
+        let times = column
+            .as_primitive_opt::<TimestampNanosecondType>()
+            .ok_or_else(|| {
+                Error::Internal(format!("the timestamps of {table} are no nanoseconds"))
+            })?;
         if let (Some(min), Some(max)) = (compute::min(times), compute::max(times)) {
-            let of_table = TimeRange { min: Nanos(min), max: Nanos(max) };
+            let of_table = TimeRange {
+                min: Nanos(min),
+                max: Nanos(max),
+            };
             range = Some(range.map_or(of_table, |range| range.union(of_table)));
         }
     }
-    Ok(range.unwrap_or(TimeRange { min: received, max: received }))
+    Ok(range.unwrap_or(TimeRange {
+        min: received,
+        max: received,
+    }))
 }

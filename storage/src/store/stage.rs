@@ -42,7 +42,9 @@ pub(super) async fn stage(state: &State, key: &Key, reason: &'static str) -> Res
     };
     match write_segments(state, key, &frozen).await {
         Ok(staged) => {
-            state.staged_bytes.fetch_add(staged.bytes, Ordering::Relaxed);
+            state
+                .staged_bytes
+                .fetch_add(staged.bytes, Ordering::Relaxed);
             state.buffers.stage(key, staged);
             state.problems.clear(Part::Flush, &subject(key));
             Ok(true)
@@ -62,7 +64,10 @@ async fn write_segments(state: &State, key: &Key, frozen: &Frozen) -> Result<Sta
     let (first, last) = frozen.range();
     let plans = {
         let (requests, signal) = (requests.clone(), key.1);
-        state.world.blocking(move || window::plan(&requests, signal, MAX_OPEN_HOURS)).await??
+        state
+            .world
+            .blocking(move || window::plan(&requests, signal, MAX_OPEN_HOURS))
+            .await??
     };
     let ids: Vec<SegmentId> = plans.iter().map(|_| segment_id(state)).collect();
     let mut segments = Vec::with_capacity(plans.len());
@@ -72,13 +77,21 @@ async fn write_segments(state: &State, key: &Key, frozen: &Frozen) -> Result<Sta
             tenant: key.0.clone(),
             signal: key.1,
             level: 0,
-            wal: vec![WalRange { shard: SHARD, first, last }],
+            wal: vec![WalRange {
+                shard: SHARD,
+                first,
+                last,
+            }],
             replaces: Vec::new(),
             siblings: ids.clone(),
         };
         segments.push(write_segment(state, identity, requests.clone(), plan).await?);
     }
-    let digests = frozen.requests.iter().filter_map(|pending| pending.digest.clone()).collect();
+    let digests = frozen
+        .requests
+        .iter()
+        .filter_map(|pending| pending.digest.clone())
+        .collect();
     let bytes = segments.iter().map(|segment| segment_bytes(segment)).sum();
     Ok(Staged {
         number: frozen.number,
@@ -98,8 +111,10 @@ async fn write_segment(
     requests: Arc<[Arc<BufferedRequest>]>,
     plan: WindowPlan,
 ) -> Result<Arc<LiveSegment>> {
-    let prepared =
-        state.world.blocking(move || write::prepare(identity, &requests, plan)).await??;
+    let prepared = state
+        .world
+        .blocking(move || write::prepare(identity, &requests, plan))
+        .await??;
     let field_ids = field_ids(state, &prepared).await?;
     let target = Target {
         world: state.world.clone(),
@@ -107,33 +122,49 @@ async fn write_segment(
         row_group_rows: state.config.row_group_rows,
         compression_level: COMPRESSION_LEVEL,
     };
-    let written = state.world.blocking(move || prepared.write(&target, &field_ids)).await??;
+    let written = state
+        .world
+        .blocking(move || prepared.write(&target, &field_ids))
+        .await??;
     let Written { meta, footers } = written;
     for (table, footer) in footers {
         if let Some(object) = meta.objects.iter().find(|object| object.table == table) {
             state.readers.insert_footer(&object.file.path, footer);
         }
     }
-    Ok(Arc::new(LiveSegment { meta, store: state.staging.clone(), staged: true }))
+    Ok(Arc::new(LiveSegment {
+        meta,
+        store: state.staging.clone(),
+        staged: true,
+    }))
 }
 
 async fn field_ids(state: &State, prepared: &Prepared) -> Result<FieldIds> {
     let mut field_ids = FieldIds::new();
     for (table, columns) in prepared.promoted() {
         let ids = state.catalog.field_ids(table, &columns).await?;
-        field_ids.extend(columns.into_iter().zip(ids).map(|(column, id)| ((table, column), id)));
+        field_ids.extend(
+            columns
+                .into_iter()
+                .zip(ids)
+                .map(|(column, id)| ((table, column), id)),
+        );
     }
     Ok(field_ids)
 }
 
 fn segment_id(state: &State) -> SegmentId {
     let Nanos(nanos) = state.now();
-    let random = u128::from(state.world.random.next()) << 64 | u128::from(state.world.random.next());
+    let random =
+        u128::from(state.world.random.next()) << 64 | u128::from(state.world.random.next());
     SegmentId(Ulid::from_parts(nanos.max(0) as u64 / 1_000_000, random))
 }
 
 /// Bytes of all files of a segment.
 pub(super) fn segment_bytes(segment: &LiveSegment) -> u64 {
     let objects = segment.meta.objects.iter().map(|object| &object.file);
-    objects.chain(&segment.meta.index).map(|file| file.size_bytes).sum()
+    objects
+        .chain(&segment.meta.index)
+        .map(|file| file.size_bytes)
+        .sum()
 }

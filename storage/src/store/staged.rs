@@ -32,7 +32,10 @@ impl fmt::Display for StagedStore {
 
 fn read_only(operation: &str) -> Error {
     let implementer = "StagedStore".to_string();
-    Error::NotImplemented { operation: operation.to_string(), implementer }
+    Error::NotImplemented {
+        operation: operation.to_string(),
+        implementer,
+    }
 }
 
 #[async_trait]
@@ -93,13 +96,30 @@ mod tests {
         let (staging, bucket) = (Arc::new(InMemory::new()), Arc::new(InMemory::new()));
         let store = StagedStore::new(staging.clone(), bucket.clone());
         let path = Path::from("tenant=a/x.parquet");
-        assert!(matches!(store.get(&path).await, Err(Error::NotFound { .. })));
-        staging.put(&path, PutPayload::from_static(b"rows")).await.unwrap();
-        assert_eq!(store.get(&path).await.unwrap().bytes().await.unwrap(), "rows");
-        bucket.put(&path, PutPayload::from_static(b"rows")).await.unwrap();
+        assert!(matches!(
+            store.get(&path).await,
+            Err(Error::NotFound { .. })
+        ));
+        staging
+            .put(&path, PutPayload::from_static(b"rows"))
+            .await
+            .unwrap();
+        assert_eq!(
+            store.get(&path).await.unwrap().bytes().await.unwrap(),
+            "rows"
+        );
+        bucket
+            .put(&path, PutPayload::from_static(b"rows"))
+            .await
+            .unwrap();
         staging.delete(&path).await.unwrap();
         assert_eq!(store.get_range(&path, 1..3).await.unwrap(), "ow");
-        assert!(store.put(&path, PutPayload::from_static(b"")).await.is_err());
+        assert!(
+            store
+                .put(&path, PutPayload::from_static(b""))
+                .await
+                .is_err()
+        );
         assert!(store.delete(&path).await.is_err());
     }
 }

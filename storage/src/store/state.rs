@@ -82,7 +82,15 @@ pub(super) struct Outside {
 
 impl State {
     pub(super) fn new(outside: Outside) -> State {
-        let Outside { world, config, catalog, bucket, staging, decode, telemetry } = outside;
+        let Outside {
+            world,
+            config,
+            catalog,
+            bucket,
+            staging,
+            decode,
+            telemetry,
+        } = outside;
         let buffers = Arc::new(Buffers::default());
         let problems = Arc::new(Problems::default());
         let damaged = Damaged {
@@ -94,7 +102,10 @@ impl State {
         let hook: DamageHook = {
             let damaged = damaged.clone();
             Arc::new(move |damage| {
-                damaged.report(damage.segment, &format!("{}: {}", damage.what, damage.detail));
+                damaged.report(
+                    damage.segment,
+                    &format!("{}: {}", damage.what, damage.detail),
+                );
             })
         };
         let window = Duration::from_secs(config.retry_window_seconds);
@@ -155,7 +166,11 @@ impl State {
 
     /// A committed segment as it is read.
     pub(super) fn live(&self, meta: SegmentMeta) -> Arc<LiveSegment> {
-        Arc::new(LiveSegment { meta, store: self.bucket.clone(), staged: false })
+        Arc::new(LiveSegment {
+            meta,
+            store: self.bucket.clone(),
+            staged: false,
+        })
     }
 
     /// See [`super::Store::report_damage`].
@@ -182,8 +197,11 @@ impl Damaged {
         if self.buffers.report_damage(segment, reason) {
             tracing::error!(%segment, reason, "a segment cannot be read");
             let now = self.world.clock.now();
-            self.problems.raise(Part::Segment, &segment.to_string(), reason.to_string(), now);
-            self.telemetry.segments_missing.set(self.buffers.missing() as i64);
+            self.problems
+                .raise(Part::Segment, &segment.to_string(), reason.to_string(), now);
+            self.telemetry
+                .segments_missing
+                .set(self.buffers.missing() as i64);
         }
     }
 }

@@ -73,7 +73,10 @@ impl Fixture {
     /// The ledger of the default tenant's logs: received, stored, deduplicated, rejected for `malformed`.
     fn ledger(&self) -> [u64; 4] {
         let tenant = TenantId::default_tenant();
-        let count = |outcome, reason| self.telemetry.records(&tenant, Signal::Logs, outcome, reason);
+        let count = |outcome, reason| {
+            self.telemetry
+                .records(&tenant, Signal::Logs, outcome, reason)
+        };
         [
             count("received", ""),
             count("stored", ""),
@@ -113,7 +116,9 @@ async fn append(store: &Store, request: Append) -> Result<Outcome> {
 
 /// The records of the default tenant's signal that a snapshot shows, sorted.
 async fn records(store: &Store, signal: Signal) -> Vec<String> {
-    let read = rows(store, &TenantId::default_tenant(), signal).await.expect("readable");
+    let read = rows(store, &TenantId::default_tenant(), signal)
+        .await
+        .expect("readable");
     let mut records: Vec<String> = read.0.into_iter().map(|row| row.record).collect();
     records.sort();
     records
@@ -124,7 +129,9 @@ fn rows_are_visible_when_acknowledged_and_after_flush_and_restart() {
     let fixture = Fixture::new();
     fixture.run(async {
         let store = fixture.open().await;
-        let outcome = append(&store, request("1 a\n2 b\n3 bad-c\n")).await.expect("acknowledged");
+        let outcome = append(&store, request("1 a\n2 b\n3 bad-c\n"))
+            .await
+            .expect("acknowledged");
         assert_eq!((outcome.sequence, outcome.deduplicated), (1, false));
         assert_eq!((outcome.answer.rejected, store.sequence()), (1, 1));
         assert_eq!(records(&store, Signal::Logs).await, ["a", "b"]);
@@ -133,7 +140,9 @@ fn rows_are_visible_when_acknowledged_and_after_flush_and_restart() {
         let snapshot = store.snapshot(&TenantId::default_tenant(), Signal::Logs);
         assert_eq!((snapshot.segments.len(), snapshot.buffered.len()), (1, 0));
         assert_eq!(records(&store, Signal::Logs).await, ["a", "b"]);
-        append(&store, request("4 d\n")).await.expect("acknowledged");
+        append(&store, request("4 d\n"))
+            .await
+            .expect("acknowledged");
     });
     fixture.simulation.cut_power();
     fixture.run(async {
@@ -142,7 +151,13 @@ fn rows_are_visible_when_acknowledged_and_after_flush_and_restart() {
         assert_eq!(records(&store, Signal::Logs).await, ["a", "b", "d"]);
         assert_eq!(records(&store, Signal::DeadLetters).await, ["it is bad"]);
         assert_eq!(store.tenants(), [TenantId::default_tenant()]);
-        assert_eq!(store.health(), Health { accepting: true, problems: vec![] });
+        assert_eq!(
+            store.health(),
+            Health {
+                accepting: true,
+                problems: vec![]
+            }
+        );
     });
     assert_eq!(fixture.ledger(), [4, 3, 0, 1]);
 }
@@ -156,7 +171,10 @@ fn a_byte_identical_request_gets_the_first_answer_also_after_a_restart() {
         let both = futures::join!(append(&store, request(text)), append(&store, request(text)));
         let (first, second) = (both.0.expect("first"), both.1.expect("second"));
         assert!(!first.deduplicated && second.deduplicated);
-        assert_eq!((second.sequence, &second.answer), (first.sequence, &first.answer));
+        assert_eq!(
+            (second.sequence, &second.answer),
+            (first.sequence, &first.answer)
+        );
         store.flush_all().await.expect("flushed");
         first
     });
@@ -165,7 +183,10 @@ fn a_byte_identical_request_gets_the_first_answer_also_after_a_restart() {
         let store = fixture.open().await;
         let again = append(&store, request(text)).await.expect("acknowledged");
         assert!(again.deduplicated);
-        assert_eq!((again.sequence, again.answer), (first.sequence, first.answer));
+        assert_eq!(
+            (again.sequence, again.answer),
+            (first.sequence, first.answer)
+        );
         assert_eq!(records(&store, Signal::Logs).await, ["a"]);
     });
     assert_eq!(fixture.ledger(), [6, 1, 4, 1]);
@@ -177,7 +198,12 @@ fn requests_with_records_without_a_time_are_stored_each_time() {
     fixture.run(async {
         let store = fixture.open().await;
         for _ in 0..2 {
-            assert!(!append(&store, request("- a\n")).await.expect("stored").deduplicated);
+            assert!(
+                !append(&store, request("- a\n"))
+                    .await
+                    .expect("stored")
+                    .deduplicated
+            );
         }
         assert_eq!(records(&store, Signal::Logs).await, ["a", "a"]);
     });
@@ -188,19 +214,30 @@ fn a_failed_write_is_retryable_and_leaves_nothing() {
     let fixture = Fixture::new();
     fixture.run(async {
         let store = fixture.open().await;
-        fixture.simulation.set_faults(Faults { sync: 1.0, ..Faults::default() });
+        fixture.simulation.set_faults(Faults {
+            sync: 1.0,
+            ..Faults::default()
+        });
         let both = futures::join!(
             append(&store, request("1 a\n")),
             append(&store, request("1 a\n"))
         );
         for outcome in [both.0, both.1] {
-            assert_eq!(outcome.expect_err("nothing is durable").kind(), Kind::Unavailable);
+            assert_eq!(
+                outcome.expect_err("nothing is durable").kind(),
+                Kind::Unavailable
+            );
         }
         assert!(!store.health().accepting);
         assert!(records(&store, Signal::Logs).await.is_empty());
         assert_eq!(store.budget().used_bytes(), 0);
         fixture.simulation.set_faults(Faults::default());
-        assert!(!append(&store, request("1 a\n")).await.expect("stored").deduplicated);
+        assert!(
+            !append(&store, request("1 a\n"))
+                .await
+                .expect("stored")
+                .deduplicated
+        );
         assert!(store.health().accepting);
     });
     fixture.simulation.cut_power();
@@ -218,9 +255,16 @@ fn numbers_that_do_not_add_up_are_refused() {
         let store = fixture.open().await;
         let mut lossy = request("1 a\n2 b\n");
         lossy.decoded.offered = 3;
-        let error = append(&store, lossy).await.expect_err("a record is unaccounted for");
+        let error = append(&store, lossy)
+            .await
+            .expect_err("a record is unaccounted for");
         assert_eq!(error.kind(), Kind::Internal);
-        assert!(!append(&store, request("1 a\n2 b\n")).await.expect("stored").deduplicated);
+        assert!(
+            !append(&store, request("1 a\n2 b\n"))
+                .await
+                .expect("stored")
+                .deduplicated
+        );
     });
 }
 
@@ -229,15 +273,22 @@ fn memory_is_taken_for_buffered_rows_and_given_back_by_a_flush() {
     let fixture = Fixture::new();
     fixture.run(async {
         let store = fixture.open().await;
-        append(&store, request("1 a\n2 bad-b\n")).await.expect("stored");
+        append(&store, request("1 a\n2 bad-b\n"))
+            .await
+            .expect("stored");
         let tenant = TenantId::default_tenant();
         let buffered = [Signal::Logs, Signal::DeadLetters]
             .map(|signal| store.snapshot(&tenant, signal).buffered[0].memory_bytes);
         assert_eq!(store.budget().used_bytes(), buffered.iter().sum::<u64>());
         store.flush_all().await.expect("flushed");
         assert_eq!(store.budget().used_bytes(), 0);
-        let all = store.budget().reserve(store.budget().limit_bytes()).expect("it is empty");
-        let error = append(&store, request("3 c\n")).await.expect_err("nothing is left");
+        let all = store
+            .budget()
+            .reserve(store.budget().limit_bytes())
+            .expect("it is empty");
+        let error = append(&store, request("3 c\n"))
+            .await
+            .expect_err("nothing is left");
         assert_eq!(error.kind(), Kind::Limited);
         drop(all);
     });
@@ -249,7 +300,10 @@ fn an_outage_of_the_catalog_moves_rows_to_disk_until_the_quota_is_reached() {
     fixture.config.disk_bytes = 256 << 10;
     fixture.run(async {
         let store = fixture.open().await;
-        fixture.catalog.set_faults(CatalogFaults { refused: 1.0, reply_lost: 0.0 });
+        fixture.catalog.set_faults(CatalogFaults {
+            refused: 1.0,
+            reply_lost: 0.0,
+        });
         let line = "x".repeat(4_000);
         let mut stored = 0;
         let error = loop {
@@ -258,18 +312,27 @@ fn an_outage_of_the_catalog_moves_rows_to_disk_until_the_quota_is_reached() {
                 Err(error) => break error,
             }
             let flushed = store.flush_all().await;
-            assert_eq!(flushed.expect_err("the catalog is away").kind(), Kind::Unavailable);
+            assert_eq!(
+                flushed.expect_err("the catalog is away").kind(),
+                Kind::Unavailable
+            );
         };
         assert_eq!(error.kind(), Kind::Limited);
         assert!(stored > 5, "{stored} requests fit into the quota");
         let health = store.health();
         let parts: Vec<&str> = health.problems.iter().map(|problem| problem.part).collect();
         assert!(!health.accepting && parts.contains(&"disk"), "{parts:?}");
-        assert_eq!(store.budget().used_bytes(), 0, "rows that are staged take no memory");
+        assert_eq!(
+            store.budget().used_bytes(),
+            0,
+            "rows that are staged take no memory"
+        );
         assert_eq!(records(&store, Signal::Logs).await.len(), stored);
         fixture.catalog.set_faults(CatalogFaults::default());
         store.flush_all().await.expect("the catalog is back");
-        append(&store, request("9 after\n")).await.expect("there is room again");
+        append(&store, request("9 after\n"))
+            .await
+            .expect("there is room again");
         assert_eq!(records(&store, Signal::Logs).await.len(), stored + 1);
     });
 }
@@ -283,18 +346,36 @@ fn the_log_shrinks_to_nothing_when_everything_is_flushed() {
             let line = format!("{number} {}{number}\n", "x".repeat(2_000));
             append(&store, request(&line)).await.expect("stored");
         }
-        let logs = fixture.simulation.world().disk.list(Path::new("/data/wal")).expect("listed");
+        let logs = fixture
+            .simulation
+            .world()
+            .disk
+            .list(Path::new("/data/wal"))
+            .expect("listed");
         assert!(logs.len() > 2, "{logs:?}");
         store.close().await.expect("closed");
-        let logs = fixture.simulation.world().disk.list(Path::new("/data/wal")).expect("listed");
+        let logs = fixture
+            .simulation
+            .world()
+            .disk
+            .list(Path::new("/data/wal"))
+            .expect("listed");
         assert!(logs.is_empty(), "{logs:?}");
-        let error = append(&store, request("1 late\n")).await.expect_err("closed");
+        let error = append(&store, request("1 late\n"))
+            .await
+            .expect_err("closed");
         assert_eq!(error.kind(), Kind::Unavailable);
     });
     fixture.run(async {
         let store = fixture.open().await;
         // Sequences go on although no file of the log is left.
-        assert_eq!(append(&store, request("200 next\n")).await.expect("stored").sequence, 101);
+        assert_eq!(
+            append(&store, request("200 next\n"))
+                .await
+                .expect("stored")
+                .sequence,
+            101
+        );
         assert_eq!(records(&store, Signal::Logs).await.len(), 101);
     });
 }
@@ -338,7 +419,10 @@ fn refusals_of_admission_are_applied_at_replay_as_they_were() {
     };
     let check = async |store: &Store| {
         assert_eq!(records(store, Signal::Logs).await, ["a"]);
-        assert_eq!(records(store, Signal::DeadLetters).await, ["from last year"]);
+        assert_eq!(
+            records(store, Signal::DeadLetters).await,
+            ["from last year"]
+        );
     };
     let answer = fixture.run(async {
         let store = fixture.open().await;
@@ -352,7 +436,13 @@ fn refusals_of_admission_are_applied_at_replay_as_they_were() {
     fixture.run(async {
         let store = fixture.open().await;
         check(&store).await;
-        assert_eq!(append(&store, request("1 a\n2 b\n")).await.expect("known").answer, answer);
+        assert_eq!(
+            append(&store, request("1 a\n2 b\n"))
+                .await
+                .expect("known")
+                .answer,
+            answer
+        );
     });
 }
 
@@ -364,12 +454,21 @@ fn dead_letters_stay_within_their_bytes_and_the_oldest_go() {
         let store = fixture.open().await;
         let tenant = TenantId::default_tenant();
         for number in 0..40 {
-            append(&store, request(&format!("{number} bad-{number}\n"))).await.expect("stored");
+            append(&store, request(&format!("{number} bad-{number}\n")))
+                .await
+                .expect("stored");
             store.flush_all().await.expect("flushed");
         }
         let snapshot = store.snapshot(&tenant, Signal::DeadLetters);
-        let bytes: u64 = snapshot.segments.iter().map(|s| stage::segment_bytes(s)).sum();
-        assert!(bytes <= 40_000 && !snapshot.segments.is_empty(), "{bytes} bytes");
+        let bytes: u64 = snapshot
+            .segments
+            .iter()
+            .map(|s| stage::segment_bytes(s))
+            .sum();
+        assert!(
+            bytes <= 40_000 && !snapshot.segments.is_empty(),
+            "{bytes} bytes"
+        );
         let evicted = fixture.telemetry.dead_letters_evicted(&tenant);
         assert_eq!(evicted + snapshot.segments.len() as u64, 40);
         let shutdown = CancellationToken::new();
@@ -383,7 +482,10 @@ fn dead_letters_stay_within_their_bytes_and_the_oldest_go() {
         let world = fixture.simulation.world();
         let verified = verify(&world, &fixture.config, &*fixture.catalog, &*fixture.bucket).await;
         let verified = verified.expect("everything is within reach");
-        assert!(verified.is_sound() && verified.orphans.is_empty(), "{verified:?}");
+        assert!(
+            verified.is_sound() && verified.orphans.is_empty(),
+            "{verified:?}"
+        );
     });
 }
 
@@ -392,7 +494,11 @@ fn a_folder_in_use_is_refused_by_name() {
     let fixture = Fixture::new();
     fixture.run(async {
         let _store = fixture.open().await;
-        let error = fixture.try_open().await.err().expect("one process at a time");
+        let error = fixture
+            .try_open()
+            .await
+            .err()
+            .expect("one process at a time");
         assert_eq!(error.kind(), Kind::Unavailable);
         assert!(error.to_string().contains("/data"), "{error}");
     });
@@ -427,9 +533,16 @@ fn an_object_that_is_gone_is_noticed_by_its_reader() {
         let store = fixture.open().await;
         let tenant = TenantId::default_tenant();
         let snapshot = store.snapshot(&tenant, Signal::Logs);
-        let path = snapshot.segments[0].path(Table::Logs).expect("has logs").expect("a path");
-        object_store::ObjectStoreExt::delete(&fixture.bucket, &path).await.expect("deleted");
-        rows(&store, &tenant, Signal::Logs).await.expect_err("it is gone");
+        let path = snapshot.segments[0]
+            .path(Table::Logs)
+            .expect("has logs")
+            .expect("a path");
+        object_store::ObjectStoreExt::delete(&fixture.bucket, &path)
+            .await
+            .expect("deleted");
+        rows(&store, &tenant, Signal::Logs)
+            .await
+            .expect_err("it is gone");
         let snapshot = store.snapshot(&tenant, Signal::Logs);
         assert_eq!((snapshot.segments.len(), snapshot.missing.len()), (0, 1));
         let world = fixture.simulation.world();
@@ -444,7 +557,10 @@ fn a_catalog_made_anew_from_the_bucket_shows_the_same_rows() {
     fixture.run(async {
         let store = fixture.open().await;
         for number in 0..30 {
-            let text = format!("{} a{number}\n1 bad-{number}\n", number * 1_000_000_000_000i64);
+            let text = format!(
+                "{} a{number}\n1 bad-{number}\n",
+                number * 1_000_000_000_000i64
+            );
             append(&store, request(&text)).await.expect("stored");
             if number % 7 == 0 {
                 store.flush_all().await.expect("flushed");
@@ -453,12 +569,20 @@ fn a_catalog_made_anew_from_the_bucket_shows_the_same_rows() {
     });
     fixture.catalog = Arc::new(MemoryCatalog::new(fixture.simulation.world()));
     fixture.run(async {
-        let rebuilt = rebuild(&*fixture.catalog, &*fixture.bucket).await.expect("rebuilt");
+        let rebuilt = rebuild(&*fixture.catalog, &*fixture.bucket)
+            .await
+            .expect("rebuilt");
         assert_eq!((&rebuilt.left_out, &rebuilt.problems), (&vec![], &vec![]));
         let store = fixture.open().await;
         assert_eq!(records(&store, Signal::Logs).await.len(), 30);
         assert_eq!(records(&store, Signal::DeadLetters).await.len(), 30);
-        assert_eq!(append(&store, request("1 next\n")).await.expect("stored").sequence, 31);
+        assert_eq!(
+            append(&store, request("1 next\n"))
+                .await
+                .expect("stored")
+                .sequence,
+            31
+        );
         store.close().await.expect("closed");
         let world = fixture.simulation.world();
         let verified = verify(&world, &fixture.config, &*fixture.catalog, &*fixture.bucket).await;
@@ -476,7 +600,10 @@ fn small_buffers_wait_and_large_or_old_ones_are_flushed_in_the_background() {
         let clients = async {
             append(&store, request("1 small\n")).await.expect("stored");
             let segments = |signal| {
-                store.snapshot(&TenantId::default_tenant(), signal).segments.len()
+                store
+                    .snapshot(&TenantId::default_tenant(), signal)
+                    .segments
+                    .len()
             };
             store.world().clock.sleep(Duration::from_secs(600)).await;
             assert_eq!(segments(Signal::Logs), 0, "a small buffer waits");
@@ -514,7 +641,10 @@ fn pressure_on_memory_flushes_and_clients_go_on() {
                 }
             }
             shutdown.cancel();
-            assert!(refused < 400, "{refused} refusals: the memory was not given back");
+            assert!(
+                refused < 400,
+                "{refused} refusals: the memory was not given back"
+            );
         };
         futures::join!(store.run(shutdown.clone()), client);
         assert_eq!(records(&store, Signal::Logs).await.len(), 400);
@@ -525,20 +655,29 @@ fn pressure_on_memory_flushes_and_clients_go_on() {
 fn a_local_bucket_takes_staged_files_by_rename_and_old_views_still_read_them() {
     let mut fixture = Fixture::new();
     fixture.config.bucket = "local".to_string();
-    fixture.bucket =
-        Arc::new(LocalStore::new(fixture.simulation.world(), PathBuf::from("/data/bucket")));
+    fixture.bucket = Arc::new(LocalStore::new(
+        fixture.simulation.world(),
+        PathBuf::from("/data/bucket"),
+    ));
     fixture.run(async {
         let store = fixture.open().await;
         append(&store, request("1 a\n")).await.expect("stored");
         let key = (TenantId::default_tenant(), Signal::Logs);
-        stage::stage(&store.state, &key, "test").await.expect("staged");
+        stage::stage(&store.state, &key, "test")
+            .await
+            .expect("staged");
         let view = store.snapshot(&key.0, key.1);
         assert!(view.segments[0].staged && view.buffered.is_empty());
         store.flush_all().await.expect("flushed");
         let now = store.snapshot(&key.0, key.1);
         assert!(!now.segments[0].staged && now.segments[0].meta == view.segments[0].meta);
-        let reader = store.reader(&view.segments[0], Table::Logs, Arc::default()).expect("reader");
-        reader.footer().await.expect("the file is found where it went");
+        let reader = store
+            .reader(&view.segments[0], Table::Logs, Arc::default())
+            .expect("reader");
+        reader
+            .footer()
+            .await
+            .expect("the file is found where it went");
         assert_eq!(records(&store, Signal::Logs).await, ["a"]);
     });
 }

@@ -32,7 +32,9 @@ pub(super) async fn clean(state: &State, staged: &Staged) -> Result<()> {
     let paths: Vec<PathBuf> = files(staged).map(|file| root.join(&file.path)).collect();
     let world = state.world.clone();
     let removed = state.world.blocking(move || {
-        paths.iter().try_for_each(|path| ignore_missing(world.disk.remove(path), path))
+        paths
+            .iter()
+            .try_for_each(|path| ignore_missing(world.disk.remove(path), path))
     });
     removed.await?
 }
@@ -49,7 +51,10 @@ async fn adopt(state: &State, bucket: &Path, file: &FileMeta) -> Result<()> {
     let from = state.staging_directory().join(&file.path);
     let to = bucket.join(&file.path);
     let world = state.world.clone();
-    state.world.blocking(move || rename(&world, &from, &to)).await?
+    state
+        .world
+        .blocking(move || rename(&world, &from, &to))
+        .await?
 }
 
 fn rename(world: &World, from: &Path, to: &Path) -> Result<()> {
@@ -75,33 +80,47 @@ async fn put(state: &State, file: &FileMeta) -> Result<()> {
     let from = state.staging_directory().join(&file.path);
     let length = file.size_bytes as usize;
     let world = state.world.clone();
-    let bytes = state.world.blocking(move || read(&world, &from, length)).await??;
+    let bytes = state
+        .world
+        .blocking(move || read(&world, &from, length))
+        .await??;
     let path = ObjectPath::parse(&file.path).map_err(|e| Error::Internal(e.to_string()))?;
     state
         .bucket
         .put(&path, PutPayload::from(bytes))
         .await
-        .map_err(|source| Error::Objects { doing: "uploading a segment", source })?;
+        .map_err(|source| Error::Objects {
+            doing: "uploading a segment",
+            source,
+        })?;
     Ok(())
 }
 
 fn read(world: &World, path: &Path, length: usize) -> Result<Bytes> {
-    let failed =
-        |source| Error::Disk { doing: "reading a staged file", path: path.into(), source };
+    let failed = |source| Error::Disk {
+        doing: "reading a staged file",
+        path: path.into(),
+        source,
+    };
     let file = world.disk.open_read(path).map_err(failed)?;
     let bytes = file.read_at(0, length).map_err(failed)?;
     if bytes.len() == length {
         return Ok(bytes);
     }
     let detail = format!("{} of {length} bytes are there", bytes.len());
-    Err(Error::Corrupt { what: path.display().to_string(), detail })
+    Err(Error::Corrupt {
+        what: path.display().to_string(),
+        detail,
+    })
 }
 
 fn ignore_missing(removed: io::Result<()>, path: &Path) -> Result<()> {
     match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::Disk { doing: "removing a staged file", path: path.into(), source: error })
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::Disk {
+            doing: "removing a staged file",
+            path: path.into(),
+            source: error,
+        }),
         _ => Ok(()),
     }
 }

@@ -61,9 +61,16 @@ pub async fn verify(
         }
         Err(error) => return Err(error),
     };
-    verified.problems.extend(loaded.damaged.iter().map(|detail| format!("the catalog: {detail}")));
+    verified.problems.extend(
+        loaded
+            .damaged
+            .iter()
+            .map(|detail| format!("the catalog: {detail}")),
+    );
     for segment in &loaded.segments {
-        verified.report.add(verify::verify(world, bucket, segment).await?);
+        verified
+            .report
+            .add(verify::verify(world, bucket, segment).await?);
     }
     verified.segments = loaded.segments.len();
     find_orphans(bucket, &loaded.segments, &mut verified).await?;
@@ -71,14 +78,21 @@ pub async fn verify(
     let scan = move || replay::replay(&for_replay, &directory, SHARD, &mut |_| Ok(()));
     let Replayed { frames, damage, .. } = world.blocking(scan).await??;
     verified.frames = frames;
-    let corrupt = |damage: &Damage| {
-        matches!(damage.kind, DamageKind::Corrupt | DamageKind::FileHeader)
-    };
+    let corrupt =
+        |damage: &Damage| matches!(damage.kind, DamageKind::Corrupt | DamageKind::FileHeader);
     let describe = |damage: Damage| {
-        let Damage { file, offset, length, detail, .. } = damage;
+        let Damage {
+            file,
+            offset,
+            length,
+            detail,
+            ..
+        } = damage;
         format!("the write-ahead log: {length} bytes at {offset} of {file}: {detail}")
     };
-    verified.problems.extend(damage.into_iter().filter(corrupt).map(describe));
+    verified
+        .problems
+        .extend(damage.into_iter().filter(corrupt).map(describe));
     Ok(verified)
 }
 
@@ -89,10 +103,18 @@ async fn find_orphans(
 ) -> Result<()> {
     let known: BTreeSet<&str> = segments
         .iter()
-        .flat_map(|meta| meta.objects.iter().map(|object| &object.file).chain(&meta.index))
+        .flat_map(|meta| {
+            meta.objects
+                .iter()
+                .map(|object| &object.file)
+                .chain(&meta.index)
+        })
         .map(|file| file.path.as_str())
         .collect();
-    let failed = |source| Error::Objects { doing: "listing the bucket", source };
+    let failed = |source| Error::Objects {
+        doing: "listing the bucket",
+        source,
+    };
     let mut listed = bucket.list(None);
     while let Some(ObjectMeta { location, size, .. }) = listed.try_next().await.map_err(failed)? {
         if !known.contains(location.as_ref()) {

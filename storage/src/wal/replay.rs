@@ -286,7 +286,9 @@ impl Scan {
                 Ok(found) if self.given_up(position) => {
                     let (length, kind) = (found.length, DamageKind::GivenUp);
                     let detail = "the writer gave this frame up".to_string();
-                    replayed.damage.push(self.damage(position, length, kind, detail));
+                    replayed
+                        .damage
+                        .push(self.damage(position, length, kind, detail));
                     // Its sequence is never given again all the same.
                     replayed.last_sequence = replayed.last_sequence.max(found.frame.sequence);
                     summary.abandoned = true;

@@ -98,7 +98,9 @@ impl SystemDisk {
             return made;
         }
         // The root directory has no entry anywhere.
-        let Some(parent) = directory.parent() else { return Ok(()) };
+        let Some(parent) = directory.parent() else {
+            return Ok(());
+        };
         match self.sync_directory(parent) {
             // A folder above that we may not even read was not made by us.
             Err(error) if made.is_err() && error.kind() == io::ErrorKind::PermissionDenied => {}

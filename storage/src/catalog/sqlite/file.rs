@@ -84,14 +84,24 @@ pub(super) fn epoch_floor(world: &World) -> u64 {
 /// Opens the file, or makes it; a file that SQLite does not take is set aside and an empty one begun.
 pub(super) async fn open(path: &Path, world: &World) -> Result<Opened> {
     let (disk, parent) = (world.disk.clone(), parent(path));
-    let on_disk = |source| Error::Disk { doing: "opening the catalog", path: path.into(), source };
+    let on_disk = |source| Error::Disk {
+        doing: "opening the catalog",
+        path: path.into(),
+        source,
+    };
     let made = parent.clone();
-    world.blocking(move || disk.create_directories(&made)).await?.map_err(on_disk)?;
+    world
+        .blocking(move || disk.create_directories(&made))
+        .await?
+        .map_err(on_disk)?;
     let reason = match attempt(path).await {
         Ok(opened) => {
             // SQLite fsyncs the directory for its journals, not for the file itself.
             let disk = world.disk.clone();
-            world.blocking(move || disk.sync_directory(&parent)).await?.map_err(on_disk)?;
+            world
+                .blocking(move || disk.sync_directory(&parent))
+                .await?
+                .map_err(on_disk)?;
             return Ok(opened);
         }
         Err(Refusal::Damaged(reason)) => reason,
@@ -127,7 +137,10 @@ impl Refusal {
 
     fn into_error(self) -> Error {
         match self {
-            Refusal::Damaged(detail) => Error::Corrupt { what: "the catalog".into(), detail },
+            Refusal::Damaged(detail) => Error::Corrupt {
+                what: "the catalog".into(),
+                detail,
+            },
             Refusal::Other(error) => error,
         }
     }
@@ -147,8 +160,13 @@ async fn attempt(path: &Path) -> Result<Opened, Refusal> {
         .map_err(Refusal::of("listing the tables"))?;
     let mut damaged = Vec::new();
     if tables == 0 {
-        make_tables(&mut connection).await.map_err(Refusal::of("making the tables"))?;
-        return Ok(Opened { connection, damaged });
+        make_tables(&mut connection)
+            .await
+            .map_err(Refusal::of("making the tables"))?;
+        return Ok(Opened {
+            connection,
+            damaged,
+        });
     }
     check_version(&mut connection, &mut damaged).await?;
     // Checks the trees and the indexes; the rows have their own checksums.
@@ -158,7 +176,10 @@ async fn attempt(path: &Path) -> Result<Opened, Refusal> {
         Err(error) if read::is_damage(&error) => damaged.push(error.to_string()),
         Err(error) => return Err(Refusal::of("checking")(error)),
     }
-    Ok(Opened { connection, damaged })
+    Ok(Opened {
+        connection,
+        damaged,
+    })
 }
 
 async fn check_version(
@@ -228,7 +249,9 @@ async fn set_aside(path: &Path, world: &World) -> Result<PathBuf> {
         .map(|part| (beside(path, part), beside(&aside, part)))
         .collect();
     change_names(path, world, move |world| {
-        moves.iter().try_for_each(|(from, to)| missing_is_fine(world.disk.rename(from, to)))
+        moves
+            .iter()
+            .try_for_each(|(from, to)| missing_is_fine(world.disk.rename(from, to)))
     })
     .await?;
     Ok(aside)
@@ -239,7 +262,9 @@ pub(super) async fn fresh(path: &Path, world: &World) -> Result<SqliteConnection
     let new = beside(path, ".new");
     let leftovers = ["", "-journal"].map(|part| beside(&new, part));
     change_names(path, world, move |world| {
-        leftovers.iter().try_for_each(|path| missing_is_fine(world.disk.remove(path)))
+        leftovers
+            .iter()
+            .try_for_each(|path| missing_is_fine(world.disk.remove(path)))
     })
     .await?;
     let mut connection = SqliteConnectOptions::new()
@@ -252,7 +277,9 @@ pub(super) async fn fresh(path: &Path, world: &World) -> Result<SqliteConnection
         .connect()
         .await
         .map_err(super::failed("making a new file"))?;
-    make_tables(&mut connection).await.map_err(super::failed("making the tables"))?;
+    make_tables(&mut connection)
+        .await
+        .map_err(super::failed("making the tables"))?;
     Ok(connection)
 }
 
@@ -280,7 +307,11 @@ async fn change_names(
     let changed = world
         .blocking(move || change(&inside).and_then(|()| inside.disk.sync_directory(&directory)))
         .await?;
-    changed.map_err(|source| Error::Disk { doing: "renaming the catalog", path: path.into(), source })
+    changed.map_err(|source| Error::Disk {
+        doing: "renaming the catalog",
+        path: path.into(),
+        source,
+    })
 }
 
 fn missing_is_fine(result: std::io::Result<()>) -> std::io::Result<()> {

@@ -27,14 +27,17 @@ pub(super) struct Counters {
 
 /// Whether SQLite says that the file's bytes are wrong.
 pub(super) fn is_damage(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    let code = error
+        .as_database_error()
+        .and_then(|error| error.code()?.parse::<u32>().ok());
     code.is_some_and(|code| DAMAGE_CODES.contains(&(code & 0xff)))
 }
 
 /// Reads everything; rows that are damaged are described and left out.
 pub(super) async fn load(connection: &mut SqliteConnection) -> Result<CatalogState> {
     let mut damaged = Vec::new();
-    let segments = "SELECT id, tenant, signal, level, min_time, max_time, row_count, live, body, crc
+    let segments =
+        "SELECT id, tenant, signal, level, min_time, max_time, row_count, live, body, crc
                     FROM segments ORDER BY id";
     let segments = rows(connection, "segments", segments, segment, &mut damaged).await?;
     let marks = "SELECT shard, tenant, signal, sequence, crc FROM flush_marks";
@@ -68,7 +71,10 @@ async fn rows<T>(
             },
             Ok(None) => break,
             Err(error) if is_damage(&error) => {
-                damaged.push(format!("table {table} ends after {} rows: {error}", number - 1));
+                damaged.push(format!(
+                    "table {table} ends after {} rows: {error}",
+                    number - 1
+                ));
                 break;
             }
             Err(error) => return Err(failed("reading")(error)),
@@ -93,10 +99,12 @@ fn check(row: &SqliteRow, checksum: Checksum) -> Result<(), String> {
 }
 
 fn tenant_and_signal(row: &SqliteRow) -> Result<(TenantId, Signal), String> {
-    let tenant: TenantId =
-        get::<&str>(row, "tenant")?.parse().map_err(|e: crate::error::Error| e.to_string())?;
-    let signal: Signal =
-        get::<&str>(row, "signal")?.parse().map_err(|e: crate::error::Error| e.to_string())?;
+    let tenant: TenantId = get::<&str>(row, "tenant")?
+        .parse()
+        .map_err(|e: crate::error::Error| e.to_string())?;
+    let signal: Signal = get::<&str>(row, "signal")?
+        .parse()
+        .map_err(|e: crate::error::Error| e.to_string())?;
     Ok((tenant, signal))
 }
 
@@ -127,7 +135,12 @@ pub(super) fn segment_checksum_of(row: &SqliteRow, live: i64) -> Result<Checksum
 fn mark(row: &SqliteRow) -> Result<FlushMark, String> {
     let (shard, sequence): (i64, i64) = (get(row, "shard")?, get(row, "sequence")?);
     let (tenant, signal) = tenant_and_signal(row)?;
-    let mark = FlushMark { shard: shard as u32, tenant, signal, sequence: sequence as u64 };
+    let mark = FlushMark {
+        shard: shard as u32,
+        tenant,
+        signal,
+        sequence: sequence as u64,
+    };
     check(row, mark_checksum(&mark))?;
     Ok(mark)
 }
@@ -156,7 +169,11 @@ pub(super) fn digests_checksum(
     newest: i64,
     body: &[u8],
 ) -> Checksum {
-    Checksum::of("digests").text(tenant.as_str()).text(signal.as_str()).int(newest).bytes(body)
+    Checksum::of("digests")
+        .text(tenant.as_str())
+        .text(signal.as_str())
+        .int(newest)
+        .bytes(body)
 }
 
 /// Events after `after`, oldest first. An event whose row is damaged is an error: it must not get lost unseen.
@@ -189,7 +206,9 @@ fn event(row: &SqliteRow) -> Result<(u64, Event), String> {
     let tenant: &str = get(row, "tenant")?;
     let event = Event {
         kind: get(row, "kind")?,
-        tenant: tenant.parse().map_err(|e: crate::error::Error| e.to_string())?,
+        tenant: tenant
+            .parse()
+            .map_err(|e: crate::error::Error| e.to_string())?,
         time: Nanos(get(row, "time")?),
         body: get(row, "body")?,
     };
@@ -231,9 +250,13 @@ pub(super) async fn meta(
 /// The counters as far as they can be read.
 pub(super) async fn counters(connection: &mut SqliteConnection) -> Counters {
     let epoch = meta(connection, "epoch").await.ok().flatten().unwrap_or(0);
-    let last: Option<i64> = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
-        .fetch_optional(connection)
-        .await
-        .unwrap_or(None);
-    Counters { epoch: epoch as u64, last_event: last.unwrap_or(0) as u64 }
+    let last: Option<i64> =
+        sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
+            .fetch_optional(connection)
+            .await
+            .unwrap_or(None);
+    Counters {
+        epoch: epoch as u64,
+        last_event: last.unwrap_or(0) as u64,
+    }
 }

@@ -9,7 +9,9 @@ use crate::{
 use sqlx::{Connection, sqlite::SqliteConnectOptions};
 
 async fn open(folder: &Path) -> SqliteCatalog {
-    SqliteCatalog::open(&folder.join("catalog.sqlite"), &real::world()).await.expect("opens")
+    SqliteCatalog::open(&folder.join("catalog.sqlite"), &real::world())
+        .await
+        .expect("opens")
 }
 
 fn folder() -> tempfile::TempDir {
@@ -23,7 +25,9 @@ async fn fill(folder: &Path) -> CatalogState {
     for number in 1..=40 {
         let commit = Commit {
             add: vec![segment(number)],
-            digests: (1..50).map(|digest_number| digest(digest_number, "shop")).collect(),
+            digests: (1..50)
+                .map(|digest_number| digest(digest_number, "shop"))
+                .collect(),
             events: vec![event(number as u64)],
             ..Commit::default()
         };
@@ -37,19 +41,29 @@ async fn fill(folder: &Path) -> CatalogState {
 /// Runs SQL on the file behind the catalog's back.
 async fn tamper(folder: &Path, sql: &'static str) {
     let options = SqliteConnectOptions::new().filename(folder.join("catalog.sqlite"));
-    let mut connection = SqliteConnection::connect_with(&options).await.expect("opens");
-    let done = sqlx::query(sql).execute(&mut connection).await.expect("runs");
+    let mut connection = SqliteConnection::connect_with(&options)
+        .await
+        .expect("opens");
+    let done = sqlx::query(sql)
+        .execute(&mut connection)
+        .await
+        .expect("runs");
     assert!(done.rows_affected() > 0, "{sql} changed nothing");
     connection.close().await.expect("closes");
 }
 
 /// A state whose digests don't show which were committed together.
 fn in_one_order(mut state: CatalogState) -> CatalogState {
-    state.digests.sort_by_key(|digest| (digest.digest, digest.signal));
+    state
+        .digests
+        .sort_by_key(|digest| (digest.digest, digest.signal));
     state
 }
 
-#[expect(clippy::disallowed_methods, reason = "damages the file as no disk call would")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "damages the file as no disk call would"
+)]
 fn overwrite(folder: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let path = folder.join("catalog.sqlite");
     let mut bytes = std::fs::read(&path).expect("there");
@@ -102,15 +116,33 @@ async fn every_changed_row_is_noticed() {
     }
     let folder = folder();
     fill(folder.path()).await;
-    tamper(folder.path(), "UPDATE digests SET tenant = 'zoo' WHERE number = 2").await;
-    tamper(folder.path(), "UPDATE meta SET value = 5 WHERE name = 'epoch'").await;
-    tamper(folder.path(), "UPDATE events SET body = 'x' WHERE number = 3").await;
+    tamper(
+        folder.path(),
+        "UPDATE digests SET tenant = 'zoo' WHERE number = 2",
+    )
+    .await;
+    tamper(
+        folder.path(),
+        "UPDATE meta SET value = 5 WHERE name = 'epoch'",
+    )
+    .await;
+    tamper(
+        folder.path(),
+        "UPDATE events SET body = 'x' WHERE number = 3",
+    )
+    .await;
     let catalog = open(folder.path()).await;
     assert_eq!(catalog.load().await.expect("loads").damaged.len(), 1);
     let floor = file::epoch_floor(&real::world());
     assert!(catalog.begin_epoch().await.expect("goes on from the clock") >= floor);
-    assert_eq!(catalog.events(3, 5).await.expect("those are whole").len(), 5);
-    assert_eq!(catalog.events(0, 5).await.expect_err("damaged").kind(), Kind::Corrupt);
+    assert_eq!(
+        catalog.events(3, 5).await.expect("those are whole").len(),
+        5
+    );
+    assert_eq!(
+        catalog.events(0, 5).await.expect_err("damaged").kind(),
+        Kind::Corrupt
+    );
 }
 
 #[tokio::test]
@@ -120,10 +152,24 @@ async fn what_is_no_database_is_set_aside_and_reported() {
     overwrite(folder.path(), |bytes| bytes[..64].fill(0x55));
     let catalog = open(folder.path()).await;
     let state = catalog.load().await.expect("loads");
-    assert_eq!((state.segments.len(), state.damaged.len()), (0, 1), "{:?}", state.damaged);
-    catalog.commit(Commit { add: vec![segment(1)], ..Commit::default() }).await.expect("fits");
+    assert_eq!(
+        (state.segments.len(), state.damaged.len()),
+        (0, 1),
+        "{:?}",
+        state.damaged
+    );
+    catalog
+        .commit(Commit {
+            add: vec![segment(1)],
+            ..Commit::default()
+        })
+        .await
+        .expect("fits");
     let names = real::world().disk.list(folder.path()).expect("listed");
-    assert!(names.iter().any(|name| name.contains(".damaged-")), "{names:?}");
+    assert!(
+        names.iter().any(|name| name.contains(".damaged-")),
+        "{names:?}"
+    );
 }
 
 #[tokio::test]
@@ -141,8 +187,16 @@ async fn damaged_pages_never_block_and_a_rebuild_heals() {
         noticed += usize::from(!state.damaged.is_empty());
         used += state.segments.len();
         // Whatever came back is right.
-        assert!(state.segments.iter().all(|meta| before.segments.contains(meta)));
-        catalog.replace_all(before.clone(), Vec::new()).await.expect("a rebuild works");
+        assert!(
+            state
+                .segments
+                .iter()
+                .all(|meta| before.segments.contains(meta))
+        );
+        catalog
+            .replace_all(before.clone(), Vec::new())
+            .await
+            .expect("a rebuild works");
         assert_eq!(in_one_order(catalog.load().await.expect("loads")), before);
         let floor = file::epoch_floor(&real::world()) - 60;
         assert!(catalog.begin_epoch().await.expect("works") > floor);
@@ -150,7 +204,10 @@ async fn damaged_pages_never_block_and_a_rebuild_heals() {
         let again = open(folder.path()).await.load().await.expect("loads");
         assert_eq!(in_one_order(again), before);
     }
-    assert!(noticed >= 17, "{noticed} of 19 damaged pages were noticed; one may be free");
+    assert!(
+        noticed >= 17,
+        "{noticed} of 19 damaged pages were noticed; one may be free"
+    );
     assert!(used > 40 * 5, "hardly anything was saved: {used}");
 }
 
@@ -159,8 +216,12 @@ async fn a_newer_format_is_refused_by_name() {
     let folder = folder();
     fill(folder.path()).await;
     let options = SqliteConnectOptions::new().filename(folder.path().join("catalog.sqlite"));
-    let mut connection = SqliteConnection::connect_with(&options).await.expect("opens");
-    file::put_meta(&mut connection, "format_version", 2).await.expect("written");
+    let mut connection = SqliteConnection::connect_with(&options)
+        .await
+        .expect("opens");
+    file::put_meta(&mut connection, "format_version", 2)
+        .await
+        .expect("written");
     connection.close().await.expect("closes");
     let path = folder.path().join("catalog.sqlite");
     let refused = SqliteCatalog::open(&path, &real::world()).await;
@@ -174,12 +235,16 @@ async fn a_newer_format_is_refused_by_name() {
 async fn a_file_of_version_1_opens() {
     let folder = folder();
     let golden = include_bytes!("../../../golden/catalog-1.sqlite");
-    let made = real::world().disk.create(&folder.path().join("catalog.sqlite"));
+    let made = real::world()
+        .disk
+        .create(&folder.path().join("catalog.sqlite"));
     made.expect("created").write_at(0, golden).expect("written");
     let catalog = open(folder.path()).await;
     let state = catalog.load().await.expect("loads");
     assert_eq!(state.damaged, Vec::<String>::new());
-    let [segment] = &state.segments[..] else { panic!("one is live: {:?}", state.segments) };
+    let [segment] = &state.segments[..] else {
+        panic!("one is live: {:?}", state.segments)
+    };
     assert_eq!(segment.id.to_string(), "01kdx0000000000000000000ab");
     let bounds = |column: usize| segment.objects[0].columns[column].bounds.clone();
     use crate::segment::Bounds;
@@ -187,18 +252,38 @@ async fn a_file_of_version_1_opens() {
     assert_eq!(bounds(2), None);
     assert_eq!(bounds(4), Some(Bounds::Bytes(vec![0, 1], vec![255])));
     assert_eq!(state.flushed_through[0].sequence, 42);
-    let [digest] = &state.digests[..] else { panic!("one is not forgotten: {:?}", state.digests) };
-    assert_eq!((digest.digest, digest.sequence, digest.received.0), (u128::MAX, 42, 200));
-    assert_eq!((digest.answer.rejected, &digest.answer.message[..]), (3, "grün"));
+    let [digest] = &state.digests[..] else {
+        panic!("one is not forgotten: {:?}", state.digests)
+    };
+    assert_eq!(
+        (digest.digest, digest.sequence, digest.received.0),
+        (u128::MAX, 42, 200)
+    );
+    assert_eq!(
+        (digest.answer.rejected, &digest.answer.message[..]),
+        (3, "grün")
+    );
     let events = catalog.events(0, 10).await.expect("reads");
-    assert_eq!((events.len(), events[0].0, &events[0].1.body[..]), (1, 3, "{\"n\":1}"));
+    assert_eq!(
+        (events.len(), events[0].0, &events[0].1.body[..]),
+        (1, 3, "{\"n\":1}")
+    );
     let names = ["a.ratio:double".to_string(), "a.new".to_string()];
     let ids = catalog.field_ids(Table::Logs, &names).await.expect("works");
     assert_eq!(ids, [1004, 1005]);
     assert_eq!(catalog.begin_epoch().await.expect("works"), 1_767_225_601);
     let segment = segment.clone();
-    let again = Commit { add: vec![segment.clone()], ..Commit::default() };
-    assert_eq!(catalog.commit(again).await.expect_err("exists").kind(), Kind::Conflict);
-    let replaced = Commit { replace: vec![segment.id], ..Commit::default() };
+    let again = Commit {
+        add: vec![segment.clone()],
+        ..Commit::default()
+    };
+    assert_eq!(
+        catalog.commit(again).await.expect_err("exists").kind(),
+        Kind::Conflict
+    );
+    let replaced = Commit {
+        replace: vec![segment.id],
+        ..Commit::default()
+    };
     catalog.commit(replaced).await.expect("is live");
 }

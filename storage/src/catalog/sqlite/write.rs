@@ -21,17 +21,26 @@ use sqlx::{Connection, SqliteConnection};
 /// Gives the next epoch, at least `floor`.
 pub(super) async fn begin_epoch(connection: &mut SqliteConnection, floor: u64) -> Result<u64> {
     let doing = failed("beginning an epoch");
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(&doing)?;
+    let mut transaction = connection
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(&doing)?;
     let epoch = match read::meta(&mut transaction, "epoch").await {
         Ok(Some(last)) => last as u64 + 1,
         Ok(None) => floor,
         Err(detail) => {
             // Epochs are given at most once a second, so the clock is above all that were given.
-            tracing::error!(detail, floor, "the catalog's epoch is damaged: going on from the clock");
+            tracing::error!(
+                detail,
+                floor,
+                "the catalog's epoch is damaged: going on from the clock"
+            );
             floor
         }
     };
-    put_meta(&mut transaction, "epoch", epoch as i64).await.map_err(&doing)?;
+    put_meta(&mut transaction, "epoch", epoch as i64)
+        .await
+        .map_err(&doing)?;
     transaction.commit().await.map_err(&doing)?;
     Ok(epoch)
 }
@@ -39,7 +48,10 @@ pub(super) async fn begin_epoch(connection: &mut SqliteConnection, floor: u64) -
 /// Makes `commit` durable, all or nothing.
 pub(super) async fn commit(connection: &mut SqliteConnection, commit: Commit) -> Result<()> {
     let doing = failed("committing");
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(&doing)?;
+    let mut transaction = connection
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(&doing)?;
     for id in &commit.replace {
         retire(&mut transaction, *id).await?;
     }
@@ -51,9 +63,13 @@ pub(super) async fn commit(connection: &mut SqliteConnection, commit: Commit) ->
     }
     // Before those of this commit are there: they stay even if they are older.
     if let Some(from) = commit.forget_digests_before {
-        forget_digests(&mut transaction, from.0).await.map_err(&doing)?;
+        forget_digests(&mut transaction, from.0)
+            .await
+            .map_err(&doing)?;
     }
-    put_digests(&mut transaction, commit.digests).await.map_err(&doing)?;
+    put_digests(&mut transaction, commit.digests)
+        .await
+        .map_err(&doing)?;
     for event in &commit.events {
         put_event(&mut transaction, event).await.map_err(&doing)?;
     }
@@ -62,8 +78,10 @@ pub(super) async fn commit(connection: &mut SqliteConnection, commit: Commit) ->
 
 async fn retire(connection: &mut SqliteConnection, id: SegmentId) -> Result<()> {
     let doing = failed("replacing a segment");
-    let not_live =
-        || Error::Conflict { what: "the catalog", detail: format!("segment {id} is not live") };
+    let not_live = || Error::Conflict {
+        what: "the catalog",
+        detail: format!("segment {id} is not live"),
+    };
     let row = sqlx::query(
         "SELECT id, tenant, signal, level, min_time, max_time, row_count, live, body, crc
          FROM segments WHERE id = ?1 AND live = 1",
@@ -114,9 +132,16 @@ async fn add(connection: &mut SqliteConnection, meta: &SegmentMeta) -> Result<()
         .await;
     match added {
         Ok(_) => Ok(()),
-        Err(error) if error.as_database_error().is_some_and(|e| e.is_unique_violation()) => {
+        Err(error)
+            if error
+                .as_database_error()
+                .is_some_and(|e| e.is_unique_violation()) =>
+        {
             let detail = format!("segment {id} exists already");
-            Err(Error::Conflict { what: "the catalog", detail })
+            Err(Error::Conflict {
+                what: "the catalog",
+                detail,
+            })
         }
         Err(error) => Err(failed("adding a segment")(error)),
     }
@@ -144,17 +169,23 @@ async fn put_digests(connection: &mut SqliteConnection, digests: Vec<Digest>) ->
     let digests = group_digests(digests);
     for group in digests.chunk_by(|a, b| (&a.tenant, a.signal) == (&b.tenant, b.signal)) {
         let (tenant, signal) = (&group[0].tenant, group[0].signal);
-        let newest = group.iter().map(|digest| digest.received.0).max().unwrap_or(i64::MIN);
+        let newest = group
+            .iter()
+            .map(|digest| digest.received.0)
+            .max()
+            .unwrap_or(i64::MIN);
         let body = pack_digests(group);
         let crc = digests_checksum(tenant, signal, newest, &body).finish();
-        sqlx::query("INSERT INTO digests (tenant, signal, newest, body, crc) VALUES (?1, ?2, ?3, ?4, ?5)")
-            .bind(tenant.as_str())
-            .bind(signal.as_str())
-            .bind(newest)
-            .bind(body)
-            .bind(crc)
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(
+            "INSERT INTO digests (tenant, signal, newest, body, crc) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )
+        .bind(tenant.as_str())
+        .bind(signal.as_str())
+        .bind(newest)
+        .bind(body)
+        .bind(crc)
+        .execute(&mut *connection)
+        .await?;
     }
     Ok(())
 }
@@ -184,7 +215,10 @@ pub(super) async fn field_ids(
     columns: &[String],
 ) -> Result<Vec<i32>> {
     let doing = failed("giving field ids");
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(&doing)?;
+    let mut transaction = connection
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(&doing)?;
     let mut ids = Vec::with_capacity(columns.len());
     for column in columns {
         let known: Option<(i64, i64)> =
@@ -196,7 +230,9 @@ pub(super) async fn field_ids(
                 .map_err(&doing)?;
         ids.push(match known {
             Some((id, crc)) => checked_field(table, column, id, crc)?,
-            None => new_field(&mut transaction, table, column).await.map_err(&doing)?,
+            None => new_field(&mut transaction, table, column)
+                .await
+                .map_err(&doing)?,
         });
     }
     transaction.commit().await.map_err(&doing)?;
@@ -204,7 +240,11 @@ pub(super) async fn field_ids(
 }
 
 fn field_checksum(table: Table, column: &str, id: i64) -> i64 {
-    Checksum::of("fields").text(table.as_str()).text(column).int(id).finish()
+    Checksum::of("fields")
+        .text(table.as_str())
+        .text(column)
+        .int(id)
+        .finish()
 }
 
 fn checked_field(table: Table, column: &str, id: i64, crc: i64) -> Result<i32> {
@@ -264,7 +304,9 @@ pub(super) async fn fill(
     commit(&mut connection, everything).await?;
     let mut transaction = connection.begin().await.map_err(&doing)?;
     if counters.epoch > 0 {
-        put_meta(&mut transaction, "epoch", counters.epoch as i64).await.map_err(&doing)?;
+        put_meta(&mut transaction, "epoch", counters.epoch as i64)
+            .await
+            .map_err(&doing)?;
     }
     sqlx::query("INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?1)")
         .bind(counters.last_event as i64)
@@ -272,7 +314,9 @@ pub(super) async fn fill(
         .await
         .map_err(&doing)?;
     for (table, column, id) in field_ids {
-        put_field(&mut transaction, table, &column, id).await.map_err(&doing)?;
+        put_field(&mut transaction, table, &column, id)
+            .await
+            .map_err(&doing)?;
     }
     transaction.commit().await.map_err(&doing)?;
     connection.close().await.map_err(&doing)

@@ -62,7 +62,12 @@ impl LocalStore {
         let wanted = if options.head { 0..0 } else { range.clone() };
         let stream = self.stream(location.clone(), file.into(), wanted);
         let payload = GetResultPayload::Stream(stream);
-        Ok(GetResult { payload, meta, range, attributes: Attributes::default() })
+        Ok(GetResult {
+            payload,
+            meta,
+            range,
+            attributes: Attributes::default(),
+        })
     }
 
     /// Reads ranges of an object.
@@ -73,7 +78,9 @@ impl LocalStore {
     ) -> object_store::Result<Vec<Bytes>> {
         let (file, meta) = self.open(location)?;
         let read = |range: &Range<u64>| {
-            let range = GetRange::Bounded(range.clone()).as_range(meta.size).map_err(generic)?;
+            let range = GetRange::Bounded(range.clone())
+                .as_range(meta.size)
+                .map_err(generic)?;
             read_exactly(&*file, range, location)
         };
         ranges.iter().map(read).collect()
@@ -90,7 +97,11 @@ impl LocalStore {
         let chunks = starts.and_then(move |start| {
             let (store, file, location) = (store.clone(), file.clone(), location.clone());
             let chunk = start..range.end.min(start + CHUNK_BYTES);
-            async move { store.blocking(move |_| read_exactly(&*file, chunk, &location)).await }
+            async move {
+                store
+                    .blocking(move |_| read_exactly(&*file, chunk, &location))
+                    .await
+            }
         });
         chunks.boxed()
     }
@@ -103,7 +114,9 @@ fn read_exactly(
     location: &ObjectPath,
 ) -> object_store::Result<Bytes> {
     let length = (range.end - range.start) as usize;
-    let bytes = file.read_at(range.start, length).map_err(failed(location.as_ref()))?;
+    let bytes = file
+        .read_at(range.start, length)
+        .map_err(failed(location.as_ref()))?;
     if bytes.len() < length {
         let text = format!("{location} became shorter while it was read");
         return Err(generic(io::Error::new(io::ErrorKind::UnexpectedEof, text)));

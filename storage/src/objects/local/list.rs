@@ -10,7 +10,10 @@ impl LocalStore {
     pub(super) fn list_folder(&self, prefix: &ObjectPath) -> object_store::Result<ListResult> {
         let folder = paths::folder(&self.root, prefix)?;
         let failed = failed(prefix.as_ref());
-        let mut found = ListResult { common_prefixes: Vec::new(), objects: Vec::new() };
+        let mut found = ListResult {
+            common_prefixes: Vec::new(),
+            objects: Vec::new(),
+        };
         let names = match self.world.disk.list(&folder) {
             Err(error) if is_missing(&error) => return Ok(found),
             names => names.map_err(&failed)?,
@@ -24,7 +27,9 @@ impl LocalStore {
                     Err(error) if is_missing(&error) => {}
                     status => {
                         let location = paths::below(prefix, &name)?;
-                        found.objects.push(object_meta(location, status.map_err(&failed)?));
+                        found
+                            .objects
+                            .push(object_meta(location, status.map_err(&failed)?));
                     }
                 },
             }
@@ -41,8 +46,12 @@ impl LocalStore {
         let folders = stream::try_unfold(vec![prefix], move |mut waiting| {
             let store = store.clone();
             async move {
-                let Some(next) = waiting.pop() else { return Ok(None) };
-                let found = store.blocking(move |store| store.list_folder(&next)).await?;
+                let Some(next) = waiting.pop() else {
+                    return Ok(None);
+                };
+                let found = store
+                    .blocking(move |store| store.list_folder(&next))
+                    .await?;
                 waiting.extend(found.common_prefixes);
                 let objects = stream::iter(found.objects.into_iter().map(Ok));
                 Ok::<_, object_store::Error>(Some((objects, waiting)))
@@ -53,5 +62,8 @@ impl LocalStore {
 }
 
 fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }

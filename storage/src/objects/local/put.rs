@@ -3,9 +3,7 @@
 use super::{LocalStore, failed, generic, get::object_meta, paths};
 use crate::world::DiskFile;
 use async_trait::async_trait;
-use object_store::{
-    MultipartUpload, PutPayload, PutResult, UploadPart, path::Path as ObjectPath,
-};
+use object_store::{MultipartUpload, PutPayload, PutResult, UploadPart, path::Path as ObjectPath};
 use std::{
     fmt, io,
     path::{Path, PathBuf},
@@ -68,7 +66,10 @@ impl LocalStore {
         self.open(from)?;
         let source = paths::file(&self.root, from)?;
         self.place(&source, to, create)?;
-        self.world.disk.sync_directory(parent(&source)).map_err(failed(from.as_ref()))
+        self.world
+            .disk
+            .sync_directory(parent(&source))
+            .map_err(failed(from.as_ref()))
     }
 
     /// Removes an object; durable when it returns.
@@ -76,7 +77,9 @@ impl LocalStore {
         self.open(location)?;
         let path = paths::file(&self.root, location)?;
         let disk = &self.world.disk;
-        let removed = disk.remove(&path).and_then(|()| disk.sync_directory(parent(&path)));
+        let removed = disk
+            .remove(&path)
+            .and_then(|()| disk.sync_directory(parent(&path)));
         removed.map_err(failed(location.as_ref()))
     }
 
@@ -102,7 +105,9 @@ impl LocalStore {
         // Refused before anything is written.
         paths::file(&self.root, location)?;
         let (path, file) = self.unfinished(location)?;
-        let filled = fill(&*file).and_then(|()| file.sync()).map_err(failed(location.as_ref()));
+        let filled = fill(&*file)
+            .and_then(|()| file.sync())
+            .map_err(failed(location.as_ref()));
         let placed = filled.and_then(|()| self.place(&path, location, create));
         if placed.is_err() {
             // The error that matters is the first; what stays is cleared at the next start.
@@ -120,7 +125,9 @@ impl LocalStore {
         let folder = paths::unfinished(&self.root);
         let path = folder.join(format!("{:016x}", self.world.random.next()));
         let disk = &self.world.disk;
-        let file = disk.create_directories(&folder).and_then(|()| disk.create(&path));
+        let file = disk
+            .create_directories(&folder)
+            .and_then(|()| disk.create(&path));
         Ok((path, file.map_err(failed(location.as_ref()))?))
     }
 
@@ -141,18 +148,30 @@ impl LocalStore {
         // Also where the object exists already: who put it may have failed to do this, and the caller may take
         // its existence for success.
         disk.sync_directory(parent(&target)).map_err(&failed)?;
-        if exists { Err(failed(io::ErrorKind::AlreadyExists.into())) } else { Ok(()) }
+        if exists {
+            Err(failed(io::ErrorKind::AlreadyExists.into()))
+        } else {
+            Ok(())
+        }
     }
 
     fn put_result(&self, location: &ObjectPath) -> object_store::Result<PutResult> {
         let path = paths::file(&self.root, location)?;
-        let status = self.world.disk.status(&path).map_err(failed(location.as_ref()))?;
-        Ok(PutResult { e_tag: object_meta(location.clone(), status).e_tag, version: None })
+        let status = self
+            .world
+            .disk
+            .status(&path)
+            .map_err(failed(location.as_ref()))?;
+        Ok(PutResult {
+            e_tag: object_meta(location.clone(), status).e_tag,
+            version: None,
+        })
     }
 }
 
 fn parent(path: &Path) -> &Path {
-    path.parent().expect("a file in the bucket lies in a folder")
+    path.parent()
+        .expect("a file in the bucket lies in a folder")
 }
 
 /// An upload in parts, which go straight to the unfinished file.
@@ -178,7 +197,8 @@ impl MultipartUpload for LocalUpload {
             let (_, file) = file.ok_or_else(over)?;
             let write = move |_| {
                 for bytes in &data {
-                    file.write_at(offset, bytes).map_err(failed(location.as_ref()))?;
+                    file.write_at(offset, bytes)
+                        .map_err(failed(location.as_ref()))?;
                     offset += bytes.len() as u64;
                 }
                 written.fetch_add(data.content_length() as u64, Ordering::Relaxed);
@@ -207,17 +227,25 @@ impl MultipartUpload for LocalUpload {
     }
 
     async fn abort(&mut self) -> object_store::Result<()> {
-        let Some((path, _)) = self.unfinished.take() else { return Ok(()) };
+        let Some((path, _)) = self.unfinished.take() else {
+            return Ok(());
+        };
         let location = self.location.clone();
         let remove = move |store: LocalStore| {
-            store.world.disk.remove(&path).map_err(failed(location.as_ref()))
+            store
+                .world
+                .disk
+                .remove(&path)
+                .map_err(failed(location.as_ref()))
         };
         self.store.blocking(remove).await
     }
 }
 
 fn over() -> object_store::Error {
-    generic(io::Error::other("the upload is completed or aborted already"))
+    generic(io::Error::other(
+        "the upload is completed or aborted already",
+    ))
 }
 
 impl fmt::Debug for LocalUpload {
@@ -231,7 +259,10 @@ impl Drop for LocalUpload {
         if let Some((path, _)) = self.unfinished.take() {
             let world = self.store.world.clone();
             // Nobody waits for this; what stays is cleared at the next start.
-            self.store.world.blocking.run(Box::new(move || drop(world.disk.remove(&path))));
+            self.store
+                .world
+                .blocking
+                .run(Box::new(move || drop(world.disk.remove(&path))));
         }
     }
 }

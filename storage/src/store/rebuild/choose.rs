@@ -43,20 +43,27 @@ struct Flush {
 pub(super) fn choose(found: Vec<SegmentMeta>) -> Choice {
     let present: BTreeSet<SegmentId> = found.iter().map(|meta| meta.id).collect();
     let mut choice = Choice::default();
-    let (compacted, flushed): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|meta| meta.level > 0);
-    let (whole, partial): (Vec<_>, Vec<_>) = compacted
-        .into_iter()
-        .partition(|meta| meta.siblings.iter().all(|sibling| present.contains(sibling)));
+    let (compacted, flushed): (Vec<_>, Vec<_>) = found.into_iter().partition(|meta| meta.level > 0);
+    let (whole, partial): (Vec<_>, Vec<_>) = compacted.into_iter().partition(|meta| {
+        meta.siblings
+            .iter()
+            .all(|sibling| present.contains(sibling))
+    });
     for meta in partial {
-        choice.left_out.push((meta.id, "its compaction was not finished".to_string()));
+        choice
+            .left_out
+            .push((meta.id, "its compaction was not finished".to_string()));
     }
-    let replaced: BTreeSet<SegmentId> =
-        whole.iter().flat_map(|meta| meta.replaces.iter().copied()).collect();
+    let replaced: BTreeSet<SegmentId> = whole
+        .iter()
+        .flat_map(|meta| meta.replaces.iter().copied())
+        .collect();
     let mut marks = Marks::default();
     for meta in whole {
         if replaced.contains(&meta.id) {
-            choice.left_out.push((meta.id, "a compaction replaced it".to_string()));
+            choice
+                .left_out
+                .push((meta.id, "a compaction replaced it".to_string()));
         } else {
             marks.raise(&meta);
             choice.live.push(meta);
@@ -111,8 +118,9 @@ fn choose_flushes(
     marks: &mut Marks,
 ) {
     let (sure, open): (Vec<_>, Vec<_>) = flushes.into_iter().partition(|flush| flush.compacted);
-    let (open, mut out): (Vec<_>, Vec<_>) =
-        open.into_iter().partition(|flush| !overlaps_any(flush, &sure));
+    let (open, mut out): (Vec<_>, Vec<_>) = open
+        .into_iter()
+        .partition(|flush| !overlaps_any(flush, &sure));
     let (complete, incomplete): (Vec<_>, Vec<_>) =
         open.into_iter().partition(|flush| flush.gone.is_empty());
     let (mut taken, doubles) = most_rows(complete);
@@ -135,7 +143,9 @@ fn choose_flushes(
         for meta in flush.segments {
             marks.raise(&meta);
             if replaced.contains(&meta.id) {
-                choice.left_out.push((meta.id, "a compaction replaced it".to_string()));
+                choice
+                    .left_out
+                    .push((meta.id, "a compaction replaced it".to_string()));
             } else {
                 choice.live.push(meta);
             }
@@ -146,19 +156,22 @@ fn choose_flushes(
             0 => "another flush holds its frames".to_string(),
             gone => format!("{gone} segments of its flush are not here, so it was not committed"),
         };
-        choice.left_out.extend(flush.segments.iter().map(|meta| (meta.id, reason.clone())));
+        choice
+            .left_out
+            .extend(flush.segments.iter().map(|meta| (meta.id, reason.clone())));
     }
 }
 
 fn overlaps_any(flush: &Flush, others: &[Flush]) -> bool {
-    others.iter().any(|other| flush.first <= other.last && other.first <= flush.last)
+    others
+        .iter()
+        .any(|other| flush.first <= other.last && other.first <= flush.last)
 }
 
 /// The flushes without overlap that hold most rows, and the others (weighted interval scheduling).
 fn most_rows(mut flushes: Vec<Flush>) -> (Vec<Flush>, Vec<Flush>) {
     flushes.sort_by_key(|flush| (flush.last, flush.first));
-    let before =
-        |flush: &Flush| flushes.partition_point(|other| other.last < flush.first);
+    let before = |flush: &Flush| flushes.partition_point(|other| other.last < flush.first);
     // The most rows of the first n flushes, for each n.
     let mut best = vec![0];
     for (position, flush) in flushes.iter().enumerate() {
@@ -177,7 +190,12 @@ fn most_rows(mut flushes: Vec<Flush>) -> (Vec<Flush>, Vec<Flush>) {
     }
     let (mut taken, mut doubles) = (Vec::new(), Vec::new());
     for (position, flush) in flushes.into_iter().enumerate() {
-        if keep.contains(&position) { &mut taken } else { &mut doubles }.push(flush);
+        if keep.contains(&position) {
+            &mut taken
+        } else {
+            &mut doubles
+        }
+        .push(flush);
     }
     (taken, doubles)
 }

@@ -13,7 +13,10 @@ fn scope(tenant: &str) -> Scope {
 }
 
 fn known(sequence: u64) -> Known {
-    Known { sequence, answer: Answer::default() }
+    Known {
+        sequence,
+        answer: Answer::default(),
+    }
 }
 
 fn claim(window: &Arc<Retries>, digest: u128, now: Duration) -> Claim {
@@ -31,14 +34,23 @@ fn is_known(window: &Arc<Retries>, digest: u128, now: Duration) -> bool {
 #[test]
 fn a_settled_request_is_known_with_its_answer_until_the_window_ends() {
     let window = Arc::new(Retries::new(15 * MINUTE));
-    let answer = Answer { rejected: 2, message: "two were bad".to_string() };
-    let known = Known { sequence: 7, answer };
+    let answer = Answer {
+        rejected: 2,
+        message: "two were bad".to_string(),
+    };
+    let known = Known {
+        sequence: 7,
+        answer,
+    };
     claim(&window, 1, MINUTE).settle(known.clone(), Nanos(5), MINUTE);
     match window.claim(scope("a"), 1, 16 * MINUTE) {
         Lookup::Known(found) => assert_eq!(found, known),
         _ => panic!("forgotten within the window"),
     }
-    assert!(!is_known(&window, 1, 18 * MINUTE), "kept an eighth longer than the window");
+    assert!(
+        !is_known(&window, 1, 18 * MINUTE),
+        "kept an eighth longer than the window"
+    );
     assert_eq!(window.counts(), (0, 0));
 }
 
@@ -48,8 +60,14 @@ fn tenants_signals_and_encodings_are_apart() {
     claim(&window, 1, MINUTE).settle(known(1), Nanos(0), MINUTE);
     for other in [
         scope("b"),
-        Scope { signal: Signal::Spans, ..scope("a") },
-        Scope { encoding: Encoding::OtlpJson, ..scope("a") },
+        Scope {
+            signal: Signal::Spans,
+            ..scope("a")
+        },
+        Scope {
+            encoding: Encoding::OtlpJson,
+            ..scope("a")
+        },
     ] {
         assert!(matches!(window.claim(other, 1, MINUTE), Lookup::New(_)));
     }

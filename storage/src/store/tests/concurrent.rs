@@ -10,7 +10,11 @@ const REQUESTS: usize = 150;
 async fn open(folder: &Path) -> Arc<Store> {
     let world = real::world();
     Store::open(Parts {
-        config: Config { data_dir: folder.into(), wal_file_bytes: 64 << 10, ..Config::default() },
+        config: Config {
+            data_dir: folder.into(),
+            wal_file_bytes: 64 << 10,
+            ..Config::default()
+        },
         catalog: Arc::new(MemoryCatalog::new(world.clone())),
         bucket: Arc::new(LocalStore::new(world.clone(), folder.join("bucket"))),
         decode: Arc::new(TextDecode),
@@ -55,8 +59,16 @@ async fn every_snapshot_shows_every_acknowledged_row_once() {
         let mut ids: Vec<_> = rows.iter().map(|row| row.id).collect();
         ids.dedup();
         assert_eq!(ids.len(), rows.len(), "a row is there twice");
-        assert!(rows.len() >= before, "{} rows of {before} acknowledged", rows.len());
-        assert_eq!(rows.len() as u64, 2 * sequence, "a view is all up to its sequence");
+        assert!(
+            rows.len() >= before,
+            "{} rows of {before} acknowledged",
+            rows.len()
+        );
+        assert_eq!(
+            rows.len() as u64,
+            2 * sequence,
+            "a view is all up to its sequence"
+        );
         assert!(rows.len() >= last, "rows went away");
         last = rows.len();
         views += 1;
@@ -66,7 +78,13 @@ async fn every_snapshot_shows_every_acknowledged_row_once() {
         task.await.expect("a writer");
     }
     flusher.await.expect("the flusher");
-    assert!(views > 5, "{views} views ({staged} of them with staged segments)");
+    assert!(
+        views > 5,
+        "{views} views ({staged} of them with staged segments)"
+    );
     store.close().await.expect("closed");
-    assert_eq!(records(&store, Signal::Logs).await.len(), 2 * WRITERS * REQUESTS);
+    assert_eq!(
+        records(&store, Signal::Logs).await.len(),
+        2 * WRITERS * REQUESTS
+    );
 }

@@ -246,9 +246,8 @@ fn other_files_and_other_shards_are_left_alone() {
 #[test]
 fn a_file_of_version_1_opens() {
     let name = "0000-00000000000000000007-0000000002-0123456789abcdef.wal";
-    let bytes = include_bytes!(
-        "../../../golden/0000-00000000000000000007-0000000002-0123456789abcdef.wal"
-    );
+    let bytes =
+        include_bytes!("../../../golden/0000-00000000000000000007-0000000002-0123456789abcdef.wal");
     let world = Simulation::new(1).world();
     world.disk.create_directories(directory()).expect("made");
     let file = world.disk.create(&directory().join(name)).expect("created");
@@ -259,7 +258,10 @@ fn a_file_of_version_1_opens() {
         Ok(())
     });
     let found = found.expect("readable");
-    assert_eq!((found.damage, found.last_epoch, found.last_sequence), (Vec::new(), 7, 42));
+    assert_eq!(
+        (found.damage, found.last_epoch, found.last_sequence),
+        (Vec::new(), 7, 42)
+    );
     let refusal = |ordinal, reason, detail: &str| crate::append::Refusal {
         ordinal,
         reason,
@@ -288,7 +290,10 @@ fn a_file_of_version_1_opens() {
         ],
         payload: Bytes::from_static(b"{\"resourceSpans\":[]}"),
     };
-    let expected = [(41, first), (42, second)]
-        .map(|(sequence, request)| Frame { epoch: 7, sequence, request });
+    let expected = [(41, first), (42, second)].map(|(sequence, request)| Frame {
+        epoch: 7,
+        sequence,
+        request,
+    });
     assert_eq!(frames, expected);
 }

@@ -52,11 +52,7 @@ fn start(simulation: &Simulation, epoch: u64) -> (Wal<u64>, Told) {
     start_after(simulation, epoch, found)
 }
 
-fn start_after(
-    simulation: &Simulation,
-    epoch: u64,
-    found: Replayed,
-) -> (Wal<u64>, Told) {
+fn start_after(simulation: &Simulation, epoch: u64, found: Replayed) -> (Wal<u64>, Told) {
     let start = Start {
         epoch,
         next_sequence: found.last_sequence + 1,
@@ -210,20 +206,30 @@ fn a_disk_that_stays_full_is_not_filled_with_attempts() {
     simulation.run(async {
         let (wal, _) = start(&simulation, 1);
         wal.append(request(1), 1).await.expect("the disk works");
-        simulation.set_faults(Faults { full: 1.0, ..Default::default() });
+        simulation.set_faults(Faults {
+            full: 1.0,
+            ..Default::default()
+        });
         let clock = simulation.world().clock;
         let minute = clock.monotonic() + Duration::from_secs(60);
         let mut refused = 0;
         while clock.monotonic() < minute {
-            wal.append(request(2), 2).await.expect_err("the disk is full");
+            wal.append(request(2), 2)
+                .await
+                .expect_err("the disk is full");
             clock.sleep(Duration::from_millis(5)).await;
             refused += 1;
         }
         let files = wal.files().len();
-        assert!(refused > 1_000 && (10..40).contains(&files), "{files} files, {refused} refused");
+        assert!(
+            refused > 1_000 && (10..40).contains(&files),
+            "{files} files, {refused} refused"
+        );
         simulation.set_faults(Faults::default());
         clock.sleep(LONGEST_WAIT).await;
-        wal.append(request(2), 2).await.expect("there is room again");
+        wal.append(request(2), 2)
+            .await
+            .expect("there is room again");
         wal.retire(|_, _| u64::MAX).await.expect("the disk works");
         assert_eq!(wal.files().len(), 1);
     });

@@ -284,23 +284,36 @@ impl Disk for SimulatedDisk {
     fn create_directories(&self, path: &Path) -> io::Result<()> {
         let mut unsure = Vec::new();
         for ancestor in path.ancestors() {
-            if self.shared.state.lock().durable_directories.contains(ancestor) {
+            if self
+                .shared
+                .state
+                .lock()
+                .durable_directories
+                .contains(ancestor)
+            {
                 break;
             }
             unsure.push(ancestor);
         }
         for directory in unsure.into_iter().rev() {
-            let Some(parent) = directory.parent() else { continue };
-            self.shared.call(Call::of_names("mkdir", directory), |state, dice| {
-                state.names_fault(dice)?;
-                match state.names.get(directory) {
-                    Ok(Entry::Directory) => Ok(()),
-                    Ok(Entry::File(_)) => Err(io::ErrorKind::NotADirectory.into()),
-                    Err(_) => state.names.add(directory, Entry::Directory),
-                }
-            })?;
+            let Some(parent) = directory.parent() else {
+                continue;
+            };
+            self.shared
+                .call(Call::of_names("mkdir", directory), |state, dice| {
+                    state.names_fault(dice)?;
+                    match state.names.get(directory) {
+                        Ok(Entry::Directory) => Ok(()),
+                        Ok(Entry::File(_)) => Err(io::ErrorKind::NotADirectory.into()),
+                        Err(_) => state.names.add(directory, Entry::Directory),
+                    }
+                })?;
             self.sync_directory(parent)?;
-            self.shared.state.lock().durable_directories.insert(directory.to_path_buf());
+            self.shared
+                .state
+                .lock()
+                .durable_directories
+                .insert(directory.to_path_buf());
         }
         Ok(())
     }

@@ -103,11 +103,17 @@ fn a_directory_that_a_killed_process_left_is_made_durable_by_the_next() {
         // The kill comes between making and fsyncing.
         simulation.stop_after(2, Stop::Kill);
         let ended = simulation.run(async {
-            world.disk.create_directories(&path("/data")).expect_err("killed");
+            world
+                .disk
+                .create_directories(&path("/data"))
+                .expect_err("killed");
             std::future::pending::<()>().await;
         });
         assert_eq!(ended, Ended::Stopped(Stop::Kill));
-        world.disk.create_directories(&path("/data")).expect("there already");
+        world
+            .disk
+            .create_directories(&path("/data"))
+            .expect("there already");
         simulation.cut_power();
         assert_eq!(world.disk.list(&path("/")).expect("list"), ["data/"]);
     }

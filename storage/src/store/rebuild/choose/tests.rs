@@ -19,11 +19,18 @@ fn segment(number: u64, frames: (u64, u64), rows: u64, siblings: &[u64]) -> Segm
         tenant: TenantId::default_tenant(),
         signal: Signal::Logs,
         level: 0,
-        time: TimeRange { min: Nanos(0), max: Nanos(1) },
+        time: TimeRange {
+            min: Nanos(0),
+            max: Nanos(1),
+        },
         rows,
         objects: Vec::new(),
         index: None,
-        wal: vec![WalRange { shard: 0, first: frames.0, last: frames.1 }],
+        wal: vec![WalRange {
+            shard: 0,
+            first: frames.0,
+            last: frames.1,
+        }],
         replaces: Vec::new(),
         siblings: siblings.iter().map(|number| id(*number)).collect(),
     }
@@ -33,31 +40,56 @@ fn check(found: Vec<SegmentMeta>, live: &[u64], mark: u64, lost: &[u64]) {
     let total = found.len();
     let choice = choose(found);
     let numbers = |ids: Vec<SegmentId>| -> Vec<u64> {
-        (0..100).filter(|number| ids.contains(&id(*number))).collect()
+        (0..100)
+            .filter(|number| ids.contains(&id(*number)))
+            .collect()
     };
-    assert_eq!(numbers(choice.live.iter().map(|meta| meta.id).collect()), live, "live");
+    assert_eq!(
+        numbers(choice.live.iter().map(|meta| meta.id).collect()),
+        live,
+        "live"
+    );
     assert_eq!(numbers(choice.lost), lost, "lost");
-    assert_eq!(choice.live.len() + choice.left_out.len(), total, "each is live or left out");
+    assert_eq!(
+        choice.live.len() + choice.left_out.len(),
+        total,
+        "each is live or left out"
+    );
     let marks: Vec<u64> = choice.marks.iter().map(|mark| mark.sequence).collect();
     assert_eq!(marks, if mark == 0 { vec![] } else { vec![mark] }, "marks");
 }
 
 #[test]
 fn flushes_without_overlap_are_all_live() {
-    let found = vec![segment(1, (1, 4), 4, &[]), segment(2, (5, 9), 5, &[2, 3]), segment(3, (5, 9), 1, &[2, 3])];
+    let found = vec![
+        segment(1, (1, 4), 4, &[]),
+        segment(2, (5, 9), 5, &[2, 3]),
+        segment(3, (5, 9), 1, &[2, 3]),
+    ];
     check(found, &[1, 2, 3], 9, &[]);
 }
 
 #[test]
 fn an_upload_without_commit_and_its_second_flush_count_once() {
-    check(vec![segment(1, (1, 9), 9, &[]), segment(2, (1, 9), 9, &[])], &[1], 9, &[]);
+    check(
+        vec![segment(1, (1, 9), 9, &[]), segment(2, (1, 9), 9, &[])],
+        &[1],
+        9,
+        &[],
+    );
     // The second flush was cut elsewhere: together its parts hold more.
-    let found =
-        vec![segment(1, (1, 9), 9, &[]), segment(2, (1, 3), 3, &[]), segment(3, (4, 12), 8, &[])];
+    let found = vec![
+        segment(1, (1, 9), 9, &[]),
+        segment(2, (1, 3), 3, &[]),
+        segment(3, (4, 12), 8, &[]),
+    ];
     check(found, &[2, 3], 12, &[]);
     // The same, but frames of others lie between, so that lengths mislead and only rows tell.
-    let found =
-        vec![segment(1, (1, 10), 5, &[]), segment(2, (1, 3), 3, &[]), segment(3, (9, 11), 3, &[])];
+    let found = vec![
+        segment(1, (1, 10), 5, &[]),
+        segment(2, (1, 3), 3, &[]),
+        segment(3, (9, 11), 3, &[]),
+    ];
     check(found, &[2, 3], 11, &[]);
 }
 
@@ -69,8 +101,11 @@ fn an_unfinished_upload_at_the_end_is_left_to_the_log() {
 
 #[test]
 fn an_unfinished_upload_never_beats_the_flush_that_came_instead() {
-    let found =
-        vec![segment(1, (1, 9), 50, &[1, 2]), segment(3, (1, 4), 4, &[]), segment(4, (5, 9), 5, &[])];
+    let found = vec![
+        segment(1, (1, 9), 50, &[1, 2]),
+        segment(3, (1, 4), 4, &[]),
+        segment(4, (5, 9), 5, &[]),
+    ];
     check(found, &[3, 4], 9, &[]);
 }
 
@@ -84,13 +119,28 @@ fn what_is_left_of_a_committed_flush_stays_and_the_rest_is_named() {
 fn replaced_segments_are_out_whether_or_not_they_are_still_here() {
     let mut merged = segment(9, (1, 4), 6, &[]);
     merged.level = 1;
-    merged.wal.push(WalRange { shard: 0, first: 5, last: 9 });
+    merged.wal.push(WalRange {
+        shard: 0,
+        first: 5,
+        last: 9,
+    });
     merged.replaces = vec![id(1), id(3)];
-    let rest = [segment(2, (1, 4), 1, &[1, 2]), segment(4, (5, 9), 1, &[3, 4])];
-    let inputs = [segment(1, (1, 4), 3, &[1, 2]), segment(3, (5, 9), 3, &[3, 4])];
+    let rest = [
+        segment(2, (1, 4), 1, &[1, 2]),
+        segment(4, (5, 9), 1, &[3, 4]),
+    ];
+    let inputs = [
+        segment(1, (1, 4), 3, &[1, 2]),
+        segment(3, (5, 9), 3, &[3, 4]),
+    ];
     // An upload without commit of the same frames, larger than what is left.
     let orphan = segment(5, (5, 9), 4, &[]);
-    let with_inputs = rest.iter().chain(&inputs).chain([&merged, &orphan]).cloned().collect();
+    let with_inputs = rest
+        .iter()
+        .chain(&inputs)
+        .chain([&merged, &orphan])
+        .cloned()
+        .collect();
     check(with_inputs, &[2, 4, 9], 9, &[]);
     let without_inputs = rest.iter().chain([&merged, &orphan]).cloned().collect();
     check(without_inputs, &[2, 4, 9], 9, &[]);
