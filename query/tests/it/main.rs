@@ -1,0 +1,9 @@
+//! The query crate against a real store: the same answers from the buffer, from segments and from both.
+
+mod attributes;
+mod batch;
+mod pruning;
+mod pushdown;
+mod shop;
+mod slt;
+mod world;
