@@ -140,7 +140,7 @@ async fn too_many_connections_are_closed_at_once() {
     let (text, _) = read_to_end(connect(address, b"").await).await;
     assert_eq!(text, "");
     drop(open);
-    while shared.connections.len() > 0 {
+    while !shared.connections.is_empty() {
         tokio::task::yield_now().await;
     }
     let (text, _) = read_to_end(connect(address, b"GET / HTTP/1.0\r\n\r\n").await).await;
