@@ -9,7 +9,10 @@
 pub mod convert;
 pub mod decode;
 pub mod encode;
+pub mod kind;
 pub mod merge;
+
+mod tagged;
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 pub mod append;
 pub mod attributes;
 pub mod budget;
+pub mod buffered;
 pub mod catalog;
 pub mod config;
 pub mod error;

@@ -4,6 +4,7 @@ pub mod fetch;
 pub mod footer;
 pub mod index;
 pub mod layout;
+pub mod live;
 pub mod path;
 pub mod promote;
 pub mod read;
@@ -18,9 +19,13 @@ mod order;
 mod series;
 mod sink;
 mod stats;
+mod target;
 
 #[cfg(test)]
 mod tests;
+
+pub use crate::attributes::kind::ValueKind;
+pub use live::LiveSegment;
 
 use crate::{
     id::{SegmentId, TenantId},
@@ -103,18 +108,6 @@ pub struct Promoted {
     pub kind: ValueKind,
     /// The column, `a.<key>` for text, `a.<key>:int`, `:double`, `:bool` for the others.
     pub column: String,
-}
-
-/// The types that promoted columns have.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum ValueKind {
-    Text,
-    Int,
-    Double,
-    Bool,
 }
 
 /// The bounds of a column in one object.

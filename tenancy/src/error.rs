@@ -1,6 +1,6 @@
 //! The one error of this crate; its kind says what the caller can do.
 
-use crate::principal::Scope;
+use crate::scope::Scope;
 
 /// What a caller can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

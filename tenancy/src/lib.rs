@@ -3,6 +3,7 @@
 //! The flow:
 //! - `config`: the keys as the operator wrote them, with their hashes only.
 //! - `keys`: the headers of a request -> [`principal::Principal`], or why not.
+//! - `scope`: what a key may allow.
 //! - `principal`: a tenant and the scopes granted on it.
 //! - `secret`: making a new key, and the hash that is kept of it.
 //!
@@ -16,4 +17,5 @@ pub mod config;
 pub mod error;
 pub mod keys;
 pub mod principal;
+pub mod scope;
 pub mod secret;

@@ -1,20 +1,10 @@
 //! A principal: the tenant a request acts for, and what it may do there.
 
+pub use crate::scope::Scope;
+
 use crate::error::{Error, Result};
 use cairn_storage::id::TenantId;
 use std::sync::Arc;
-
-/// Something that a key may allow.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// Sending telemetry.
-    Ingest,
-    /// Reading it.
-    Query,
-}
 
 /// Who a request comes from. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,19 +13,6 @@ pub struct Principal {
     /// The name of the key, for logs and error texts; `anonymous` where no keys are configured.
     pub key_name: Arc<str>,
     scopes: Arc<[Scope]>,
-}
-
-impl Scope {
-    /// Every scope.
-    pub const ALL: [Scope; 2] = [Scope::Ingest, Scope::Query];
-
-    /// The name in settings, metrics and error texts.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Scope::Ingest => "ingest",
-            Scope::Query => "query",
-        }
-    }
 }
 
 impl Principal {

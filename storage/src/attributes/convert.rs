@@ -10,8 +10,7 @@
 //! | array, kvlist | JSON text | NULL | NULL |
 //! | empty | NULL | NULL | NULL |
 
-use super::{decode, encode};
-use crate::segment::ValueKind;
+use super::{decode, encode, kind::ValueKind, tagged::Tagged};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::borrow::Cow;
 
@@ -37,7 +36,11 @@ impl<'a> Value<'a> {
             b't' => Value::Bool(true),
             b'f' => Value::Bool(false),
             b'n' => Value::Null,
-            b'{' => tagged(json).unwrap_or(Value::Nested(json)),
+            b'{' => match Tagged::parse(json) {
+                Some(Tagged::Double(value)) => Value::Double(value),
+                Some(Tagged::Bytes(base64)) => Value::Bytes(base64),
+                None => Value::Nested(json),
+            },
             b'[' => Value::Nested(json),
             // A finite double always has a `.` or an `e`.
             _ if json.bytes().any(|b| matches!(b, b'.' | b'e')) => {
@@ -66,11 +69,7 @@ impl<'a> Value<'a> {
             Value::Int(value) => encode::int(out, *value),
             Value::Double(value) => encode::double(out, *value),
             Value::Text(value) => encode::text(out, value),
-            Value::Bytes(base64) => {
-                out.extend_from_slice(b"{\"$bytes\":\"");
-                out.extend_from_slice(base64.as_bytes());
-                out.extend_from_slice(b"\"}");
-            }
+            Value::Bytes(base64) => Tagged::Bytes(base64).write(out),
             Value::Nested(json) => out.extend_from_slice(json.as_bytes()),
         }
     }
@@ -164,31 +163,6 @@ pub fn json_number(json: &str) -> Option<f64> {
 /// The integer of the JSON of a value, as [`Value::int`].
 pub fn json_int(json: &str) -> Option<i64> {
     Value::parse(json)?.int()
-}
-
-/// The value of an object that is a tag (`$double`, `$bytes`); `None` if it is an ordinary one.
-pub(crate) fn tagged(json: &str) -> Option<Value<'_>> {
-    // The first key tells: ordinary nested keys never begin with a single `$`.
-    if let Some(rest) = json.strip_prefix("{\"$double\":\"") {
-        return double_tag(rest.strip_suffix("\"}")?).map(Value::Double);
-    }
-    let base64 = json.strip_prefix("{\"$bytes\":\"")?.strip_suffix("\"}")?;
-    base64
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
-        .then_some(())?;
-    Some(Value::Bytes(base64))
-}
-
-fn double_tag(tag: &str) -> Option<f64> {
-    match tag {
-        "NaN" => Some(f64::from_bits(encode::CANONICAL_NAN_BITS)),
-        "Infinity" => Some(f64::INFINITY),
-        "-Infinity" => Some(f64::NEG_INFINITY),
-        _ => u64::from_str_radix(tag.strip_prefix("0x")?, 16)
-            .ok()
-            .map(f64::from_bits),
-    }
 }
 
 /// The bytes of a [`Value::Bytes`]; `None` if it is not padded standard base64.

@@ -3,7 +3,7 @@
 //! Input is canonical JSON that this crate wrote (chunk checksums stand between it and the disk). On anything else
 //! reading ends early; it never panics. [`is_canonical`] tells whether a text is an object in canonical form.
 
-use super::encode;
+use super::{encode, tagged::Tagged};
 use memchr::memchr2;
 use std::{borrow::Cow, cmp::Ordering};
 
@@ -253,7 +253,7 @@ fn rewrite(out: &mut Vec<u8>, json: &str, outermost: bool) -> Option<()> {
 }
 
 fn rewrite_object(out: &mut Vec<u8>, json: &str, outermost: bool) -> Option<()> {
-    if !outermost && let Some(tagged) = super::convert::tagged(json) {
+    if !outermost && let Some(tagged) = Tagged::parse(json) {
         tagged.write(out);
         return Some(());
     }

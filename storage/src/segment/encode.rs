@@ -12,7 +12,7 @@ use super::{
     series::Extent,
     sink::Sink,
     stats,
-    write::{FieldIds, Target},
+    target::{FieldIds, Target},
 };
 use crate::{
     error::{Error, Result},

@@ -5,10 +5,10 @@ use super::{
     window::{RowRange, timestamps},
 };
 use crate::{
+    buffered::BufferedRequest,
     error::{Error, Result},
     schema::{self, ROW_ORDINAL},
     signal::Table,
-    snapshot::BufferedRequest,
 };
 use arrow::{
     array::{Array, AsArray, RecordBatch, StringArray},

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     id::SegmentId,
+    segment::LiveSegment,
     signal::Table,
-    snapshot::LiveSegment,
 };
 use bytes::Bytes;
 use cache::Opened;

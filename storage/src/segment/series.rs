@@ -5,7 +5,7 @@ use super::{
     order::{TableRows, position},
     window::RowRange,
 };
-use crate::{error::Result, signal::Table, snapshot::BufferedRequest};
+use crate::{buffered::BufferedRequest, error::Result, signal::Table};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,

@@ -2,10 +2,10 @@
 
 use super::path::Window;
 use crate::{
+    buffered::BufferedRequest,
     error::{Error, Result},
     schema,
     signal::{Signal, Table},
-    snapshot::BufferedRequest,
     time::{Nanos, TimeRange},
 };
 use arrow::{

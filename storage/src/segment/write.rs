@@ -3,6 +3,8 @@
 //! In two steps, because promoted columns need field ids from the catalog, which is asked in between: [`prepare`]
 //! sorts and chooses, [`Prepared::write`] encodes. Both use the processor and block on the disk.
 
+pub use super::target::{FieldIds, Target};
+
 use super::{
     FileMeta, SEGMENT_FORMAT_VERSION, SegmentMeta, WalRange,
     encode::{self, Frame, ObjectRows},
@@ -14,14 +16,13 @@ use super::{
     window::WindowPlan,
 };
 use crate::{
+    buffered::BufferedRequest,
     error::Result,
     id::{SegmentId, TenantId},
     signal::{Signal, Table},
-    snapshot::BufferedRequest,
-    world::World,
 };
 use parquet::file::metadata::ParquetMetaData;
-use std::{collections::HashMap, io::Write, path::PathBuf, sync::Arc};
+use std::{io::Write, sync::Arc};
 
 /// Which segment is written, and from what.
 #[derive(Debug, Clone)]
@@ -35,21 +36,6 @@ pub struct Identity {
     /// See [`SegmentMeta::siblings`].
     pub siblings: Vec<SegmentId>,
 }
-
-/// Where and how the files are written.
-#[derive(Clone)]
-pub struct Target {
-    pub world: World,
-    /// The folder under which files get the paths that they have in the bucket.
-    pub root: PathBuf,
-    /// Rows that one row group holds at most.
-    pub row_group_rows: usize,
-    /// Of zstd.
-    pub compression_level: i32,
-}
-
-/// The field ids of promoted columns, by table and column name.
-pub type FieldIds = HashMap<(Table, String), i32>;
 
 /// A segment whose files are written and durable.
 pub struct Written {

@@ -1,0 +1,26 @@
+//! What a key may allow.
+
+/// Something that a key may allow.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Sending telemetry.
+    Ingest,
+    /// Reading it.
+    Query,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Scope; 2] = [Scope::Ingest, Scope::Query];
+
+    /// The name in settings, metrics and error texts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scope::Ingest => "ingest",
+            Scope::Query => "query",
+        }
+    }
+}
