@@ -65,9 +65,17 @@ class Server:
         self.process.wait()
         self.log.close()
 
+    def server_process_id(self):
+        """The server itself, also where a wrapper (strace) started it."""
+        if not self.wrapper:
+            return self.process.pid
+        wrapper = self.process.pid
+        with open(f"/proc/{wrapper}/task/{wrapper}/children", encoding="ascii") as children:
+            return int(children.read().split()[0])
+
     def stop(self, seconds=60):
         """A clean shutdown: SIGTERM and wait."""
-        self.process.send_signal(signal.SIGTERM)
+        os.kill(self.server_process_id(), signal.SIGTERM)
         code = self.process.wait(timeout=seconds)
         self.log.close()
         return code

@@ -93,7 +93,7 @@ def check_spans(server, sent):
     for wanted in sent["spans"]:
         name = f"{sent['service']} span {wanted['name']}"
         ids = f"trace_id = '{wanted['trace_id']}' AND span_id = '{wanted['span_id']}'"
-        rows = server.sql(f"SELECT *, arrow_cast(timestamp, 'Int64') AS t, arrow_cast(end_timestamp, 'Int64') AS e FROM spans WHERE {ids}")
+        rows = server.sql(f"SELECT *, CAST(timestamp AS BIGINT) AS t, CAST(end_timestamp AS BIGINT) AS e FROM spans WHERE {ids}")
         expect(name, len(rows), 1)
         if not rows:
             continue

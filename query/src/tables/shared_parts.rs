@@ -69,7 +69,8 @@ fn scans(plan: &LogicalPlan) -> Result<Vec<Scan>> {
         {
             scans.push(Scan {
                 provider,
-                filters: scan.filters.clone(),
+                // The provider knows its columns without the name of the table.
+                filters: scan.filters.iter().cloned().map(unqualified).collect(),
             });
         }
         Ok(TreeNodeRecursion::Continue)
