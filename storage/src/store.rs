@@ -109,6 +109,9 @@ impl Store {
         let replayed = replay::replay(&state, marks).await?;
         let epoch = begin_epoch(&state, &replayed).await?;
         let next_sequence = 1 + first_sequence.max(last_sequence(&replayed));
+        // Answers of before the restart name sequences that are in segments: they are in the view.
+        let now = state.monotonic();
+        state.buffers.insert(Vec::new(), next_sequence - 1, now);
         let start = Start {
             epoch,
             next_sequence,

@@ -19,6 +19,10 @@ usage: cargo xtask <task>
 
   tidy                     check the rules of the tree (also part of the tests)
   test [STEP…]             everything, or the steps named; `test --list` names them
+  crash [--kills N] [--seed S] [--power]
+                           kill -9 (or power cuts on a loop-mounted ext4) under writers, compared by SQL
+  simulate [--seeds N] [--from SEED]
+                           storage in the seeded world with crashes and faults
 ";
 
 fn main() -> ExitCode {
@@ -39,6 +43,8 @@ fn run(arguments: &[String]) -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("tidy") => tidy(&root),
         Some("test") => suite::run(&root, &arguments[1..]),
+        Some("crash") => suite::crash(&root, &arguments[1..]),
+        Some("simulate") => suite::simulate(&root, &arguments[1..]),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             Ok(())

@@ -112,6 +112,27 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     }
 }
 
+/// Runs the crash harness alone, with arguments of its own.
+pub(crate) fn crash(root: &Path, arguments: &[String]) -> Result<()> {
+    let place = Place::new(root)?;
+    harness::build(&place)?;
+    harness::crash_with(&place, arguments)
+}
+
+/// Runs seeds of the storage simulation.
+pub(crate) fn simulate(root: &Path, arguments: &[String]) -> Result<()> {
+    let place = Place::new(root)?;
+    let example = [
+        "--release",
+        "--package",
+        "cairn-storage",
+        "--example",
+        "simulate",
+    ];
+    let mut command = place.cargo();
+    shell::succeed(command.arg("run").args(example).arg("--").args(arguments))
+}
+
 fn run_step(step: &Step, place: &Place) -> Counts {
     println!("\n== {}: {}", step.name, step.about);
     let start = Instant::now();

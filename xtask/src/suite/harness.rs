@@ -46,6 +46,11 @@ pub(super) fn crash(place: &Place) -> Result<Counts> {
     counted(program(place, "tests/crash/crash.py")?.args(["--kills", KILLS]))
 }
 
+/// The same with arguments of one's own.
+pub(super) fn crash_with(place: &Place, arguments: &[String]) -> Result<()> {
+    shell::succeed(program(place, "tests/crash/crash.py")?.args(arguments))
+}
+
 /// Every OK comes after the syncs that it promises.
 pub(super) fn sync_order(place: &Place) -> Result<Counts> {
     install("strace", place)?;

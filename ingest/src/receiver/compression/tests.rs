@@ -231,7 +231,7 @@ proptest! {
         }
     }
 
-    /// Broken input is an error, never a panic and never an endless loop.
+    /// Broken input is an error, never a panic, an endless loop or other bytes (zstd has no checksum here).
     #[test]
     fn damage_is_an_error_or_harmless(
         bytes in prop::collection::vec(any::<u8>(), 1..500),
@@ -244,8 +244,9 @@ proptest! {
             let at = at.index(packed.len());
             packed[at] ^= flip;
             let result = inflate(compression, &[&packed], 64);
-            if compression == Compression::Gzip && at >= 10 && at < packed.len() {
-                prop_assert!(result.is_err(), "the checksum covers byte {}", at);
+            // Some bits of a deflate stream mean the same either way; the checksum covers what comes out.
+            if let (Compression::Gzip, Ok(found)) = (compression, result) {
+                prop_assert_eq!(&found, &bytes);
             }
         }
     }
