@@ -76,6 +76,10 @@ pub(crate) fn client_key() -> Option<String> {
         .map(|(_, key)| key)
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the environment"
+)]
 fn environment() -> Vec<(String, String)> {
     // Not `vars`: a variable of others that is no UTF-8 is none of our business.
     std::env::vars_os()

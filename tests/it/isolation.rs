@@ -49,7 +49,7 @@ async fn a_key_opens_its_tenant_and_nothing_else() {
             .send_grpc(logs(&service, &[secret]), Some(key))
             .await
             .expect("acknowledged");
-        let same = logs("shared", &["the same bytes"]);
+        let same = logs("mutual", &["the same bytes"]);
         assert_eq!(server.send_http(&same, Some(key)).await, StatusCode::OK);
     }
     check_reads(&server, &red, "red", "blue").await;
@@ -134,7 +134,7 @@ async fn check_refusals(server: &Server, sender: &str) {
         .await
         .expect_err("no key");
     assert_eq!(refused.code(), tonic::Code::Unauthenticated);
-    let same = logs("shared", &["the same bytes"]);
+    let same = logs("mutual", &["the same bytes"]);
     assert_eq!(
         server.send_http(&same, Some(sender)).await,
         StatusCode::OK,

@@ -228,6 +228,9 @@ def from_pair(samples, series):
             if value is not None:
                 attributes[key] = value
         row["attributes"] = attributes
+        if row["value"] is None and row["value_int"] is not None:
+            # The view shows integers as numbers too.
+            row["value"] = float(row["value_int"])
     return rows
 
 

@@ -139,7 +139,6 @@ fn send_metrics(endpoint: &str, resource: Resource) -> Result<Value> {
         .f64_gauge("queue.depth")
         .build()
         .record(42.5, &[KeyValue::new("queue", "mail")]);
-    provider.force_flush().context("sending metrics")?;
     provider.shutdown().context("sending metrics")?;
     Ok(json!({
         "orders": { "type": "sum", "value_int": 7, "temporality": "cumulative" },

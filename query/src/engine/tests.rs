@@ -3,7 +3,7 @@
 use super::{Engine, SqlRequest};
 use crate::{
     config::Config,
-    error::{Error, Kind, Place},
+    error::{Error, Kind},
     sql::answer::{AnswerEnd, Part, Truncated},
 };
 use arrow::{
@@ -471,25 +471,6 @@ async fn deep_and_long_statements_are_answered_or_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn errors_point_at_the_place() {
-    let fixture = Fixture::new(small()).await;
-    let check = async |statement: &str, line, column| {
-        let error = fixture.refused(statement).await;
-        assert_eq!(error.kind(), Kind::Invalid, "{error}");
-        assert_eq!(
-            error.place(),
-            Some(Place { line, column }),
-            "{statement}: {error}"
-        );
-    };
-    check("SELECT 1\nFROM logs\nWHERE nothing = 1", 3, 7).await;
-    check("SELECT body, l.nothing FROM logs l", 1, 14).await;
-    check("SELECT *\nFROM nowhere", 2, 6).await;
-    check("SELECT a FRO logs", 1, 14).await;
-    check("SELECT $1", 1, 8).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_there_is_to_ask_is_described() {
     let fixture = Fixture::new(small()).await;
     let tables = fixture.sql("SHOW TABLES").await.expect("it is answered");
@@ -597,32 +578,6 @@ async fn the_schema_knows_attributes_buffered_and_flushed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plans_tell_no_paths() {
-    let fixture = Fixture::new(small()).await;
-    fixture.logs("a", 1_000).await;
-    fixture.store.flush_all().await.expect("the flush works");
-    for statement in [
-        "EXPLAIN SELECT body FROM logs WHERE attributes['route'] = '/a'",
-        "EXPLAIN VERBOSE SELECT body FROM logs",
-        "EXPLAIN ANALYZE SELECT body FROM logs WHERE body = 'body 1'",
-        "EXPLAIN ANALYZE VERBOSE SELECT sum(severity_number) FROM logs",
-    ] {
-        let answer = fixture.sql(statement).await.expect("it is answered");
-        let rows = 0..answer.rows.num_rows();
-        let plan: String = rows.map(|row| answer.text(1, row)).collect();
-        let folder = fixture.folder.path().to_str().expect("a plain path");
-        assert!(
-            plan.contains(".logs.parquet"),
-            "{statement}: no segment in {plan}"
-        );
-        assert!(
-            !plan.contains("tenant=") && !plan.contains(folder),
-            "{statement}: {plan}"
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_statement_without_end_is_stopped_in_time() {
     let fixture = Fixture::new(small()).await;
     fixture.logs("a", 3_000).await;
@@ -684,54 +639,6 @@ async fn planning_that_does_not_yield_holds_up_nobody() {
     assert_eq!(other.int(0), 1);
     fixture.idle().await;
     assert_eq!(telemetry.overdue.get(), 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_goes_away_stops_its_statement() {
-    let fixture = Fixture::new(small()).await;
-    fixture.logs("a", 3_000).await;
-    let mut answer = fixture
-        .engine
-        .sql(request(
-            "SELECT a.body, b.body FROM logs a, logs b, logs c, logs d",
-        ))
-        .await
-        .expect("it begins");
-    assert!(matches!(answer.parts.next().await, Some(Ok(Part::Rows(_)))));
-    assert_eq!(fixture.engine.lanes.counts().0, 1);
-    drop(answer);
-    fixture.idle().await;
-    let begun = fixture.engine.sql(request(
-        "SELECT count(*) FROM logs a, logs b, logs c, logs d",
-    ));
-    assert!(
-        tokio::time::timeout(Duration::from_millis(200), drain(begun))
-            .await
-            .is_err()
-    );
-    fixture.idle().await;
-}
-
-async fn drain(answer: impl Future<Output = Result<crate::sql::answer::SqlAnswer, Error>>) {
-    let answer = answer.await.expect("it begins");
-    answer.parts.for_each(|_| async {}).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn memory_is_limited_and_given_back() {
-    let config = Config {
-        statement_memory_bytes: 16 << 20,
-        memory_bytes: 32 << 20,
-        ..small()
-    };
-    let fixture = Fixture::new(config).await;
-    fixture.logs("a", 3_000).await;
-    let error = fixture
-        .refused("SELECT array_agg(a.body || b.body) FROM logs a, logs b")
-        .await;
-    assert_eq!(error.kind(), Kind::TooLarge, "{error}");
-    fixture.idle().await;
-    assert_eq!(fixture.engine.memory.used_bytes(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,8 +57,8 @@ meter.createHistogram('latency', { unit: 'ms' }).record(12.5, { route: '/pay' })
 meter.createObservableGauge('queue.depth').addCallback((result) => result.observe(42.5, { queue: 'mail' }));
 sent.metrics = { orders: 'sum', latency: 'histogram', 'queue.depth': 'gauge' };
 
+// Shutdown exports what is left; a flush before it would export cumulative metrics twice.
 for (const provider of [tracers, loggers, meters]) {
-  await provider.forceFlush();
   await provider.shutdown();
 }
 console.log(JSON.stringify(sent));
