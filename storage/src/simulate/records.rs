@@ -155,7 +155,11 @@ impl Rows {
 
     /// A key that every row has and is promoted, and one of its own.
     fn attributes(&self) -> ArrayRef {
-        let map = |id: &String| format!("{{\"key\":\"{}\",\"{id}\":1}}", id.len());
+        // Canonical: keys in the order of their bytes.
+        let map = |id: &String| match id.as_str() < "key" {
+            true => format!("{{\"{id}\":1,\"key\":\"{}\"}}", id.len()),
+            false => format!("{{\"key\":\"{}\",\"{id}\":1}}", id.len()),
+        };
         Arc::new(StringArray::from_iter_values(self.ids.iter().map(map)))
     }
 }
