@@ -1,4 +1,5 @@
-//! Two tenants with a key each, and every endpoint: nobody sees a word of the other.
+//! Two tenants with a key each, and every endpoint: nobody sees a word of the other. Their names are in no other
+//! word ("red" is in "filtered").
 
 use crate::server::{BINARY, Server, logs};
 use hyper::{Method, StatusCode};
@@ -34,16 +35,22 @@ fn write_settings(path: &Path, entries: &[&str]) {
 #[tokio::test]
 async fn a_key_opens_its_tenant_and_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (red, red_entry) = key("red", "ingest,query");
-    let (blue, blue_entry) = key("blue", "ingest,query");
-    let (sender, sender_entry) = key("red", "ingest");
+    let (vermilion, vermilion_entry) = key("vermilion", "ingest,query");
+    let (turquoise, turquoise_entry) = key("turquoise", "ingest,query");
+    let (sender, sender_entry) = key("vermilion", "ingest");
     let settings = folder.path().join("cairn.toml");
-    write_settings(&settings, &[&red_entry, &blue_entry, &sender_entry]);
+    write_settings(
+        &settings,
+        &[&vermilion_entry, &turquoise_entry, &sender_entry],
+    );
     let data_dir = folder.path().join("data");
     let settings = settings.to_str().expect("UTF-8");
     let server = Server::start(&data_dir, &["--config", settings]).await;
 
-    for (key, secret) in [(&red, "red-secret"), (&blue, "blue-secret")] {
+    for (key, secret) in [
+        (&vermilion, "vermilion-secret"),
+        (&turquoise, "turquoise-secret"),
+    ] {
         let service = format!("{secret}-service");
         server
             .send_grpc(logs(&service, &[secret]), Some(key))
@@ -52,15 +59,15 @@ async fn a_key_opens_its_tenant_and_nothing_else() {
         let same = logs("mutual", &["the same bytes"]);
         assert_eq!(server.send_http(&same, Some(key)).await, StatusCode::OK);
     }
-    check_reads(&server, &red, "red", "blue").await;
-    check_reads(&server, &blue, "blue", "red").await;
+    check_reads(&server, &vermilion, "vermilion", "turquoise").await;
+    check_reads(&server, &turquoise, "turquoise", "vermilion").await;
     check_refusals(&server, &sender).await;
     server.stop().await;
 
     // From segments, not from buffers.
     let server = Server::start(&data_dir, &["--config", settings]).await;
-    check_reads(&server, &red, "red", "blue").await;
-    check_reads(&server, &blue, "blue", "red").await;
+    check_reads(&server, &vermilion, "vermilion", "turquoise").await;
+    check_reads(&server, &turquoise, "turquoise", "vermilion").await;
 }
 
 /// Every endpoint with `key`, whose tenant is `own`: its rows are there, and no answer names `other`.
