@@ -36,6 +36,11 @@ const STEPS: &[Step] = &[
         run: cargo::tidy,
     },
     Step {
+        name: "features",
+        about: "tests and binaries build the same dependencies",
+        run: cargo::features,
+    },
+    Step {
         name: "format",
         about: "cargo fmt --check",
         run: cargo::format,

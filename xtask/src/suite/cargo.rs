@@ -5,6 +5,7 @@ use super::{
     shell::{self, Place},
 };
 use anyhow::{Result, bail};
+use std::collections::BTreeSet;
 
 /// The rules of the tree, one failed check a finding.
 pub(super) fn tidy(place: &Place) -> Result<Counts> {
@@ -16,6 +17,38 @@ pub(super) fn tidy(place: &Place) -> Result<Counts> {
         0 => Ok(Counts::ONE),
         failed => Ok(Counts { passed: 0, failed }),
     }
+}
+
+/// The features of every dependency of the binaries are also those that the tests have, so that nothing is compiled
+/// twice; one failed check a dependency that differs.
+pub(super) fn features(place: &Place) -> Result<Counts> {
+    let of_tests = packages(place, "all")?;
+    let of_binaries = packages(place, "normal,build")?;
+    let differing: Vec<_> = of_binaries.difference(&of_tests).collect();
+    for package in &differing {
+        println!("{package}: the tests have other features; see xtask/Cargo.toml");
+    }
+    match differing.len() as u64 {
+        0 => Ok(Counts::ONE),
+        failed => Ok(Counts { passed: 0, failed }),
+    }
+}
+
+/// Every package of the workspace's tree over `edges`, with its version and features.
+fn packages(place: &Place, edges: &str) -> Result<BTreeSet<String>> {
+    let tree = ["tree", "--workspace", "--locked", "--prefix", "none"];
+    let mut command = place.cargo();
+    command
+        .args(tree)
+        .args(["--format", "{p} [{f}]", "--edges", edges]);
+    let mut packages = BTreeSet::new();
+    let succeeded = shell::capture(&mut command, |line| {
+        packages.insert(line.trim_end_matches(" (*)").to_string());
+    })?;
+    if !succeeded || packages.is_empty() {
+        bail!("cargo tree failed: see above");
+    }
+    Ok(packages)
 }
 
 pub(super) fn format(place: &Place) -> Result<Counts> {

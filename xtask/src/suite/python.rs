@@ -4,6 +4,9 @@ use super::shell::{self, Place};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 
+/// What resolves and installs the rest.
+const UV: &str = "uv==0.13.9";
+
 /// The Python of an environment that holds what `requirements` (a path from the root) pins.
 ///
 /// Made anew when the requirements change. With uv where it can be had, since pip backtracks for minutes over
@@ -32,7 +35,7 @@ pub(super) fn environment(place: &Place, requirements: &str) -> Result<PathBuf> 
         "--quiet",
         "--disable-pip-version-check",
     ];
-    shell::succeed(place.command(&python).args(pip).arg("uv"))?;
+    shell::succeed(place.command(&python).args(pip).arg(UV))?;
     let mut install = place.command(folder.join("bin/uv"));
     install
         .args([

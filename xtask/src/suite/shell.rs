@@ -64,6 +64,14 @@ pub(super) fn succeed(command: &mut Command) -> Result<()> {
 
 /// Runs `command`, shows each line of its standard output and hands it to `each`; `true` when it succeeded.
 pub(super) fn watch(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> {
+    capture(command, |line| {
+        println!("{line}");
+        each(line);
+    })
+}
+
+/// Runs `command` and hands each line of its standard output to `each`; `true` when it succeeded.
+pub(super) fn capture(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> {
     let name = describe(command);
     println!("$ {name}");
     let mut child = command
@@ -74,7 +82,6 @@ pub(super) fn watch(command: &mut Command, mut each: impl FnMut(&str)) -> Result
     for line in BufReader::new(output).split(b'\n') {
         let line = line.with_context(|| format!("reading the output of {name}"))?;
         let line = String::from_utf8_lossy(&line);
-        println!("{line}");
         each(&line);
     }
     Ok(child.wait()?.success())
