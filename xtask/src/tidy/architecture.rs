@@ -20,8 +20,17 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
             format!("{lines} lines, {LINES} allowed"),
         ));
     }
+    let mut in_picture = false;
     for (at, line) in text.lines().enumerate() {
-        for path in named_paths(line).filter(|path| !exists(tree, path)) {
+        in_picture ^= line.starts_with("```");
+        let paths: Vec<&str> = match in_picture {
+            true => line
+                .split_whitespace()
+                .filter(|text| looks_like_path(text))
+                .collect(),
+            false => named_paths(line).collect(),
+        };
+        for path in paths.into_iter().filter(|path| !exists(tree, path)) {
             findings.push(Finding::new(
                 PATH,
                 at + 1,

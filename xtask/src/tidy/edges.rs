@@ -73,19 +73,15 @@ fn check_manifest(manifest: &Manifest) -> Vec<Finding> {
             "a crate that xtask/src/tidy/edges.rs does not know",
         )];
     };
-    let sections = ["dependencies", "dev-dependencies", "build-dependencies"];
-    let tables = sections
-        .iter()
-        .filter_map(|name| manifest.table.get(*name)?.as_table());
     let mut findings = Vec::new();
-    for dependency in tables.flat_map(|table| table.keys()) {
+    for dependency in dependencies(&manifest.table) {
         if let Some(ours) = dependency.strip_prefix("cairn-")
             && !allowed.contains(&ours)
         {
             let message = format!("the edge to {ours} is not allowed");
             findings.push(Finding::new(&manifest.path, 0, message));
         }
-        let owners = OWNERS.iter().find(|(name, _)| name == dependency);
+        let owners = OWNERS.iter().find(|(name, _)| *name == dependency);
         if let Some((_, owners)) = owners
             && !owners.contains(&folder)
         {
@@ -94,6 +90,21 @@ fn check_manifest(manifest: &Manifest) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The packages that a manifest names, for every target and under their own names.
+fn dependencies(manifest: &toml::Table) -> Vec<String> {
+    let targets = manifest.get("target").and_then(toml::Value::as_table);
+    let targets = targets.into_iter().flat_map(|targets| targets.values());
+    let tables = std::iter::once(manifest).chain(targets.filter_map(toml::Value::as_table));
+    let sections = ["dependencies", "dev-dependencies", "build-dependencies"];
+    let sections = tables.flat_map(|table| sections.iter().filter_map(|name| table.get(*name)));
+    let entries = sections.filter_map(toml::Value::as_table).flatten();
+    let package = |(name, entry): (&'_ String, &'_ toml::Value)| match entry.get("package") {
+        Some(toml::Value::String(package)) => package.clone(),
+        _ => name.clone(),
+    };
+    entries.map(package).collect()
 }
 
 fn place_names(folders: &[&str]) -> String {
