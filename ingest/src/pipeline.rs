@@ -63,7 +63,7 @@ impl Pipeline {
         request
             .memory
             .grow(ROWS_PER_PAYLOAD * request.payload.len() as u64)?;
-        let (decoded, refusals) = self.decode_and_admit(&request, received).await?;
+        let (request, decoded, refusals) = self.decode_and_admit(request, received).await?;
         if decoded.offered == 0 {
             // Nothing to make durable, so nothing to wait for (OTLP: an empty request is a success).
             return Ok(nothing(self.store.sequence()));
@@ -71,24 +71,26 @@ impl Pipeline {
         self.append(request, received, (decoded, refusals)).await
     }
 
+    /// Takes the request and gives it back, so that what it reserved lasts as long as the work, also when the
+    /// caller stops waiting.
     async fn decode_and_admit(
         &self,
-        request: &Request,
+        request: Request,
         received: Nanos,
-    ) -> Result<(Decoded, Vec<Refusal>)> {
-        let (signal, encoding, limits) = (request.signal, request.encoding, self.limits);
-        let payload = request.payload.clone();
-        let large = payload.len() > INLINE_BYTES;
+    ) -> Result<(Request, Decoded, Vec<Refusal>)> {
+        let limits = self.limits;
+        let large = request.payload.len() > INLINE_BYTES;
         let work = move || {
+            let (signal, encoding, payload) = (request.signal, request.encoding, &request.payload);
             let version = otlp::DECODER_VERSION;
-            let mut decoded = otlp::decode(signal, encoding, version, &payload, received)?;
+            let mut decoded = otlp::decode(signal, encoding, version, payload, received)?;
             let refusals = admit::admit(&decoded, &limits, received);
             if !refusals.is_empty() {
                 let ordinals: Vec<u32> = refusals.iter().map(|refusal| refusal.ordinal).collect();
-                let records = otlp::records(signal, encoding, &payload, &ordinals);
+                let records = otlp::records(signal, encoding, payload, &ordinals);
                 refuse::refuse(&mut decoded, &refusals, records)?;
             }
-            Ok((decoded, refusals))
+            Ok((request, decoded, refusals))
         };
         let done = if large {
             self.store
