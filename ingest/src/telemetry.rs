@@ -1,6 +1,6 @@
 //! All metrics of ingest. What became of each record is counted by storage's ledger.
 
-use cairn_storage::signal::Signal;
+use cairn_storage::{id::TenantId, signal::Signal};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -28,17 +28,34 @@ pub struct Telemetry {
     duration: Family<SourceLabels, Histogram, fn() -> Histogram>,
     wire_bytes: Family<SourceLabels, Counter>,
     payload_bytes: Family<SourceLabels, Counter>,
-    in_flight: Family<SourceLabels, Gauge>,
+    in_flight: Family<InFlightLabels, Gauge>,
+}
+
+/// Where a request came from, as far as is known when it is counted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    /// `None` before the sender has shown who it is.
+    pub(crate) tenant: Option<&'a TenantId>,
+    pub(crate) protocol: Protocol,
+    pub(crate) signal: Signal,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InFlightLabels {
+    protocol: &'static str,
+    signal: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SourceLabels {
+    tenant: String,
     protocol: &'static str,
     signal: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
+    tenant: String,
     protocol: &'static str,
     signal: &'static str,
     code: u32,
@@ -46,6 +63,7 @@ struct RequestLabels {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusedLabels {
+    tenant: String,
     protocol: &'static str,
     signal: &'static str,
     reason: &'static str,
@@ -117,48 +135,53 @@ impl Telemetry {
     }
 
     pub(crate) fn begin(&self, protocol: Protocol, signal: Signal) -> InFlight {
-        let gauge = self
-            .in_flight
-            .get_or_create_owned(&source(protocol, signal));
+        let labels = InFlightLabels {
+            protocol: protocol.as_str(),
+            signal: signal.as_str(),
+        };
+        let gauge = self.in_flight.get_or_create_owned(&labels);
         gauge.inc();
         InFlight { gauge }
     }
 
     /// `code` is the HTTP status or the number of the gRPC code.
-    pub(crate) fn answered(
-        &self,
-        (protocol, signal): (Protocol, Signal),
-        code: u32,
-        took: Duration,
-    ) {
+    pub(crate) fn answered(&self, source: Source<'_>, code: u32, took: Duration) {
+        let labels = source.labels();
+        self.duration
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
+        let SourceLabels {
+            tenant,
+            protocol,
+            signal,
+        } = labels;
         let labels = RequestLabels {
-            protocol: protocol.as_str(),
-            signal: signal.as_str(),
+            tenant,
+            protocol,
+            signal,
             code,
         };
         self.requests.get_or_create(&labels).inc();
-        self.duration
-            .get_or_create(&source(protocol, signal))
-            .observe(took.as_secs_f64());
     }
 
-    pub(crate) fn refused(&self, (protocol, signal): (Protocol, Signal), reason: &'static str) {
+    pub(crate) fn refused(&self, source: Source<'_>, reason: &'static str) {
+        let SourceLabels {
+            tenant,
+            protocol,
+            signal,
+        } = source.labels();
         let labels = RefusedLabels {
-            protocol: protocol.as_str(),
-            signal: signal.as_str(),
+            tenant,
+            protocol,
+            signal,
             reason,
         };
         self.refused.get_or_create(&labels).inc();
     }
 
     /// `wire_bytes` as received, `payload_bytes` after decompression, of requests accepted or not.
-    pub(crate) fn received(
-        &self,
-        (protocol, signal): (Protocol, Signal),
-        wire_bytes: u64,
-        payload_bytes: u64,
-    ) {
-        let labels = source(protocol, signal);
+    pub(crate) fn received(&self, source: Source<'_>, wire_bytes: u64, payload_bytes: u64) {
+        let labels = source.labels();
         self.wire_bytes.get_or_create(&labels).inc_by(wire_bytes);
         self.payload_bytes
             .get_or_create(&labels)
@@ -166,15 +189,18 @@ impl Telemetry {
     }
 }
 
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.gauge.dec();
+impl Source<'_> {
+    fn labels(self) -> SourceLabels {
+        SourceLabels {
+            tenant: self.tenant.map(TenantId::to_string).unwrap_or_default(),
+            protocol: self.protocol.as_str(),
+            signal: self.signal.as_str(),
+        }
     }
 }
 
-fn source(protocol: Protocol, signal: Signal) -> SourceLabels {
-    SourceLabels {
-        protocol: protocol.as_str(),
-        signal: signal.as_str(),
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.gauge.dec();
     }
 }

@@ -109,7 +109,7 @@ async fn receive(
     signal: Signal,
     request: http::Request<Body>,
 ) -> Result<Outcome> {
-    let sender = intake.sender(request.headers())?;
+    let sender = intake.sender(exchange, request.headers())?;
     let compression = match request
         .headers()
         .get(GRPC_ENCODING)

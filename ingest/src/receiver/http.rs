@@ -97,7 +97,7 @@ async fn receive(
     signal: Signal,
     (head, wire): (&Parts, &mut Wire),
 ) -> Result<Outcome> {
-    let accepted = accept(intake, head)?;
+    let accepted = accept(intake, exchange, head)?;
     let payload = intake.gather(exchange, wire, accepted.compression).await?;
     let request = Request {
         tenant: accepted.tenant,
@@ -109,11 +109,11 @@ async fn receive(
     intake.pipeline.ingest(request).await
 }
 
-fn accept(intake: &Intake, head: &Parts) -> Result<Accepted> {
+fn accept(intake: &Intake, exchange: &Exchange, head: &Parts) -> Result<Accepted> {
     if head.method != Method::POST {
         return Err(Error::Method);
     }
-    let sender = intake.sender(&head.headers)?;
+    let sender = intake.sender(exchange, &head.headers)?;
     let found = essence(&head.headers);
     if found != "application/x-protobuf" {
         let found = found[..found.floor_char_boundary(64)].to_string();

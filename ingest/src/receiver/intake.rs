@@ -10,17 +10,20 @@ use crate::{
     config::Config,
     error::{Error, Kind, Result},
     pipeline::Pipeline,
-    telemetry::{Protocol, Telemetry},
+    telemetry::{Protocol, Source, Telemetry},
 };
 use axum::body::Body;
-use cairn_storage::{signal::Signal, store::Store, world::Clock};
+use cairn_storage::{id::TenantId, signal::Signal, store::Store, world::Clock};
 use cairn_tenancy::{
     keys::Keys,
     principal::{Principal, Scope},
 };
 use http::HeaderMap;
 use prometheus_client::registry::Registry;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// A request that takes more memory than this many times its limit while it is received, decoded and
 /// appended could never be served: bytes, rows, and the frame on its way to disk.
@@ -37,7 +40,10 @@ pub(super) struct Intake {
 
 /// Where a request comes from and when it began, to count it when it ends.
 pub(super) struct Exchange {
-    source: (Protocol, Signal),
+    protocol: Protocol,
+    signal: Signal,
+    /// Set when the sender has shown who it is.
+    tenant: OnceLock<TenantId>,
     began: Duration,
     _in_flight: crate::telemetry::InFlight,
 }
@@ -72,9 +78,10 @@ impl Intake {
         &self.store.world().clock
     }
 
-    /// The sender of a request, who must be allowed to send.
-    pub(super) fn sender(&self, headers: &HeaderMap) -> Result<Principal> {
+    /// The sender of a request, who must be allowed to send; the exchange is counted for its tenant from here on.
+    pub(super) fn sender(&self, exchange: &Exchange, headers: &HeaderMap) -> Result<Principal> {
         let principal = authenticate(headers, &self.keys)?;
+        exchange.tenant.get_or_init(|| principal.tenant.clone());
         principal.require(Scope::Ingest)?;
         Ok(principal)
     }
@@ -117,12 +124,14 @@ impl Intake {
     ) {
         let payload_bytes = gathering.map_or(0, Gathering::gathered_bytes);
         self.telemetry
-            .received(exchange.source, wire.received_bytes(), payload_bytes);
+            .received(exchange.source(), wire.received_bytes(), payload_bytes);
     }
 
     pub(super) fn begin(&self, protocol: Protocol, signal: Signal) -> Exchange {
         Exchange {
-            source: (protocol, signal),
+            protocol,
+            signal,
+            tenant: OnceLock::new(),
             began: self.clock().monotonic(),
             _in_flight: self.telemetry.begin(protocol, signal),
         }
@@ -131,15 +140,25 @@ impl Intake {
     /// Counts the end of a request; `code` is the HTTP status or the number of the gRPC code.
     pub(super) fn end(&self, exchange: &Exchange, code: u32, error: Option<&Error>) {
         let took = self.clock().monotonic().saturating_sub(exchange.began);
-        self.telemetry.answered(exchange.source, code, took);
+        self.telemetry.answered(exchange.source(), code, took);
         let Some(error) = error else { return };
-        self.telemetry.refused(exchange.source, error.reason());
-        let signal = exchange.source.1;
+        self.telemetry.refused(exchange.source(), error.reason());
+        let signal = exchange.signal;
         // What a client did wrong is its own to read; what we did wrong it is not told in full.
         match error.kind() {
             Kind::Internal => tracing::error!(%signal, error = chain(error), "request failed"),
             Kind::Unavailable => tracing::warn!(%signal, error = chain(error), "request put off"),
             _ => tracing::debug!(%signal, error = chain(error), "request refused"),
+        }
+    }
+}
+
+impl Exchange {
+    fn source(&self) -> Source<'_> {
+        Source {
+            tenant: self.tenant.get(),
+            protocol: self.protocol,
+            signal: self.signal,
         }
     }
 }
