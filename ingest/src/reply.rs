@@ -120,7 +120,13 @@ fn codes(kind: Kind) -> (StatusCode, Code, Option<Duration>) {
         Kind::Denied => (StatusCode::FORBIDDEN, Code::PermissionDenied, None),
         Kind::NotFound => (StatusCode::NOT_FOUND, Code::Unimplemented, None),
         Kind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented, None),
-        Kind::TooSlow => (StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded, None),
+        // OTLP lets a client try this code over gRPC again, and over HTTP none that is not 429 or 502 to 504: with
+        // 408 it would drop what may well arrive the next time.
+        Kind::TooSlow => {
+            let after = Some(RETRY_AFTER_UNAVAILABLE);
+            let http = StatusCode::SERVICE_UNAVAILABLE;
+            (http, Code::DeadlineExceeded, after)
+        }
         // Without RetryInfo this code says: never again like this.
         Kind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted, None),
         Kind::Unsupported => (

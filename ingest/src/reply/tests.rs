@@ -58,9 +58,9 @@ fn errors() -> Vec<(Error, u16, Code, bool)> {
         never(Error::Credentials(scope), 403, Code::PermissionDenied),
         never(Error::Path { expected: "" }, 404, Code::Unimplemented),
         never(Error::Method, 405, Code::Unimplemented),
-        never(
+        later(
             Error::TooSlow { detail: text() },
-            408,
+            503,
             Code::DeadlineExceeded,
         ),
         never(large, 413, Code::ResourceExhausted),
