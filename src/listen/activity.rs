@@ -4,7 +4,9 @@ use axum::body::Body as AnyBody;
 use bytes::Bytes;
 use cairn_storage::world::Clock;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use parking_lot::Mutex;
 use std::{
+    collections::HashMap,
     io,
     pin::Pin,
     sync::{
@@ -53,6 +55,11 @@ pub(super) struct Activity {
     head_since: AtomicU64,
     /// When a write first found the socket full.
     blocked_since: AtomicU64,
+    /// By the number of an answer, since when a piece of it waits to be taken: over HTTP/2 a peer can hold its
+    /// windows shut while the socket itself never fills.
+    untaken: Mutex<HashMap<u64, u64>>,
+    /// Answers so far, to number them.
+    answers: AtomicU64,
 }
 
 /// A request under way; dropped when its answer is sent or given up.
@@ -69,6 +76,8 @@ impl Activity {
             resting_since: AtomicU64::new(now),
             head_since: AtomicU64::new(now),
             blocked_since: AtomicU64::new(0),
+            untaken: Mutex::default(),
+            answers: AtomicU64::new(0),
         }
     }
 
@@ -107,7 +116,12 @@ impl Activity {
         let is_over = |since: u64, limit: Duration| {
             since != 0 && now.saturating_sub(since) > limit.as_millis() as u64
         };
-        if is_over(self.blocked_since.load(Ordering::Relaxed), limits.write) {
+        let untaken = self.untaken.lock().values().copied().min().unwrap_or(0);
+        let blocked = self.blocked_since.load(Ordering::Relaxed);
+        if [blocked, untaken]
+            .into_iter()
+            .any(|since| is_over(since, limits.write))
+        {
             return Verdict::Stalled;
         }
         if self.under_way.load(Ordering::Relaxed) > 0 {
@@ -201,15 +215,41 @@ impl AsyncWrite for Watched {
 /// The body of an answer; its request is under way until it is dropped.
 pub(super) struct Body {
     inner: AnyBody,
-    _under_way: UnderWay,
+    under_way: UnderWay,
+    number: u64,
+    /// Whether a piece was handed out and the next one not asked for yet.
+    is_untaken: bool,
 }
 
 impl Body {
     pub(super) fn new(inner: AnyBody, under_way: UnderWay) -> Body {
+        let number = under_way.0.answers.fetch_add(1, Ordering::Relaxed);
         Body {
             inner,
-            _under_way: under_way,
+            under_way,
+            number,
+            is_untaken: false,
         }
+    }
+
+    /// Notes that a piece waits for the peer, or that it was taken.
+    fn note(&mut self, is_untaken: bool) {
+        if self.is_untaken == is_untaken {
+            return;
+        }
+        self.is_untaken = is_untaken;
+        let activity = &self.under_way.0;
+        let mut untaken = activity.untaken.lock();
+        match is_untaken {
+            true => untaken.insert(self.number, millis(&*activity.clock)),
+            false => untaken.remove(&self.number),
+        };
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.note(false);
     }
 }
 
@@ -221,7 +261,12 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.inner).poll_frame(context)
+        // It is asked for when there is room for it.
+        self.note(false);
+        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        let has_more = matches!(polled, Poll::Ready(Some(Ok(_)))) && !self.inner.is_end_stream();
+        self.note(has_more);
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
