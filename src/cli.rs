@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Ask a running server in SQL
     Query(Query),
+    /// Have a running server write everything that is buffered to Parquet now
+    Flush(Server),
     /// Read every object of the bucket and check it, with the server stopped
     Verify(Offline),
     /// Look after the catalog
@@ -54,10 +56,18 @@ pub(crate) struct Query {
     /// How the answer is written
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+/// Which server is asked, and as whom.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Server {
     /// The API of the server
     #[arg(long, default_value = "http://127.0.0.1:4319")]
     pub(crate) url: String,
-    /// An API key with the scope `query`; better in the variable CAIRN_KEY, where other users do not see it
+    /// An API key with the scope that the command needs (`query`, `operate`); better in the variable CAIRN_KEY,
+    /// where other users do not see it
     #[arg(long)]
     pub(crate) key: Option<String>,
 }

@@ -1,6 +1,8 @@
 //! From a parsed command line to what it does; one file a command.
 
 mod catalog;
+mod client;
+mod flush;
 mod key;
 mod query;
 mod settings;
@@ -21,6 +23,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Query(options) => query::run(options).await,
+        Command::Flush(server) => flush::run(&server).await,
         Command::Verify(options) => verify::run(config::load(&options.flags)?.config).await,
         Command::Catalog(Catalog::Rebuild(options)) => {
             catalog::rebuild(config::load(&options.flags)?.config).await

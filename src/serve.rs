@@ -27,7 +27,7 @@ use cairn_tenancy::keys::Keys;
 use parking_lot::RwLock;
 use prometheus_client::registry::Registry;
 use signals::Signals;
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
 /// How long connections get to end after the drain is over and they were cut.
@@ -107,10 +107,10 @@ impl Server {
         let mut registry = Registry::default();
         let telemetry = Telemetry::register(&mut registry);
         let registry = Arc::new(RwLock::new(registry));
-        let tenants: BTreeSet<_> = config.tenancy.keys.iter().map(|key| &key.tenant).collect();
+        let local_names_only = keys.is_open() && !config.allow_unauthenticated;
         let api = Arc::new(Api::new(
             world.clone(),
-            (keys.clone(), tenants.len()),
+            (keys.clone(), local_names_only),
             (registry.clone(), telemetry.clone()),
         ));
         let shared = listen::Shared::new(world.clone(), &config.listen, telemetry);

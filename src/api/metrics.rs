@@ -3,13 +3,13 @@
 use super::{problem::Problem, state::Api};
 use axum::{Extension, extract::State, http::header::CONTENT_TYPE, response::IntoResponse};
 use cairn_storage::id::TenantId;
-use cairn_tenancy::principal::Principal;
+use cairn_tenancy::principal::{Principal, Scope};
 use std::sync::Arc;
 
 /// The OpenMetrics text format, as prometheus-client writes it.
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// All metrics; with keys of several tenants only the rows of the asking tenant.
+/// All metrics to those who operate the server; to everybody else the rows of the own tenant.
 pub(super) async fn get(
     State(api): State<Arc<Api>>,
     Extension(principal): Extension<Principal>,
@@ -20,7 +20,7 @@ pub(super) async fn get(
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &api.registry.read())
         .map_err(|_| Problem::internal("the metrics cannot be written"))?;
-    if api.tenant_count > 1 {
+    if !principal.has(Scope::Operate) {
         text = of_tenant(&text, &principal.tenant);
     }
     Ok(([(CONTENT_TYPE, FORMAT)], text))

@@ -17,8 +17,8 @@ pub(crate) struct Api {
     /// Every metric of every crate.
     pub(crate) registry: Arc<RwLock<Registry>>,
     pub(crate) telemetry: Telemetry,
-    /// Tenants that keys are configured for; with several, a key sees its tenant's metrics only.
-    pub(crate) tenant_count: usize,
+    /// Whether requests must name this machine as nobody else can: where everybody may ask without a key.
+    pub(crate) local_names_only: bool,
     running: RwLock<Running>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Parts {
 impl Api {
     pub(crate) fn new(
         world: World,
-        (keys, tenant_count): (Arc<Keys>, usize),
+        (keys, local_names_only): (Arc<Keys>, bool),
         (registry, telemetry): (Arc<RwLock<Registry>>, Telemetry),
     ) -> Api {
         let running = RwLock::new(Running::Starting);
@@ -48,7 +48,7 @@ impl Api {
             keys,
             registry,
             telemetry,
-            tenant_count,
+            local_names_only,
             running,
         }
     }

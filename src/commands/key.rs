@@ -15,7 +15,7 @@ pub(super) fn new(options: &NewKey) -> Result<ExitCode> {
         .iter()
         .map(|name| {
             let known = Scope::ALL.into_iter().find(|scope| scope.as_str() == name);
-            known.with_context(|| format!("--scopes: {name} is none of ingest, query"))
+            known.with_context(|| format!("--scopes: {name} is none of ingest, query, operate"))
         })
         .collect::<Result<_>>()?;
     let made = secret::generate(&world::real::world());

@@ -1,15 +1,10 @@
 //! `cairn query`: one statement to a running server, the answer to standard output.
 
-use super::print;
-use crate::{
-    cli::{Format, Query},
-    config,
-};
+use super::{client, print};
+use crate::cli::{Format, Query};
 use anyhow::{Context, Result, bail};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, body::Incoming, header};
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use http_body_util::BodyExt;
+use hyper::{Response, body::Incoming, header};
 use serde_json::Value;
 use std::{
     io::{Read, Write},
@@ -19,26 +14,11 @@ use std::{
 /// Sends the statement and prints the answer; notes about what is missing go to standard error.
 pub(super) async fn run(options: Query) -> Result<ExitCode> {
     let response = send(&options).await?;
-    if !response.status().is_success() {
-        let status = response.status();
-        let body = response
-            .into_body()
-            .collect()
-            .await
-            .context("reading the answer")?
-            .to_bytes();
-        bail!("{}", refusal(status.as_u16(), &body));
-    }
     match options.format {
         Format::Csv | Format::Json => copy(response.into_body()).await,
         Format::Table => {
-            let body = response
-                .into_body()
-                .collect()
-                .await
-                .context("reading the answer")?;
-            let answer: Value =
-                serde_json::from_slice(&body.to_bytes()).context("reading the answer")?;
+            let body = client::whole(response).await?;
+            let answer: Value = serde_json::from_slice(&body).context("reading the answer")?;
             if let Some(detail) = answer["error"]["detail"].as_str() {
                 bail!("the answer broke off: {detail}");
             }
@@ -62,38 +42,11 @@ async fn send(options: &Query) -> Result<Response<Incoming>> {
         Format::Csv => "text/csv",
         Format::Json | Format::Table => "application/json",
     };
-    let mut request = Request::post(format!("{}/api/v1/sql", options.url.trim_end_matches('/')))
-        .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
-        .header(header::ACCEPT, accept);
-    if let Some(key) = options.key.clone().or_else(config::client_key) {
-        request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
-    }
-    let request = request
-        .body(Full::new(Bytes::from(statement)))
-        .context("making the request")?;
-    let client = Client::builder(TokioExecutor::new()).build_http();
-    client
-        .request(request)
-        .await
-        .with_context(|| format!("asking {}: is the server running?", options.url))
-}
-
-/// What a problem document says, with the place in the statement.
-fn refusal(status: u16, body: &[u8]) -> String {
-    let Ok(problem) = serde_json::from_slice::<Value>(body) else {
-        return format!(
-            "the server answered {status}: {}",
-            String::from_utf8_lossy(body)
-        );
-    };
-    let detail = problem["detail"].as_str().unwrap_or("no detail");
-    match (
-        problem["position"]["line"].as_u64(),
-        problem["position"]["column"].as_u64(),
-    ) {
-        (Some(line), Some(column)) => format!("line {line}, column {column}: {detail}"),
-        _ => detail.to_string(),
-    }
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::ACCEPT, accept),
+    ];
+    client::post(&options.server, "/api/v1/sql", &headers, statement).await
 }
 
 /// Passes the bytes on as they come.
@@ -204,15 +157,5 @@ mod tests {
         assert_eq!(table(&answer).as_deref(), Some(expected));
         assert_eq!(notes(&answer).len(), 2);
         assert_eq!(table(&serde_json::json!({})), None);
-    }
-
-    #[test]
-    fn a_refusal_names_the_place() {
-        let body = br#"{"detail":"no column x","position":{"line":2,"column":8}}"#;
-        assert_eq!(refusal(400, body), "line 2, column 8: no column x");
-        assert_eq!(
-            refusal(502, b"bad gateway"),
-            "the server answered 502: bad gateway"
-        );
     }
 }

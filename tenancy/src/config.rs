@@ -25,7 +25,7 @@ pub struct Key {
     pub name: String,
     /// SHA-256 of the key in hex. `cairn key` makes a key and prints this.
     pub sha256: KeyHash,
-    /// What the key allows: `ingest`, `query`.
+    /// What the key allows: `ingest`, `query`, `operate`.
     pub scopes: Vec<Scope>,
 }
 

@@ -10,17 +10,21 @@ pub enum Scope {
     Ingest,
     /// Reading it.
     Query,
+    /// Looking after the server: the metrics of all tenants and of the process, flushing on demand. Not reading
+    /// telemetry.
+    Operate,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 2] = [Scope::Ingest, Scope::Query];
+    pub const ALL: [Scope; 3] = [Scope::Ingest, Scope::Query, Scope::Operate];
 
     /// The name in settings, metrics and error texts.
     pub fn as_str(self) -> &'static str {
         match self {
             Scope::Ingest => "ingest",
             Scope::Query => "query",
+            Scope::Operate => "operate",
         }
     }
 }
