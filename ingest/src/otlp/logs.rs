@@ -1,15 +1,18 @@
 //! Log records: `opentelemetry.proto.logs.v1` to the table `logs`.
 
 use super::{
+    columns::Unfit,
+    error::DecodeError,
     rows::{
-        context::Resource,
+        context::{Resource, Scope},
         logs::{BodyType, Log, LogOrigin, LogRows},
     },
     value::Value,
-    walk::{Failure, Walk, span_id, trace_id},
+    walk::{Failure, Tables, Walk, span_id, trace_id},
     wire::{BYTES, FIXED32, FIXED64, Flaw, Reader, VARINT, key, nanos, numbers},
 };
-use cairn_storage::append::Decoded;
+use arrow::record_batch::RecordBatch;
+use cairn_storage::{append::Decoded, signal::Table};
 
 /// A `LogRecord` as it stands in the request.
 #[derive(Debug, Default)]
@@ -42,48 +45,38 @@ const EVENT_NAME: u32 = key(12, BYTES);
 const FIELDS: u64 = numbers([1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12]);
 
 /// The rows of a logs request.
-pub(super) fn decode(mut walk: Walk<'_>) -> Result<Decoded, Failure> {
-    let mut rows =
-        LogRows::with_capacity(walk.outline.records.len(), walk.payload_bytes, walk.seed());
-    for group in walk.take_resources() {
-        let resource = walk.resource(&group);
-        for scope in group.scopes.clone() {
-            decode_scope(&mut walk, &mut rows, &resource, scope);
-        }
-    }
-    walk.finish(vec![rows.finish()?])
+pub(super) fn decode(walk: Walk<'_>) -> Result<Decoded, Failure> {
+    let records = walk.outline.records.len();
+    let rows = LogRows::with_capacity(records, walk.payload_bytes, walk.seed());
+    walk.run(rows)
 }
 
-fn decode_scope(
-    walk: &mut Walk<'_>,
-    rows: &mut LogRows,
-    resource: &Result<Resource, Flaw>,
-    scope: usize,
-) {
-    let group = std::mem::take(&mut walk.outline.scopes[scope]);
-    let context = walk.context(resource, &group);
-    for index in group.records {
-        let record = walk.outline.records[index];
+impl<'a> Tables<'a> for LogRows {
+    #[inline]
+    fn decode(
+        &mut self,
+        walk: &mut Walk<'a>,
+        message: &'a [u8],
+        _: &(&Resource, Scope),
+    ) -> Result<(), DecodeError> {
         let ordinal = walk.ledger.offer();
-        match &context {
-            Ok(_) => decode_record(walk, rows, record, ordinal),
-            Err((what, flaw)) => walk.ledger.reject(ordinal, record, what, *flaw),
+        let written = walk.attempt(|walk| {
+            let record = read_record(walk, message)?;
+            write_record(walk, self, &record, ordinal)
+        });
+        if let Err(flaw) = written {
+            self.abandon();
+            walk.ledger.reject(ordinal, message, "log record", flaw);
         }
+        Ok(())
     }
-    if let Ok((resource, scope)) = context {
-        rows.end_scope(resource, &scope);
-    }
-}
 
-#[inline]
-fn decode_record<'a>(walk: &mut Walk<'a>, rows: &mut LogRows, message: &'a [u8], ordinal: u32) {
-    let written = walk.attempt(|walk| {
-        let record = read_record(walk, message)?;
-        write_record(walk, rows, &record, ordinal)
-    });
-    if let Err(flaw) = written {
-        rows.abandon();
-        walk.ledger.reject(ordinal, message, "log record", flaw);
+    fn end_scope(&mut self, resource: &Resource, scope: &Scope) {
+        LogRows::end_scope(self, resource, scope);
+    }
+
+    fn finish(self) -> Result<Vec<Option<(Table, RecordBatch)>>, Unfit> {
+        Ok(vec![LogRows::finish(self)?])
     }
 }
 
@@ -131,14 +124,8 @@ fn write_record<'a>(
     let severity_text = walk.text(record.severity_text);
     let event_name = walk.text(record.event_name);
     let (time, observed) = (nanos(record.time)?, nanos(record.observed)?);
-    let (time, origin) = if time != 0 {
-        (time, LogOrigin::Record)
-    } else if observed != 0 {
-        (observed, LogOrigin::Observed)
-    } else {
-        walk.attributes.counts().untimed = true;
-        (walk.received, LogOrigin::Received)
-    };
+    let own = [(time, LogOrigin::Record), (observed, LogOrigin::Observed)];
+    let (time, origin) = walk.time(own, LogOrigin::Received);
     let counts = walk.attributes.counts();
     rows.push(&Log {
         time,

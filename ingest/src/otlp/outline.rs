@@ -8,7 +8,7 @@
 
 use super::{
     error::DecodeError,
-    tally::{MAX_ROWS, offset},
+    tally::{limit_rows, offset},
     wire::{Flaw, Reader, numbers},
 };
 use std::ops::Range;
@@ -59,12 +59,7 @@ impl<'a> Outline<'a> {
             };
             let group = group.map_err(|flaw| broken(payload, reader, flaw))?;
             outline.read_resource_group(payload, group)?;
-            if outline.records.len() > MAX_ROWS {
-                return Err(DecodeError::TooManyRows {
-                    of: "records",
-                    limit: MAX_ROWS,
-                });
-            }
+            limit_rows("records", outline.records.len())?;
         }
         Ok(outline)
     }
@@ -109,12 +104,7 @@ impl<'a> Outline<'a> {
                 (3, field) => schema_url = field,
                 _ => {}
             }
-            if self.records.len() > MAX_ROWS {
-                return Err(DecodeError::TooManyRows {
-                    of: "records",
-                    limit: MAX_ROWS,
-                });
-            }
+            limit_rows("records", self.records.len())?;
         }
         let records = first..self.records.len();
         if !records.is_empty() {

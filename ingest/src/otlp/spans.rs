@@ -1,16 +1,18 @@
 //! Spans: `opentelemetry.proto.trace.v1` to the tables `spans`, `span_events` and `span_links`.
 
 use super::{
+    columns::Unfit,
     error::DecodeError,
     rows::{
-        context::Resource,
+        context::{Resource, Scope},
         spans::{Event, EventRows, Link, LinkRows, Span, SpanOrigin, SpanRows},
     },
-    tally::MAX_ROWS,
-    walk::{Failure, Walk, span_id, trace_id},
+    tally::limit_rows,
+    walk::{self, Failure, Walk, span_id, trace_id},
     wire::{BYTES, FIXED32, FIXED64, Flaw, Reader, VARINT, key, nanos, numbers},
 };
-use cairn_storage::append::Decoded;
+use arrow::record_batch::RecordBatch;
+use cairn_storage::{append::Decoded, signal::Table};
 
 /// A `Span` as it stands in the request; its events and links are in [`Tables`].
 #[derive(Debug, Default)]
@@ -29,13 +31,6 @@ struct Record<'a> {
     dropped_links_count: u32,
     status_message: &'a [u8],
     status_code: i32,
-}
-
-impl Record<'_> {
-    /// Start and end, ns; 0 where there is none.
-    fn times(&self) -> Result<(i64, i64), Flaw> {
-        Ok((nanos(self.start)?, nanos(self.end)?))
-    }
 }
 
 /// A `Span.Event` as it stands in the request, its attributes written already.
@@ -89,9 +84,9 @@ struct Tables<'a> {
 }
 
 /// The rows of a traces request.
-pub(super) fn decode(mut walk: Walk<'_>) -> Result<Decoded, Failure> {
+pub(super) fn decode(walk: Walk<'_>) -> Result<Decoded, Failure> {
     let seed = walk.seed();
-    let mut tables = Tables {
+    let tables = Tables {
         spans: SpanRows::with_capacity(walk.outline.records.len(), walk.payload_bytes, seed),
         events: EventRows::new(seed),
         links: LinkRows::new(seed),
@@ -100,85 +95,65 @@ pub(super) fn decode(mut walk: Walk<'_>) -> Result<Decoded, Failure> {
         event_records: Vec::new(),
         link_records: Vec::new(),
     };
-    for group in walk.take_resources() {
-        let resource = walk.resource(&group);
-        for scope in group.scopes.clone() {
-            decode_scope(&mut walk, &mut tables, &resource, scope)?;
-        }
-        if let Ok(resource) = resource {
-            tables.events.end_resource(&resource);
-            tables.links.end_resource(&resource);
-        }
-    }
-    let batches = vec![
-        tables.spans.finish()?,
-        tables.events.finish()?,
-        tables.links.finish()?,
-    ];
-    walk.finish(batches)
+    walk.run(tables)
 }
 
-fn decode_scope<'a>(
-    walk: &mut Walk<'a>,
-    tables: &mut Tables<'a>,
-    resource: &Result<Resource, Flaw>,
-    scope: usize,
-) -> Result<(), DecodeError> {
-    let group = std::mem::take(&mut walk.outline.scopes[scope]);
-    let context = walk.context(resource, &group);
-    for index in group.records {
-        let record = walk.outline.records[index];
+impl<'a> walk::Tables<'a> for Tables<'a> {
+    fn decode(
+        &mut self,
+        walk: &mut Walk<'a>,
+        message: &'a [u8],
+        _: &(&Resource, Scope),
+    ) -> Result<(), DecodeError> {
         let ordinal = walk.ledger.offer();
-        match &context {
-            Ok(_) => decode_record(walk, tables, record, ordinal)?,
-            Err((what, flaw)) => walk.ledger.reject(ordinal, record, what, *flaw),
+        match walk.attempt(|walk| read_span(walk, self, message)) {
+            Ok((times, record)) => push_record(walk, self, &record, times, ordinal),
+            Err(flaw) => {
+                self.spans.abandon();
+                self.events.of_span.abandon();
+                self.links.of_span.abandon();
+                walk.ledger.reject(ordinal, message, "span", flaw);
+            }
         }
+        limit_rows("span events", self.events.of_span.rows())?;
+        limit_rows("span links", self.links.of_span.rows())
     }
-    if let Ok((resource, scope)) = context {
-        tables.spans.end_scope(resource, &scope);
+
+    fn end_scope(&mut self, resource: &Resource, scope: &Scope) {
+        self.spans.end_scope(resource, scope);
     }
-    Ok(())
+
+    fn end_resource(&mut self, resource: &Resource) {
+        self.events.of_span.end_resource(resource);
+        self.links.of_span.end_resource(resource);
+    }
+
+    fn finish(self) -> Result<Vec<Option<(Table, RecordBatch)>>, Unfit> {
+        Ok(vec![
+            self.spans.finish()?,
+            self.events.finish()?,
+            self.links.finish()?,
+        ])
+    }
 }
 
-fn decode_record<'a>(
+/// Reads a span, and writes its attributes and those of its events and links; returns its start and end, ns, 0
+/// where there is none.
+fn read_span<'a>(
     walk: &mut Walk<'a>,
     tables: &mut Tables<'a>,
     message: &'a [u8],
-    ordinal: u32,
-) -> Result<(), DecodeError> {
-    let read = walk.attempt(|walk| {
-        let record = read_record(walk, tables, message)?;
-        walk.attributes.write(tables.spans.attributes.open_row())?;
-        tables.spans.attributes.end_row();
-        read_parts(walk, tables)?;
-        // Last, since what is malformed is so whatever its times are.
-        tables
-            .event_records
-            .iter()
-            .try_for_each(|event| nanos(event.time).map(drop))?;
-        Ok((record.times()?, record))
-    });
-    match read {
-        Ok((times, record)) => push_record(walk, tables, &record, times, ordinal),
-        Err(flaw) => {
-            tables.spans.abandon();
-            tables.events.abandon();
-            tables.links.abandon();
-            walk.ledger.reject(ordinal, message, "span", flaw);
-        }
-    }
-    for (of, rows) in [
-        ("span events", tables.events.rows()),
-        ("span links", tables.links.rows()),
-    ] {
-        if rows > MAX_ROWS {
-            return Err(DecodeError::TooManyRows {
-                of,
-                limit: MAX_ROWS,
-            });
-        }
-    }
-    Ok(())
+) -> Result<((i64, i64), Record<'a>), Flaw> {
+    let record = read_record(walk, tables, message)?;
+    walk.attributes.write(tables.spans.attributes.open_row())?;
+    tables.spans.attributes.end_row();
+    read_parts(walk, tables)?;
+    // Last, since what is malformed is so whatever its times are.
+    tables
+        .event_records
+        .iter()
+        .try_for_each(|event| nanos(event.time).map(drop))?;
+    Ok(((nanos(record.start)?, nanos(record.end)?), record))
 }
 
 /// Reads the fields of a span; its attributes are then listed in `walk.attributes`, its events and links in
@@ -235,13 +210,15 @@ fn read_parts<'a>(walk: &mut Walk<'a>, tables: &mut Tables<'a>) -> Result<(), Fl
     tables.link_records.clear();
     for message in &tables.event_messages {
         tables.event_records.push(read_event(walk, message)?);
-        walk.attributes.write(tables.events.attributes.open_row())?;
-        tables.events.attributes.end_row();
+        let attributes = &mut tables.events.of_span.attributes;
+        walk.attributes.write(attributes.open_row())?;
+        attributes.end_row();
     }
     for message in &tables.link_messages {
         tables.link_records.push(read_link(walk, message)?);
-        walk.attributes.write(tables.links.attributes.open_row())?;
-        tables.links.attributes.end_row();
+        let attributes = &mut tables.links.of_span.attributes;
+        walk.attributes.write(attributes.open_row())?;
+        attributes.end_row();
     }
     Ok(())
 }
@@ -291,14 +268,8 @@ fn push_record<'a>(
     let name = walk.text(record.name);
     let trace_state = walk.text(record.trace_state);
     let status_message = walk.text(record.status_message);
-    let (time, origin) = if start != 0 {
-        (start, SpanOrigin::Record)
-    } else if end != 0 {
-        (end, SpanOrigin::End)
-    } else {
-        walk.attributes.counts().untimed = true;
-        (walk.received, SpanOrigin::Received)
-    };
+    let own = [(start, SpanOrigin::Record), (end, SpanOrigin::End)];
+    let (time, origin) = walk.time(own, SpanOrigin::Received);
     let counts = walk.attributes.counts();
     let timed = start != 0 && end != 0;
     let span = Span {

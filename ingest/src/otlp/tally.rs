@@ -1,13 +1,25 @@
 //! What a request adds up to besides its rows: records offered and rejected, text repaired, keys dropped.
 
-use super::wire::Flaw;
+use super::{error::DecodeError, wire::Flaw};
 use bytes::Bytes;
 use cairn_storage::append::{Reason, Rejected};
 use std::borrow::Cow;
 
 /// The most rows of one kind that a request may make: no sender's records are as short as 32 bytes in 64 MiB, and
 /// a table of so many rows still takes less than 300 MB.
-pub(super) const MAX_ROWS: usize = 1 << 21;
+const MAX_ROWS: usize = 1 << 21;
+
+/// Fails when a request makes too many rows of a kind.
+#[inline]
+pub(super) fn limit_rows(of: &'static str, rows: usize) -> Result<(), DecodeError> {
+    if rows > MAX_ROWS {
+        return Err(DecodeError::TooManyRows {
+            of,
+            limit: MAX_ROWS,
+        });
+    }
+    Ok(())
+}
 
 /// Counts that a rejected record takes back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -37,6 +37,42 @@ impl From<Unfit> for Failure {
     }
 }
 
+/// What a resource and a scope add to their records; otherwise which of them is flawed, and how.
+pub(super) type Context<'r> = Result<(&'r Resource, Scope), (&'static str, Flaw)>;
+
+/// The tables of a signal as a walk fills them.
+pub(super) trait Tables<'a> {
+    /// Decodes a record of a sound resource and scope.
+    fn decode(
+        &mut self,
+        walk: &mut Walk<'a>,
+        record: &'a [u8],
+        context: &(&Resource, Scope),
+    ) -> Result<(), DecodeError>;
+
+    /// Rejects a record whose resource or scope (`what`) is flawed.
+    fn reject(
+        &mut self,
+        walk: &mut Walk<'a>,
+        record: &'a [u8],
+        what: &str,
+        flaw: Flaw,
+    ) -> Result<(), DecodeError> {
+        let ordinal = walk.ledger.offer();
+        walk.ledger.reject(ordinal, record, what, flaw);
+        Ok(())
+    }
+
+    /// Ends a scope: all rows since the last one are of it.
+    fn end_scope(&mut self, resource: &Resource, scope: &Scope);
+
+    /// Ends a resource: all rows since the last one are of it.
+    fn end_resource(&mut self, _: &Resource) {}
+
+    /// The batches of the tables that have rows.
+    fn finish(self) -> Result<Vec<Option<(Table, RecordBatch)>>, Unfit>;
+}
+
 /// A request being decoded.
 #[derive(Debug)]
 pub(super) struct Walk<'a> {
@@ -68,11 +104,44 @@ impl<'a> Walk<'a> {
         self.received as u64
     }
 
+    /// Walks all records of the request into `tables`.
+    pub(super) fn run(mut self, mut tables: impl Tables<'a>) -> Result<Decoded, Failure> {
+        for group in std::mem::take(&mut self.outline.resources) {
+            let resource = self.resource(&group);
+            for scope in group.scopes.clone() {
+                self.run_scope(&mut tables, &resource, scope)?;
+            }
+            if let Ok(resource) = &resource {
+                tables.end_resource(resource);
+            }
+        }
+        let batches = tables.finish()?;
+        self.finish(batches)
+    }
+
+    fn run_scope(
+        &mut self,
+        tables: &mut impl Tables<'a>,
+        resource: &Result<Resource, Flaw>,
+        scope: usize,
+    ) -> Result<(), DecodeError> {
+        let group = std::mem::take(&mut self.outline.scopes[scope]);
+        let context = self.context(resource, &group);
+        for index in group.records {
+            let record = self.outline.records[index];
+            match &context {
+                Ok(context) => tables.decode(self, record, context)?,
+                Err((what, flaw)) => tables.reject(self, record, what, *flaw)?,
+            }
+        }
+        if let Ok((resource, scope)) = &context {
+            tables.end_scope(resource, scope);
+        }
+        Ok(())
+    }
+
     /// The outcome of the request with these tables.
-    pub(super) fn finish(
-        mut self,
-        tables: Vec<Option<(Table, RecordBatch)>>,
-    ) -> Result<Decoded, Failure> {
+    fn finish(mut self, tables: Vec<Option<(Table, RecordBatch)>>) -> Result<Decoded, Failure> {
         if self.attributes.values.not_text {
             return Err(Unfit::Text.into());
         }
@@ -101,6 +170,19 @@ impl<'a> Walk<'a> {
         })
     }
 
+    /// The first of a record's own times, ns, that is not 0, and where it comes from; without one the time of
+    /// receipt, which is counted.
+    #[inline(always)]
+    pub(super) fn time<O>(&mut self, own: [(i64, O); 2], received: O) -> (i64, O) {
+        match own.into_iter().find(|(time, _)| *time != 0) {
+            Some(found) => found,
+            None => {
+                self.attributes.counts().untimed = true;
+                (self.received, received)
+            }
+        }
+    }
+
     /// Text of a field.
     #[inline(always)]
     pub(super) fn text(&mut self, text: &'a [u8]) -> Cow<'a, [u8]> {
@@ -111,7 +193,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The resource of a group.
-    pub(super) fn resource(&mut self, group: &ResourceGroup<'a>) -> Result<Resource, Flaw> {
+    fn resource(&mut self, group: &ResourceGroup<'a>) -> Result<Resource, Flaw> {
         self.attempt(|walk| {
             let mut resource = Resource::default();
             walk.attributes.begin();
@@ -144,13 +226,12 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// The resource and scope of a group; otherwise which of them is flawed, so that no record of the group can
-    /// be stored.
-    pub(super) fn context<'r>(
+    /// The resource and scope of a group.
+    fn context<'r>(
         &mut self,
         resource: &'r Result<Resource, Flaw>,
         group: &ScopeGroup<'a>,
-    ) -> Result<(&'r Resource, Scope), (&'static str, Flaw)> {
+    ) -> Context<'r> {
         let resource = resource
             .as_ref()
             .map_err(|flaw| ("resource of a record", *flaw))?;
@@ -184,11 +265,6 @@ impl<'a> Walk<'a> {
             scope.schema_url = walk.text(group.schema_url).into_owned();
             Ok(scope)
         })
-    }
-
-    /// Takes the resource groups out of the outline, to walk them.
-    pub(super) fn take_resources(&mut self) -> Vec<ResourceGroup<'a>> {
-        std::mem::take(&mut self.outline.resources)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::otlp::columns::{
     times_or_null,
 };
 use arrow::{
+    array::ArrayRef,
     datatypes::{Int32Type, Int64Type},
     record_batch::RecordBatch,
 };
@@ -189,40 +190,64 @@ impl SpanRows {
     }
 }
 
-/// What the events and links of a span repeat of it, and of its resource.
+/// What the tables of events and links have in common: their attributes, and what they repeat of their span and
+/// its resource.
 #[derive(Debug)]
-struct OfSpan {
+pub struct OfSpan {
+    time: Vec<i64>,
     service_name: DictionaryColumn,
     trace_id: IdColumn<16>,
     span_id: IdColumn<8>,
+    /// Complete this first.
+    pub attributes: TextColumn,
+    dropped_attributes: Vec<i64>,
     span_name: DictionaryColumn,
     position: Vec<i32>,
     ordinal: Vec<i32>,
 }
 
+/// The columns of [`OfSpan`]: the time, the service, the ids of the span, and those that stand last in both tables.
+type OfSpanColumns = (ArrayRef, ArrayRef, [ArrayRef; 2], [ArrayRef; 5]);
+
 impl OfSpan {
     fn new(seed: u64) -> Self {
         OfSpan {
+            time: Vec::new(),
             service_name: DictionaryColumn::with_capacity(0, seed),
             trace_id: IdColumn::with_capacity(0),
             span_id: IdColumn::with_capacity(0),
+            attributes: TextColumn::with_capacity(0, 0),
+            dropped_attributes: Vec::new(),
             span_name: DictionaryColumn::with_capacity(0, seed),
             position: Vec::new(),
             ordinal: Vec::new(),
         }
     }
 
-    fn push(&mut self, span: &Span<'_>, position: usize) {
+    /// Rows so far.
+    pub fn rows(&self) -> usize {
+        self.time.len()
+    }
+
+    /// `time` is in ns; `position` is that of the row in its span.
+    fn push(&mut self, span: &Span<'_>, time: i64, dropped_attributes: u32, position: usize) {
+        self.time.push(time);
         self.trace_id.push(span.trace_id);
         self.span_id.push(span.span_id);
+        self.dropped_attributes.push(i64::from(dropped_attributes));
         let name = self.span_name.key(span.name);
         self.span_name.push(name);
         self.position.push(position as i32);
         self.ordinal.push(span.ordinal as i32);
     }
 
+    /// Takes back the text of rows that were not completed.
+    pub fn abandon(&mut self) {
+        self.attributes.truncate(self.time.len());
+    }
+
     /// Ends a resource: all rows since the last one are of it.
-    fn end_resource(&mut self, resource: &Resource) {
+    pub fn end_resource(&mut self, resource: &Resource) {
         let key = match &resource.service_name {
             Some(name) => self.service_name.key(name),
             None => NULL_KEY,
@@ -230,75 +255,64 @@ impl OfSpan {
         let count = self.ordinal.len() - self.service_name.rows();
         self.service_name.push_many(key, count);
     }
+
+    fn finish(self) -> Result<OfSpanColumns, Unfit> {
+        let last = [
+            self.attributes.finish(None)?,
+            numbers::<Int64Type>(self.dropped_attributes)?,
+            self.span_name.finish()?,
+            numbers::<Int32Type>(self.position)?,
+            numbers::<Int32Type>(self.ordinal)?,
+        ];
+        Ok((
+            times(self.time)?,
+            self.service_name.finish()?,
+            [self.trace_id.finish()?, self.span_id.finish()?],
+            last,
+        ))
+    }
 }
 
 /// The table `span_events` under construction.
 #[derive(Debug)]
 pub struct EventRows {
-    time: Vec<i64>,
+    pub of_span: OfSpan,
     origin: Vec<i32>,
     name: DictionaryColumn,
-    /// Complete this first.
-    pub attributes: TextColumn,
-    dropped_attributes: Vec<i64>,
-    of_span: OfSpan,
 }
 
 impl EventRows {
     /// An empty table.
     pub fn new(seed: u64) -> Self {
         EventRows {
-            time: Vec::new(),
+            of_span: OfSpan::new(seed),
             origin: Vec::new(),
             name: DictionaryColumn::with_capacity(0, seed),
-            attributes: TextColumn::with_capacity(0, 0),
-            dropped_attributes: Vec::new(),
-            of_span: OfSpan::new(seed),
         }
-    }
-
-    /// Rows so far.
-    pub fn rows(&self) -> usize {
-        self.time.len()
     }
 
     /// Completes a row whose attributes are complete.
     pub fn push(&mut self, span: &Span<'_>, event: &Event<'_>) {
         let timed = event.time != 0;
-        self.time.push(if timed { event.time } else { span.time });
+        let time = if timed { event.time } else { span.time };
+        self.of_span
+            .push(span, time, event.dropped_attributes_count, event.position);
         self.origin.push(if timed { 0 } else { 1 });
         let name = self.name.key(event.name);
         self.name.push(name);
-        self.dropped_attributes
-            .push(i64::from(event.dropped_attributes_count));
-        self.of_span.push(span, event.position);
-    }
-
-    /// Takes back the text of rows that were not completed.
-    pub fn abandon(&mut self) {
-        self.attributes.truncate(self.time.len());
-    }
-
-    /// Ends a resource: all rows since the last one are of it.
-    pub fn end_resource(&mut self, resource: &Resource) {
-        self.of_span.end_resource(resource);
     }
 
     /// The batch; nothing if there are no rows.
     pub fn finish(self) -> Result<Option<(Table, RecordBatch)>, Unfit> {
-        let columns = vec![
-            times(self.time)?,
+        let (time, service_name, ids, last) = self.of_span.finish()?;
+        let mut columns = vec![
+            time,
             named(self.origin, &EVENT_ORIGINS)?,
-            self.of_span.service_name.finish()?,
+            service_name,
             self.name.finish()?,
-            self.of_span.trace_id.finish()?,
-            self.of_span.span_id.finish()?,
-            self.attributes.finish(None)?,
-            numbers::<Int64Type>(self.dropped_attributes)?,
-            self.of_span.span_name.finish()?,
-            numbers::<Int32Type>(self.of_span.position)?,
-            numbers::<Int32Type>(self.of_span.ordinal)?,
         ];
+        columns.extend(ids);
+        columns.extend(last);
         batch(Table::SpanEvents, columns)
     }
 }
@@ -306,76 +320,51 @@ impl EventRows {
 /// The table `span_links` under construction.
 #[derive(Debug)]
 pub struct LinkRows {
-    time: Vec<i64>,
+    pub of_span: OfSpan,
     linked_trace_id: IdColumn<16>,
     linked_span_id: IdColumn<8>,
     trace_state: TextColumn,
     flags: Vec<i64>,
-    /// Complete this first.
-    pub attributes: TextColumn,
-    dropped_attributes: Vec<i64>,
-    of_span: OfSpan,
 }
 
 impl LinkRows {
     /// An empty table.
     pub fn new(seed: u64) -> Self {
         LinkRows {
-            time: Vec::new(),
+            of_span: OfSpan::new(seed),
             linked_trace_id: IdColumn::with_capacity(0),
             linked_span_id: IdColumn::with_capacity(0),
             trace_state: TextColumn::with_capacity(0, 0),
             flags: Vec::new(),
-            attributes: TextColumn::with_capacity(0, 0),
-            dropped_attributes: Vec::new(),
-            of_span: OfSpan::new(seed),
         }
-    }
-
-    /// Rows so far.
-    pub fn rows(&self) -> usize {
-        self.time.len()
     }
 
     /// Completes a row whose attributes are complete.
     pub fn push(&mut self, span: &Span<'_>, link: &Link<'_>) {
-        self.time.push(span.time);
+        self.of_span.push(
+            span,
+            span.time,
+            link.dropped_attributes_count,
+            link.position,
+        );
         self.linked_trace_id.push(link.trace_id);
         self.linked_span_id.push(link.span_id);
         self.trace_state.push(link.trace_state);
         self.flags.push(i64::from(link.flags));
-        self.dropped_attributes
-            .push(i64::from(link.dropped_attributes_count));
-        self.of_span.push(span, link.position);
-    }
-
-    /// Takes back the text of rows that were not completed.
-    pub fn abandon(&mut self) {
-        self.attributes.truncate(self.time.len());
-    }
-
-    /// Ends a resource: all rows since the last one are of it.
-    pub fn end_resource(&mut self, resource: &Resource) {
-        self.of_span.end_resource(resource);
     }
 
     /// The batch; nothing if there are no rows.
     pub fn finish(self) -> Result<Option<(Table, RecordBatch)>, Unfit> {
-        let columns = vec![
-            times(self.time)?,
-            self.of_span.service_name.finish()?,
-            self.of_span.trace_id.finish()?,
-            self.of_span.span_id.finish()?,
+        let (time, service_name, ids, last) = self.of_span.finish()?;
+        let mut columns = vec![time, service_name];
+        columns.extend(ids);
+        columns.extend([
             self.linked_trace_id.finish()?,
             self.linked_span_id.finish()?,
             self.trace_state.finish_empty_as_null()?,
             numbers::<Int64Type>(self.flags)?,
-            self.attributes.finish(None)?,
-            numbers::<Int64Type>(self.dropped_attributes)?,
-            self.of_span.span_name.finish()?,
-            numbers::<Int32Type>(self.of_span.position)?,
-            numbers::<Int32Type>(self.of_span.ordinal)?,
-        ];
+        ]);
+        columns.extend(last);
         batch(Table::SpanLinks, columns)
     }
 }
