@@ -16,6 +16,7 @@
 
 mod attributes;
 pub mod columns;
+mod entities;
 mod error;
 mod logs;
 mod metrics;

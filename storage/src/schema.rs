@@ -76,6 +76,8 @@ fn resource_and_scope() -> Vec<Field> {
         required(60, "resource_attributes", repeated_text()),
         required(61, "resource_dropped_attributes_count", DataType::Int64),
         optional(62, "resource_schema_url", repeated_text()),
+        // `Resource.entity_refs` as canonical JSON: a list of objects.
+        optional(68, "resource_entity_refs", repeated_text()),
         optional(63, "scope_name", repeated_text()),
         optional(64, "scope_version", repeated_text()),
         required(65, "scope_attributes", repeated_text()),

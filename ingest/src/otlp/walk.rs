@@ -3,6 +3,7 @@
 use super::{
     attributes::AttributeWriter,
     columns::Unfit,
+    entities,
     error::DecodeError,
     outline::{Outline, ResourceGroup, ScopeGroup},
     rows::{
@@ -196,6 +197,7 @@ impl<'a> Walk<'a> {
     fn resource(&mut self, group: &ResourceGroup<'a>) -> Result<Resource, Flaw> {
         self.attempt(|walk| {
             let mut resource = Resource::default();
+            let mut entities = Vec::new();
             walk.attributes.begin();
             for piece in &group.resource {
                 let mut reader = Reader::new(piece);
@@ -203,8 +205,7 @@ impl<'a> Walk<'a> {
                     match reader.key()? {
                         0x0a => walk.attributes.add(reader.bytes()?)?,
                         0x10 => resource.dropped_attributes_count = reader.varint()? as u32,
-                        // `entity_refs`: names of attributes that are kept anyhow.
-                        0x1a => drop(reader.bytes()?),
+                        0x1a => entities.push(reader.bytes()?),
                         key => reader.skip(key, RESOURCE_FIELDS)?,
                     }
                 }
@@ -218,9 +219,20 @@ impl<'a> Walk<'a> {
                 None => None,
             };
             walk.attributes.write(&mut resource.attributes)?;
+            let values = &mut walk.attributes.values;
+            entities::write(
+                &mut resource.entity_refs,
+                &entities,
+                values.care,
+                &mut values.counts,
+            )?;
             resource.schema_url = walk.text(group.schema_url).into_owned();
             // Told here, since a resource may reach no column: all its scopes may be flawed.
-            let texts = [&resource.attributes, &resource.schema_url];
+            let texts = [
+                &resource.attributes,
+                &resource.entity_refs,
+                &resource.schema_url,
+            ];
             walk.attributes.values.not_text |= texts.iter().any(|text| !is_text(text));
             Ok(resource)
         })

@@ -21,6 +21,7 @@ pub(super) enum Flaw {
     TooDeep,
     TimeOutOfRange,
     TooManyKeys,
+    TooManyEntities,
 }
 
 impl Flaw {
@@ -30,6 +31,7 @@ impl Flaw {
             Flaw::TooDeep => Reason::TooDeep,
             Flaw::TimeOutOfRange => Reason::TimeOutOfRange,
             Flaw::TooManyKeys => Reason::TooManyAttributes,
+            Flaw::TooManyEntities => Reason::TooLarge,
             _ => Reason::Malformed,
         }
     }
@@ -52,6 +54,7 @@ impl Flaw {
                 "a time is after 2262-04-11, more than 64 signed bits of ns hold"
             }
             Flaw::TooManyKeys => "a map has more than 65536 keys",
+            Flaw::TooManyEntities => "a resource refers to more than 1024 entities",
         }
     }
 }

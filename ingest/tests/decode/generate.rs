@@ -1,5 +1,6 @@
 //! Random requests: small, and rich in what is rare.
 
+use cairn_storage::signal::Signal;
 use opentelemetry_proto::tonic::{
     common::v1::{
         AnyValue, ArrayValue, EntityRef, InstrumentationScope, KeyValue, KeyValueList,
@@ -15,10 +16,21 @@ use opentelemetry_proto::tonic::{
     resource::v1::Resource,
     trace::v1::{ResourceSpans, ScopeSpans, Span, Status, TracesData, span},
 };
+use prost::Message;
 use rand::{RngExt, rngs::StdRng};
 
-pub(crate) struct Generator<'r> {
-    pub(crate) random: &'r mut StdRng,
+struct Generator<'r> {
+    random: &'r mut StdRng,
+}
+
+/// A request of `signal`, encoded.
+pub(crate) fn request(random: &mut StdRng, signal: Signal) -> Vec<u8> {
+    let mut generator = Generator { random };
+    match signal {
+        Signal::Logs => generator.logs().encode_to_vec(),
+        Signal::Spans => generator.spans().encode_to_vec(),
+        _ => generator.metrics().encode_to_vec(),
+    }
 }
 
 const WORDS: [&str; 16] = [
@@ -151,9 +163,11 @@ impl Generator<'_> {
         self.maybe(85, |g| Resource {
             attributes: g.attributes(4, 2),
             dropped_attributes_count: g.small(),
-            entity_refs: g.some(1, |g| EntityRef {
+            entity_refs: g.some(2, |g| EntityRef {
                 schema_url: g.text(),
-                ..EntityRef::default()
+                r#type: g.text(),
+                id_keys: g.some(2, Self::text),
+                description_keys: g.some(2, Self::text),
             }),
         })
     }
@@ -167,7 +181,7 @@ impl Generator<'_> {
         })
     }
 
-    pub(crate) fn logs(&mut self) -> LogsData {
+    fn logs(&mut self) -> LogsData {
         LogsData {
             resource_logs: self.some(2, |g| ResourceLogs {
                 resource: g.resource(),
@@ -197,7 +211,7 @@ impl Generator<'_> {
         }
     }
 
-    pub(crate) fn spans(&mut self) -> TracesData {
+    fn spans(&mut self) -> TracesData {
         TracesData {
             resource_spans: self.some(2, |g| ResourceSpans {
                 resource: g.resource(),
@@ -247,7 +261,7 @@ impl Generator<'_> {
         }
     }
 
-    pub(crate) fn metrics(&mut self) -> MetricsData {
+    fn metrics(&mut self) -> MetricsData {
         MetricsData {
             resource_metrics: self.some(2, |g| ResourceMetrics {
                 resource: g.resource(),

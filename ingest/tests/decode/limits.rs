@@ -1,7 +1,7 @@
 //! What prost cannot tell us: depth, isolation in large requests, lengths that lie, text that is not UTF-8.
 
 use crate::{
-    Signal, check, decoded,
+    compare::{Tally, check, decoded},
     tree::{self, Field, Wire},
 };
 use arrow::array::AsArray;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use cairn_ingest::otlp::{DECODER_VERSION, DecodeError, decode};
 use cairn_storage::{
     append::Reason,
-    signal::{Encoding, Table},
+    signal::{Encoding, Signal, Table},
     time::Nanos,
 };
 
@@ -310,7 +310,7 @@ fn text_that_is_not_utf8_is_replaced_and_counted() {
         .as_string::<i32>();
     assert_eq!((body.value(0), body.value(1)), ("a\u{fffd}", "\u{fffd}b"));
     assert_eq!(decoded.replaced_text, 2);
-    let mut tally = crate::Tally::default();
+    let mut tally = Tally::default();
     check(Signal::Logs, logs(&halves).to_vec(), &mut tally);
     assert_eq!(tally.with_repaired, 1);
     // Two keys that are the same once repaired: the last value wins.
@@ -356,6 +356,42 @@ fn too_many_records_or_keys_are_refused_in_bounded_memory() {
 }
 
 #[test]
+fn entity_references_are_a_column() {
+    let entity = [
+        message(1, b"https://x/1"),
+        message(2, b"service"),
+        message(3, b"service.name"),
+        message(3, b"service.namespace"),
+        message(4, b"a\"b"),
+    ]
+    .concat();
+    let payload = |entities: Vec<u8>| {
+        let records = message(2, &message(2, &timed(vec![])));
+        Bytes::from(message(1, &[message(1, &entities), records].concat()))
+    };
+    let decoded_one = decoded(
+        Signal::Logs,
+        &payload([message(3, &entity), message(3, &[])].concat()),
+    )
+    .expect("framed");
+    let batch = &decoded_one.tables[0].1;
+    let column = batch.column_by_name("resource_entity_refs");
+    let text = arrow::compute::cast(column.expect("column"), &arrow::datatypes::DataType::Utf8)
+        .expect("text");
+    assert_eq!(
+        text.as_string::<i32>().value(0),
+        "[{\"description_keys\":[\"a\\\"b\"],\"id_keys\":[\"service.name\",\"service.namespace\"],\
+         \"schema_url\":\"https://x/1\",\"type\":\"service\"},{}]"
+    );
+    // Two bytes each on the wire: without a limit 64 MiB of them would be a hundred in memory.
+    for (count, reasons) in [(1_024, vec![]), (1_025, vec![Reason::TooLarge])] {
+        let decoded = decoded(Signal::Logs, &payload([0x1a, 0x00].repeat(count))).expect("framed");
+        let found: Vec<_> = decoded.rejected.iter().map(|r| r.reason).collect();
+        assert_eq!(found, reasons, "{count} entities");
+    }
+}
+
+#[test]
 fn many_keys_are_written_in_order() {
     let keys: Vec<String> = (0..1_000)
         .map(|i| format!("key{}", (i * 7919) % 1_000))
@@ -364,7 +400,7 @@ fn many_keys_are_written_in_order() {
         .iter()
         .flat_map(|key| message(6, &attribute(key, &message(1, b"v"))))
         .collect();
-    let mut tally = crate::Tally::default();
+    let mut tally = Tally::default();
     check(
         Signal::Logs,
         logs(&[record.clone(), record]).to_vec(),

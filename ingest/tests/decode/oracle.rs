@@ -7,7 +7,7 @@ use cairn_storage::{
     signal::{Signal, Table},
 };
 use opentelemetry_proto::tonic::{
-    common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
+    common::v1::{AnyValue, EntityRef, InstrumentationScope, KeyValue, any_value::Value},
     logs::v1::LogRecord,
     metrics::v1::{
         Exemplar, ExponentialHistogramDataPoint, HistogramDataPoint, Metric, NumberDataPoint,
@@ -198,6 +198,7 @@ impl Oracle {
                         r_json.clone(),
                         r.dropped_attributes_count.to_string(),
                         or_null(r_url),
+                        entity_refs(&r.entity_refs),
                         or_null(&s.name),
                         or_null(&s.version),
                         s_json.clone(),
@@ -474,6 +475,39 @@ fn map(list: &[KeyValue], nested: bool, counts: &mut Counts) -> String {
 
 fn object(list: &[KeyValue], counts: &mut Counts) -> String {
     map(list, false, counts)
+}
+
+fn entity_refs(list: &[EntityRef]) -> String {
+    if list.is_empty() {
+        return NULL.to_string();
+    }
+    let entity = |of: &EntityRef| {
+        let texts = |keys: &[String]| {
+            let keys: Vec<_> = keys.iter().map(|key| quoted(key, false)).collect();
+            format!("[{}]", keys.join(","))
+        };
+        let mut fields = Vec::new();
+        if !of.description_keys.is_empty() {
+            fields.push(format!(
+                "\"description_keys\":{}",
+                texts(&of.description_keys)
+            ));
+        }
+        if !of.id_keys.is_empty() {
+            fields.push(format!("\"id_keys\":{}", texts(&of.id_keys)));
+        }
+        if !of.schema_url.is_empty() {
+            fields.push(format!("\"schema_url\":{}", quoted(&of.schema_url, false)));
+        }
+        if !of.r#type.is_empty() {
+            fields.push(format!("\"type\":{}", quoted(&of.r#type, false)));
+        }
+        format!("{{{}}}", fields.join(","))
+    };
+    format!(
+        "[{}]",
+        list.iter().map(entity).collect::<Vec<_>>().join(",")
+    )
 }
 
 fn service_name(attributes: &[KeyValue]) -> String {

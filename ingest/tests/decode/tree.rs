@@ -263,9 +263,6 @@ pub(crate) fn normalise(of: Type, bytes: &[u8]) -> (Vec<u8>, u64) {
 
 fn settled(of: Type, fields: Vec<Field>, repaired: &mut u64) -> Vec<Field> {
     let mut fields = joined(of, fields);
-    if of == Type::Resource {
-        fields.retain(|field| field.number != 3 || !is_delimited(&field.value));
-    }
     if of == Type::AnyValue {
         fields = last_member(fields, is_value_member);
     }
@@ -280,7 +277,9 @@ fn settled(of: Type, fields: Vec<Field>, repaired: &mut u64) -> Vec<Field> {
     let keep: Vec<bool> = (0..fields.len())
         .map(|i| {
             let field = &fields[i];
-            !matches!(field.value, Wire::Text(_)) || last_of(field.number, &fields) == Some(i)
+            !matches!(field.value, Wire::Text(_))
+                || (of == Type::EntityRef && matches!(field.number, 3 | 4))
+                || last_of(field.number, &fields) == Some(i)
         })
         .collect();
     let mut keep = keep.into_iter();

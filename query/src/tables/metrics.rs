@@ -38,11 +38,12 @@ const OF_SERIES_FIRST: [&str; 7] = [
 ];
 
 /// Columns of the series that the view shows last.
-const OF_SERIES_LAST: [&str; 9] = [
+const OF_SERIES_LAST: [&str; 10] = [
     "metadata",
     "resource_attributes",
     "resource_dropped_attributes_count",
     "resource_schema_url",
+    "resource_entity_refs",
     "scope_name",
     "scope_version",
     "scope_attributes",

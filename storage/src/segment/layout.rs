@@ -264,7 +264,9 @@ fn statistics(field: &Field) -> EnabledStatistics {
         ("resource_attributes" | "scope_attributes", _) => EnabledStatistics::None,
         // The same few values in every page; comparing them all costs more than it prunes.
         ("timestamp_origin" | "body_type" | "scope_version", _) => EnabledStatistics::None,
-        ("resource_schema_url" | "scope_schema_url", _) => EnabledStatistics::None,
+        ("resource_schema_url" | "resource_entity_refs" | "scope_schema_url", _) => {
+            EnabledStatistics::None
+        }
         (_, DataType::List(_)) => EnabledStatistics::None,
         (_, DataType::FixedSizeBinary(_)) => EnabledStatistics::Chunk,
         _ => EnabledStatistics::Page,

@@ -11,7 +11,7 @@
 //! | 1 | monotonicity: 0 none, 1 not monotonic, 2 monotonic |
 //! | 4 + n, six times | length (u32, little-endian) and bytes of: metric name, unit, resource attributes, scope name, scope version, scope attributes; maps as canonical JSON, absent text as empty |
 //!
-//! Description, metadata, schema URLs and dropped counts are no part of it. The layout is on disk in every
+//! Description, metadata, entity references, schema URLs and dropped counts are no part of it. The layout is on disk in every
 //! `series_id`: it never changes; a new one would need a new version and a new column.
 
 use crate::otlp::rows::{

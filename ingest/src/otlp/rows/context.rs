@@ -9,6 +9,8 @@ pub struct Resource {
     pub attributes: Vec<u8>,
     pub dropped_attributes_count: u32,
     pub schema_url: Vec<u8>,
+    /// A canonical JSON list; empty where there is none.
+    pub entity_refs: Vec<u8>,
     /// The text of the attribute `service.name`, if there is one that is not NULL.
     pub service_name: Option<Vec<u8>>,
 }
@@ -23,13 +25,14 @@ pub struct Scope {
     pub schema_url: Vec<u8>,
 }
 
-/// The columns `service_name` and 60 to 67 of a table.
+/// The columns `service_name` and 60 to 68 of a table.
 #[derive(Debug)]
 pub struct ContextColumns {
     service_name: DictionaryColumn,
     resource_attributes: DictionaryColumn,
     resource_dropped: Vec<i64>,
     resource_schema_url: DictionaryColumn,
+    resource_entity_refs: DictionaryColumn,
     scope_name: DictionaryColumn,
     scope_version: DictionaryColumn,
     scope_attributes: DictionaryColumn,
@@ -46,6 +49,7 @@ impl ContextColumns {
             resource_attributes: texts(),
             resource_dropped: Vec::with_capacity(rows),
             resource_schema_url: texts(),
+            resource_entity_refs: texts(),
             scope_name: texts(),
             scope_version: texts(),
             scope_attributes: texts(),
@@ -64,6 +68,7 @@ impl ContextColumns {
         };
         self.service_name.push_many(service_name, count);
         push(&mut self.resource_schema_url, &resource.schema_url, count);
+        push(&mut self.resource_entity_refs, &resource.entity_refs, count);
         push(&mut self.scope_name, &scope.name, count);
         push(&mut self.scope_version, &scope.version, count);
         push(&mut self.scope_schema_url, &scope.schema_url, count);
@@ -81,6 +86,7 @@ impl ContextColumns {
             self.resource_attributes.finish()?,
             numbers::<Int64Type>(self.resource_dropped)?,
             self.resource_schema_url.finish()?,
+            self.resource_entity_refs.finish()?,
             self.scope_name.finish()?,
             self.scope_version.finish()?,
             self.scope_attributes.finish()?,

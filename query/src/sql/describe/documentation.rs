@@ -74,6 +74,9 @@ fn identity(column: &str) -> Option<&'static str> {
             "How many attributes of the resource the sender dropped."
         }
         "resource_schema_url" => "The schema of the resource.",
+        "resource_entity_refs" => {
+            "The entities that the resource describes, as JSON: a list of objects with type, schema_url, id_keys and description_keys."
+        }
         "scope_name" => "The name of the instrumentation scope.",
         "scope_version" => "The version of the instrumentation scope.",
         "scope_attributes" => "Attributes of the instrumentation scope as JSON.",
