@@ -2,6 +2,7 @@
 
 use crate::server::{BINARY, Server, logs};
 use hyper::{Method, StatusCode};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, any_value::Value};
 use serde_json::json;
 use std::process::Command;
 
@@ -150,6 +151,59 @@ async fn health_metrics_and_unknown_paths() {
         let problem: serde_json::Value = serde_json::from_str(&body).expect("a problem document");
         assert_eq!(problem["status"], status.as_u16(), "{path}");
     }
+}
+
+#[tokio::test]
+async fn what_was_rejected_can_be_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), &[]).await;
+    let mut request = logs("shop", &["fine", "deep", "fine too"]);
+    let deep = nested(65);
+    let record = &mut request.resource_logs[0].scope_logs[0].log_records[1];
+    record.body = Some(deep);
+    assert_eq!(server.send_http(&request, None).await, StatusCode::OK);
+    let statement =
+        "SELECT signal, outcome, reason, detail, encoding, record IS NOT NULL FROM dead_letters";
+    let detail = "log record: values are nested deeper than 64 levels";
+    let expected = json!([[
+        "logs",
+        "rejected",
+        "too_deep",
+        detail,
+        "otlp_protobuf",
+        true
+    ]]);
+    assert_eq!(server.sql(statement, None).await, expected);
+    let (_, metrics) = server.api(Method::GET, "/metrics", None, "").await;
+    for (outcome, count) in [("received", 3), ("stored", 2), ("rejected", 1)] {
+        let sum: u64 = metrics
+            .lines()
+            .filter(|line| line.starts_with("storage_records_total{"))
+            .filter(|line| line.contains(&format!("outcome=\"{outcome}\"")))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+            .sum();
+        assert_eq!(sum, count, "{outcome}: {metrics}");
+    }
+    server.stop().await;
+
+    let server = Server::start(folder.path(), &[]).await;
+    assert_eq!(
+        server.sql(statement, None).await,
+        expected,
+        "from a segment"
+    );
+}
+
+/// A text in `depth` arrays, one in the other.
+fn nested(depth: usize) -> AnyValue {
+    let text = AnyValue {
+        value: Some(Value::StringValue("x".to_string())),
+    };
+    (0..depth).fold(text, |inner, _| AnyValue {
+        value: Some(Value::ArrayValue(ArrayValue {
+            values: vec![inner],
+        })),
+    })
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! OTLP/gRPC: methods, encodings and frames as the protocol says.
 
 use crate::{
-    client::{HttpClient, frame, gzip, post},
+    client::{HttpClient, frame, gzip, post, retry_delay, zstd},
     requests::request,
     server::Server,
 };
@@ -93,11 +93,40 @@ async fn encodings() {
             .await;
         assert_eq!(reply.grpc_status().code(), Code::Internal, "{headers:?}");
     }
-    let broken = frame(true, &gzip(&message)[..10]);
-    let reply = client
-        .call(server.grpc, Signal::Logs, &headers, broken)
-        .await;
-    assert_eq!(reply.grpc_status().code(), Code::InvalidArgument);
+    assert_eq!(server.rows("default", Signal::Logs), 1);
+}
+
+#[tokio::test]
+async fn broken_compression() {
+    let server = Server::start().await;
+    let client = HttpClient::two();
+    let message = request(Signal::Logs, 1, "packed");
+    let packed = gzip(&message);
+    let (first, second) = message.split_at(message.len() / 2);
+    for (name, content, expected) in [
+        ("gzip", packed[..10].to_vec(), Code::InvalidArgument),
+        (
+            "gzip",
+            [&packed[..], b"garbage"].concat(),
+            Code::InvalidArgument,
+        ),
+        ("gzip", Vec::new(), Code::InvalidArgument),
+        ("gzip", message.clone(), Code::InvalidArgument),
+        ("gzip", zstd(&message), Code::InvalidArgument),
+        ("zstd", packed.clone(), Code::InvalidArgument),
+        ("zstd", zstd(&message)[..12].to_vec(), Code::InvalidArgument),
+        // Members, and frames, that follow each other are valid.
+        ("gzip", [gzip(first), gzip(second)].concat(), Code::Ok),
+        ("zstd", [zstd(first), zstd(second)].concat(), Code::Ok),
+    ] {
+        let headers = [("grpc-encoding", name)];
+        let reply = client
+            .call(server.grpc, Signal::Logs, &headers, frame(true, &content))
+            .await;
+        let status = reply.grpc_status();
+        assert_eq!(status.code(), expected, "{name} {content:?}: {status}");
+        assert!(retry_delay(&status).is_none(), "it is broken for good");
+    }
     assert_eq!(server.rows("default", Signal::Logs), 1);
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     client::{HttpClient, PACKINGS, frame, gzip, retry_delay, zstd},
-    requests::{logs_of_size, request},
+    requests::{large_logs, logs_of_size, request},
     server::Server,
 };
 use cairn_ingest::config::Config;
@@ -67,6 +67,58 @@ async fn exactly_the_limit_is_taken_and_one_byte_more_is_not() {
         );
         assert_eq!(server.rows("default", Signal::Logs), expected);
     }
+}
+
+/// The default is 64 MiB after decompression, to the byte.
+#[tokio::test]
+async fn sixty_four_mebibytes_by_default() {
+    let server = Server::start().await;
+    let client = HttpClient::two();
+    let limit = 64 << 20;
+    let (whole, larger) = (large_logs(limit), large_logs(limit + 1));
+    for (name, pack) in PACKINGS {
+        let (compressed, packed) = (name != "identity", pack(&larger));
+        let headers = [("content-encoding", name)];
+        let reply = client
+            .export(server.http, Signal::Logs, &headers, packed.clone())
+            .await;
+        assert_eq!(reply.status, 413, "{name}: {reply:?}");
+        let headers = [("grpc-encoding", name)];
+        let reply = client
+            .call(
+                server.grpc,
+                Signal::Logs,
+                &headers,
+                frame(compressed, &packed),
+            )
+            .await;
+        assert_eq!(
+            reply.grpc_status().code(),
+            Code::ResourceExhausted,
+            "{name}"
+        );
+        let packed = pack(&whole);
+        let headers = [("content-encoding", name)];
+        let reply = client
+            .export(server.http, Signal::Logs, &headers, packed.clone())
+            .await;
+        assert_eq!(reply.status, 200, "{name}: {reply:?}");
+        let headers = [("grpc-encoding", name)];
+        let reply = client
+            .call(
+                server.grpc,
+                Signal::Logs,
+                &headers,
+                frame(compressed, &packed),
+            )
+            .await;
+        assert_eq!(reply.grpc_status().code(), Code::Ok, "{name}");
+    }
+    assert_eq!(
+        server.rows("default", Signal::Logs),
+        128,
+        "the same bytes, once"
+    );
 }
 
 #[tokio::test]

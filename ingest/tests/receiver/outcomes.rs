@@ -170,18 +170,18 @@ async fn nothing_to_store_is_a_success() {
     }
 }
 
-/// One bad record among a thousand loses itself, is counted, named, and kept as a dead letter.
+/// One bad record among ten thousand loses itself, is counted, named, and kept as a dead letter.
 #[tokio::test]
-async fn one_bad_record_among_a_thousand() {
+async fn one_bad_record_among_ten_thousand() {
     let server = Server::start().await;
     let client = HttpClient::two();
     // A field of fixed width that is cut off.
     let broken = b"\x09\x01\x02";
     for (http, expected) in [(true, 1), (false, 2)] {
-        let mut records: Vec<Vec<u8>> = (0..1000)
+        let mut records: Vec<Vec<u8>> = (0..10_000)
             .map(|n| log(&format!("{http} {n}")).encode_to_vec())
             .collect();
-        records[417] = broken.to_vec();
+        records[4_170] = broken.to_vec();
         let records: Vec<u8> = records.iter().flat_map(|record| field(2, record)).collect();
         let body = field(1, &field(2, &records));
         let message = if http {
@@ -199,11 +199,11 @@ async fn one_bad_record_among_a_thousand() {
         assert_eq!(partial.rejected, 1);
         let text = &partial.error_message;
         assert!(
-            text.contains("1 of 1000") && text.contains("malformed"),
+            text.contains("1 of 10000") && text.contains("malformed"),
             "{text}"
         );
-        assert!(text.contains("record 417"), "{text}");
-        assert_eq!(server.rows("default", Signal::Logs), 999 * expected);
+        assert!(text.contains("record 4170"), "{text}");
+        assert_eq!(server.rows("default", Signal::Logs), 9_999 * expected);
         let letters = vec![("malformed".to_string(), broken.to_vec()); expected];
         assert_eq!(server.dead_letters(), letters);
     }

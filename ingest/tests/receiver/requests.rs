@@ -147,6 +147,19 @@ pub(crate) fn logs_of_size(bytes: usize) -> Vec<u8> {
     }
 }
 
+/// A request of 128 log records that has exactly `bytes` bytes, 64 MiB or a little more.
+pub(crate) fn large_logs(bytes: usize) -> Vec<u8> {
+    let records = |last_bytes: usize| {
+        let mut records = vec![log(&"x".repeat(512 << 10)); 127];
+        records.push(log(&"x".repeat(last_bytes)));
+        logs_request(records).encode_to_vec()
+    };
+    let least = records(256 << 10);
+    let request = records((256 << 10) + bytes - least.len());
+    assert_eq!(request.len(), bytes, "lengths take as many bytes as before");
+    request
+}
+
 /// A field of protobuf with bytes in it, its number below 16.
 pub(crate) fn field(number: u8, content: &[u8]) -> Vec<u8> {
     let mut bytes = vec![number << 3 | 2];
