@@ -1,7 +1,8 @@
 """kill -9 against the real binary: `crash.py --cairn BINARY --kills N [--seed S] [--power]`.
 
 Writers send records numbered (client, sequence) over gRPC and HTTP while the server is killed at random
-instants, every fifth time while a flush is under way. After each restart all requests without an answer are sent again
+instants, every fifth time while a flush is under way; after every fifth kill it is also stopped in good order, and then
+writers must get nothing but errors that OTLP clients retry. After each restart all requests without an answer are sent again
 byte for byte, and some of the answered ones too. By SQL, every acknowledged record must be there, and none
 twice; at the end, when everything was acknowledged, the sequences of each client are whole.
 """
@@ -44,6 +45,36 @@ def build(client, first, count):
     return request.SerializeToString()
 
 
+# What OTLP clients send again (OTLP 1.11, "Failures").
+RETRYABLE = {
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.ABORTED,
+    grpc.StatusCode.OUT_OF_RANGE,
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DATA_LOSS,
+    429,
+    502,
+    503,
+    504,
+}
+
+
+class Refused(Exception):
+    """An answer over HTTP that is no success."""
+
+    def __init__(self, status, text):
+        super().__init__(f"{status} {text!r}")
+        self.status = status
+
+
+def is_retried(error):
+    """Whether an OTLP client sends the request again after `error`."""
+    if isinstance(error, grpc.RpcError):
+        return error.code() in RETRYABLE
+    return error.status in RETRYABLE if isinstance(error, Refused) else True
+
+
 class Writer:
     """Sends requests of one client and remembers which were acknowledged."""
 
@@ -51,6 +82,7 @@ class Writer:
         self.client, self.server, self.rng = client, server, rng
         self.next, self.unanswered, self.answered = 0, [], []
         self.acknowledged = 0
+        self.ended_with = None
 
     def send_grpc(self, channel, body):
         call = channel.unary_unary(EXPORT)
@@ -62,8 +94,10 @@ class Writer:
         connection.request("POST", "/v1/logs", body, {"content-type": "application/x-protobuf"})
         answer = connection.getresponse()
         text = answer.read()
-        if answer.status != 200 or text != b"":
-            raise RuntimeError(f"{answer.status} {text!r}")
+        if answer.status != 200:
+            raise Refused(answer.status, text)
+        if text != b"":
+            raise RuntimeError(f"partial success: {text!r}")
 
     def sender(self):
         """A function that sends one body, and the thing to close afterwards."""
@@ -92,6 +126,7 @@ class Writer:
     def run(self, stop):
         """Sends new requests until `stop` is set or the server is gone."""
         send, closing = self.sender()
+        self.ended_with = None
         while not stop.is_set():
             count = self.rng.randrange(1, 60)
             entry = (self.next, count, build(self.client, self.next, count))
@@ -99,7 +134,8 @@ class Writer:
             self.unanswered.append(entry)
             try:
                 send(entry[2])
-            except (grpc.RpcError, OSError, http.client.HTTPException):
+            except (grpc.RpcError, OSError, http.client.HTTPException, Refused) as error:
+                self.ended_with = error
                 break
             self.unanswered.remove(entry)
             self.acknowledge(*entry)
@@ -131,6 +167,24 @@ def check(server, writers, final):
             complaints.append(f"client {writer.client}: at least {lost} acknowledged records are gone")
         if final and row["d"] != writer.next:
             complaints.append(f"client {writer.client}: {row['d']} of {writer.next} records are there")
+    return complaints
+
+
+def restart(server, writers, rng):
+    """One life that ends in good order while writers send; returns a list of complaints."""
+    stop = threading.Event()
+    threads = [threading.Thread(target=writer.run, args=(stop,)) for writer in writers]
+    for thread in threads:
+        thread.start()
+    time.sleep(rng.random() * 0.7)
+    code = server.stop()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    complaints = [f"a shutdown under load ended with {code}"] if code != 0 else []
+    for writer in writers:
+        if writer.ended_with is not None and not is_retried(writer.ended_with):
+            complaints.append(f"client {writer.client}: no client retries {writer.ended_with!r}")
     return complaints
 
 
@@ -167,15 +221,9 @@ def arguments():
     return parser.parse_args()
 
 
-def main():
-    options = arguments()
+def lives(options, server, disk):
+    """All lives of the server, and what was wrong in them."""
     rng = random.Random(options.seed)
-    folder = tempfile.mkdtemp(prefix="cairn-crash-")
-    disk = PowerCutDisk(folder) if options.power else None
-    data_dir = os.path.join(disk.mount_point if disk else folder, "data")
-    settings = ["storage.flush_age_seconds=1", "storage.small_segment_bytes=1"]
-    settings += ["storage.flush_bytes=262144", "storage.wal_file_bytes=1048576"]
-    server = Server(options.cairn, data_dir, settings)
     writers = [Writer(client, server, random.Random(options.seed + client)) for client in range(4)]
     complaints, in_flush_hits = [], 0
     for kill in range(options.kills):
@@ -184,8 +232,13 @@ def main():
         for writer in writers:
             writer.resend()
         in_flush_hits += cycle(server, writers, rng, kill % 5 == 0, disk)
+        if kill % 5 == 4:
+            server.start()
+            for writer in writers:
+                writer.resend()
+            complaints += restart(server, writers, rng)
         if complaints:
-            break
+            return complaints
     server.start()
     for writer in writers:
         writer.resend()
@@ -196,18 +249,43 @@ def main():
     server.start()
     complaints += check(server, writers, final=True)
     server.stop()
-    verify = subprocess.run([options.cairn, "verify", "--data-dir", data_dir], capture_output=True)
+    verify = subprocess.run([options.cairn, "verify", "--data-dir", server.data_dir], capture_output=True)
     if verify.returncode != 0:
         complaints.append(f"cairn verify: {verify.stdout.decode()[-2000:]}")
     total = sum(writer.acknowledged for writer in writers)
     how = "power cuts" if disk else "kills"
     print(f"{options.kills} {how}, {in_flush_hits} of them inside a flush, {total} records acknowledged")
+    return complaints
+
+
+def main():
+    options = arguments()
+    folder = tempfile.mkdtemp(prefix="cairn-crash-")
+    disk = None
+    if options.power:
+        try:
+            disk = PowerCutDisk(folder)
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"NOT RUN: no power was cut, since this machine cannot mount a loop device: {error}")
+            print("0 passed, 0 failed")
+            shutil.rmtree(folder, ignore_errors=True)
+            return
+    data_dir = os.path.join(disk.mount_point if disk else folder, "data")
+    settings = ["storage.flush_age_seconds=1", "storage.small_segment_bytes=1"]
+    settings += ["storage.flush_bytes=262144", "storage.wal_file_bytes=1048576"]
+    server = Server(options.cairn, data_dir, settings)
+    try:
+        complaints = lives(options, server, disk)
+    finally:
+        server.end()
+        if disk:
+            disk.close()
     for complaint in complaints:
         print(f"WRONG: {complaint}")
     print(f"{int(not complaints)} passed, {int(bool(complaints))} failed")
-    if disk:
-        disk.close()
-    if not complaints:
+    if complaints:
+        print(f"what is left of it: {folder}", file=sys.stderr)
+    else:
         shutil.rmtree(folder, ignore_errors=True)
     sys.exit(1 if complaints else 0)
 

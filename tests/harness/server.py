@@ -65,6 +65,11 @@ class Server:
         self.process.wait()
         self.log.close()
 
+    def end(self):
+        """Kills what is left when a test ends early."""
+        if self.process and self.process.poll() is None:
+            self.kill()
+
     def server_process_id(self):
         """The server itself, also where a wrapper (strace) started it."""
         if not self.wrapper:

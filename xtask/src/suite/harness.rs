@@ -11,13 +11,16 @@ use std::{
     process::{Command, Stdio},
 };
 
+/// Power cuts within the suite: each takes about two seconds.
+const POWER_CUTS: &str = "8";
+
 /// What the Python programs below `tests/` import.
 const REQUIREMENTS: &str = "tests/sdk/python/requirements.txt";
 
 /// Kills within the suite; `tests/crash/crash.py --kills N` does more.
 const KILLS: &str = "30";
 
-/// Builds the server and the Rust SDK sender, with the features of the whole workspace, as the tests have them.
+/// Builds the server and the Rust SDK senders, with the features of the whole workspace, as the tests have them.
 pub(super) fn build(place: &Place) -> Result<Counts> {
     shell::succeed(place.cargo().args([
         "build",
@@ -37,13 +40,21 @@ pub(super) fn sdks(place: &Place) -> Result<Counts> {
         .arg("--node")
         .arg(node)
         .arg("--rust-sender")
-        .arg(binary(place, "sdk_sender"));
+        .arg(binary(place, "sdk_sender"))
+        .arg("--readme-sender")
+        .arg(binary(place, "readme_sender"));
     counted(&mut command)
 }
 
 /// Kills at random instants; what was acknowledged is there, once.
 pub(super) fn crash(place: &Place) -> Result<Counts> {
     counted(program(place, "tests/crash/crash.py")?.args(["--kills", KILLS]))
+}
+
+/// Power cuts; without loop devices nothing is checked, and it says so.
+pub(super) fn power(place: &Place) -> Result<Counts> {
+    install("mkfs.ext4", "e2fsprogs", place)?;
+    counted(program(place, "tests/crash/crash.py")?.args(["--power", "--kills", POWER_CUTS]))
 }
 
 /// The same with arguments of one's own.
@@ -53,7 +64,7 @@ pub(super) fn crash_with(place: &Place, arguments: &[String]) -> Result<()> {
 
 /// Every OK comes after the syncs that it promises.
 pub(super) fn sync_order(place: &Place) -> Result<Counts> {
-    install("strace", place)?;
+    install("strace", "strace", place)?;
     counted(&mut program(place, "tests/crash/sync_order.py")?)
 }
 
@@ -70,7 +81,7 @@ fn binary(place: &Place, name: &str) -> PathBuf {
 
 /// The Node sender with its packages, in a copy in the cache, so that the tree stays clean.
 fn node_folder(place: &Place) -> Result<PathBuf> {
-    install("npm", place)?;
+    install("npm", "npm", place)?;
     let folder = place.cache.join("node");
     std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     for file in ["package.json", "package-lock.json", "send.mjs"] {
@@ -86,8 +97,8 @@ fn node_folder(place: &Place) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Installs a Debian package that has a program of the same name, where the program is not there.
-fn install(name: &str, place: &Place) -> Result<()> {
+/// Installs the Debian package `package`, where its program `name` is not there.
+fn install(name: &str, package: &str, place: &Place) -> Result<()> {
     let is_there = std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|folder: PathBuf| Path::is_file(&folder.join(name)))
     });
@@ -103,7 +114,7 @@ fn install(name: &str, place: &Place) -> Result<()> {
     shell::succeed(
         place
             .command("apt-get")
-            .args(["install", "-y", "-qq", name])
+            .args(["install", "-y", "-qq", package])
             .stdin(Stdio::null()),
     )
 }
