@@ -1,8 +1,8 @@
-"""Real SDKs against the real binary: `acceptance.py --cairn BINARY --node DIR --rust-sender BINARY`.
+"""Real SDKs against the real binary: `acceptance.py --cairn BINARY --node DIR --rust-sender BINARY --readme-sender BINARY`.
 
 The Python SDK (gRPC and HTTP), the Node SDK, the Rust SDK and rotel (a forwarder that the Python SDK sends
 to) send all three signals; SQL must return every field that they say they sent, before and after a restart that
-flushes everything. Then DuckDB reads the segment files without Cairn, and a hash over all fields of all rows
+flushes everything. The snippets of the README are taken out of it and run too. Then DuckDB reads the segment files without Cairn, and a hash over all fields of all rows
 must equal that of SQL's answer.
 """
 
@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ import pyarrow as pa
 import rotel
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.join(HERE, "..", "..")
 sys.path.insert(0, os.path.join(HERE, "..", "harness"))
 from server import Server, free_ports  # noqa: E402
 
@@ -68,6 +70,45 @@ def send_through_rotel(server, folder):
             time.sleep(2)
             process.terminate()
             process.wait(timeout=10)
+
+
+def snippets():
+    """The README's "Five minutes with an SDK": its code by language, and the statement that asks for the result."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as readme:
+        section = readme.read().split("## Five minutes with an SDK")[1].split("\n## ")[0]
+    code = dict(re.findall(r"```(\w+)\n(.*?)```", section, re.S))
+    return code, re.search(r'cairn query "([^"]*)"', section).group(1)
+
+
+def at_port(code, usual, port):
+    """A snippet as it stands but for the port, which the README has once."""
+    expect(f"a snippet names {usual}", code.count(f"127.0.0.1:{usual}"), 1)
+    return code.replace(f"127.0.0.1:{usual}", f"127.0.0.1:{port}")
+
+
+def run_snippets(server, options, folder):
+    """Runs the README's snippets one after the other; each must add one row to what its statement returns."""
+    code, statement = snippets()
+    expect("languages of the README", sorted(code), ["js", "python", "rust"])
+    python = at_port(code["python"], 4317, server.grpc_port)
+    node = os.path.join(options.node, "readme.mjs")
+    with open(node, "w", encoding="utf-8") as file:
+        file.write(at_port(code["js"], 4318, server.http_port))
+    with open(os.path.join(ROOT, "benches/src/bin/readme_sender.rs"), encoding="utf-8") as source:
+        header, compiled = source.read().split("\n\n", 1)
+    expect("the Rust snippet is what was compiled", (header[:3], compiled), ("//!", code["rust"]))
+    environment = dict(os.environ)
+    environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{server.http_port}"
+    commands = {
+        "python": ([sys.executable, "-c", python], None),
+        "js": (["node", node], None),
+        "rust": ([options.readme_sender], environment),
+    }
+    for number, (language, (command, environment)) in enumerate(commands.items()):
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=120, check=False)
+        expect(f"{language} snippet's exit ({done.stderr.decode()[-500:]})", done.returncode, 0)
+        found = [[row["name"], list(row.values())[2]] for row in server.sql(statement)]
+        expect(f"rows after the {language} snippet", found, [["first", "3"]] * (number + 1))
 
 
 def check_logs(server, sent):
@@ -239,6 +280,7 @@ def arguments():
     parser.add_argument("--cairn", required=True)
     parser.add_argument("--node", required=True, help="the folder where node_modules was installed")
     parser.add_argument("--rust-sender", required=True)
+    parser.add_argument("--readme-sender", required=True, help="the compiled Rust snippet of the README")
     return parser.parse_args()
 
 
@@ -258,6 +300,7 @@ def main():
         send_through_rotel(server, folder),
     ]
     check_sent(server, everything)
+    run_snippets(server, options, folder)
     expect("clean shutdown", server.stop(), 0)
     server.start()
     check_sent(server, everything)
