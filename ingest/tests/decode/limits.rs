@@ -392,6 +392,25 @@ fn entity_references_are_a_column() {
 }
 
 #[test]
+fn each_piece_of_a_message_is_a_message() {
+    let name = message(1, b"scope");
+    // A field of four bytes of which one is there: end to end with the next piece it would be whole.
+    let cut = vec![0x75, b'n'];
+    for (pieces, stored) in [
+        ([name.clone(), name.clone()], true),
+        ([cut.clone(), name.clone()], false),
+        ([name, cut], false),
+    ] {
+        let pieces = pieces.iter().flat_map(|piece| message(1, piece));
+        let group: Vec<u8> = pieces.chain(message(2, &timed(vec![]))).collect();
+        let mut tally = Tally::default();
+        let payload = message(1, &message(2, &group));
+        check(Signal::Logs, payload, &mut tally);
+        assert_eq!(tally.with_rejected == 0, stored, "{tally:?}");
+    }
+}
+
+#[test]
 fn many_keys_are_written_in_order() {
     let keys: Vec<String> = (0..1_000)
         .map(|i| format!("key{}", (i * 7919) % 1_000))

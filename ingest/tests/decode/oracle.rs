@@ -131,6 +131,20 @@ fn read<M: Message + Default>(of: Type, message: &[u8], counts: &mut Counts) -> 
     })
 }
 
+/// Decodes a message that comes in pieces.
+fn read_pieces<M: Message + Default>(
+    of: Type,
+    pieces: &[&Wire],
+    counts: &mut Counts,
+) -> Outcome<M> {
+    let pieces: Vec<Vec<u8>> = pieces.iter().map(|piece| bytes(piece)).collect();
+    // Each must be a message by itself: end to end, one that is cut off could swallow the start of the next.
+    for piece in &pieces {
+        read::<M>(of, piece, &mut Counts::default())?;
+    }
+    read(of, &pieces.concat(), counts)
+}
+
 impl Oracle {
     fn request(&mut self, signal: Signal, fields: &[Field]) -> Option<Outcome<()>> {
         let mut groups = Vec::new();
@@ -170,8 +184,7 @@ impl Oracle {
         scopes: &[Level<'_>],
     ) -> Outcome<()> {
         let resource = self.keep_counts(|counts| {
-            let joined: Vec<u8> = resource.iter().flat_map(|piece| bytes(piece)).collect();
-            let resource: Resource = read(Type::Resource, &joined, counts)?;
+            let resource: Resource = read_pieces(Type::Resource, resource, counts)?;
             let attributes = object(&resource.attributes, counts);
             Ok((resource, attributes, text(url, counts)))
         });
@@ -184,8 +197,7 @@ impl Oracle {
                 if resource.is_err() {
                     return Err(Fault::Reject(Reason::Malformed));
                 }
-                let joined: Vec<u8> = scope.iter().flat_map(|piece| bytes(piece)).collect();
-                let scope: InstrumentationScope = read(Type::Scope, &joined, counts)?;
+                let scope: InstrumentationScope = read_pieces(Type::Scope, scope, counts)?;
                 let attributes = object(&scope.attributes, counts);
                 Ok((scope, attributes, text(url, counts)))
             });
