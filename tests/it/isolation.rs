@@ -73,7 +73,9 @@ async fn a_key_opens_its_tenant_and_nothing_else() {
 /// Every endpoint with `key`, whose tenant is `own`: its rows are there, and no answer names `other`.
 async fn check_reads(server: &Server, key: &str, own: &str, other: &str) {
     let key = Some(key);
-    let rows = server.sql("SELECT body FROM logs ORDER BY body", key).await;
+    let rows = server
+        .sql("SELECT body FROM logs ORDER BY body DESC", key)
+        .await;
     assert_eq!(rows, json!([[format!("{own}-secret")], ["the same bytes"]]));
     let statements = [
         "SELECT * FROM logs",
