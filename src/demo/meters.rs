@@ -228,9 +228,9 @@ fn sum(
     })
 }
 
-fn gauge(value: Value, now: u64) -> Data {
+fn gauge(attributes: Vec<KeyValue>, value: Value, now: u64) -> Data {
     Data::Gauge(Gauge {
-        data_points: vec![point(Vec::new(), (0, now), value)],
+        data_points: vec![point(attributes, (0, now), value)],
     })
 }
 
@@ -255,14 +255,15 @@ fn processor(pod: Pod, now: u64) -> Metric {
             "1",
             "Share of the processors in use",
         ),
-        gauge(Value::AsDouble(share), now),
+        gauge(Vec::new(), Value::AsDouble(share), now),
     )
 }
 
 fn queue_depth(now: u64) -> Metric {
     let depth = (now / 1_000_000_000 % 60) as i64 % 7;
+    let attributes = vec![attribute("messaging.destination.name", "orders")];
     metric(
         ("messaging.queue.depth", "{message}", "Messages that wait"),
-        gauge(Value::AsInt(depth), now),
+        gauge(attributes, Value::AsInt(depth), now),
     )
 }
