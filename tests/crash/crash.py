@@ -1,215 +1,319 @@
-"""kill -9 against the real binary: `crash.py --cairn BINARY --kills N [--seed S] [--power]`.
+"""kill -9 against the real binary: `crash.py --cairn BINARY --kills N [--seed S] [--power] [--no-controls]`.
 
-Writers send records numbered (client, sequence) over gRPC and HTTP while the server is killed at random
-instants, every fifth time while a flush is under way; after every fifth kill it is also stopped in good order, and then
-writers must get nothing but errors that OTLP clients retry. After each restart all requests without an answer are sent again
-byte for byte, and some of the answered ones too. By SQL, every acknowledged record must be there, and none
-twice; at the end, when everything was acknowledged, the sequences of each client are whole.
+Writers send numbered log records, spans and data points over gRPC and HTTP while the server is killed at random instants; a
+fifth of the kills wait until a flush is truly under way (`ambush.py`), some hit the start. After every fifth kill comes a life that ends in good order under load, in which clients may get nothing but
+errors that they retry. After each restart SQL's rows
+are compared with everything that was sent, column by column (`ledger.py`), before and after all requests without an answer
+and some of the answered ones are sent again byte for byte; in a quarter of the lives these come under the next kill.
+At the end all lives are compared again, before and after a clean stop.
+
+Controls come first: lives in which acknowledged bytes are taken from the log, a retry is not byte-identical, or a record is changed
+on its way. Each must be found, or the harness is blind.
 """
 
 import argparse
-import http.client
+import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-import grpc
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "harness"))
+import ambush  # noqa: E402
+from ledger import Findings, check, check_all  # noqa: E402
 from power import PowerCutDisk  # noqa: E402
+from records import generations, writers  # noqa: E402
 from server import Server  # noqa: E402
 
-EXPORT = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+SETTINGS = [
+    "storage.flush_age_seconds=1",
+    "storage.small_segment_bytes=1",
+    "storage.flush_bytes=262144",
+    "storage.wal_file_bytes=1048576",
+]
 
 
-def build(client, first, count):
-    """One request with `count` records of `client`, numbered from `first`."""
-    request = ExportLogsServiceRequest()
-    group = request.resource_logs.add()
-    label = group.resource.attributes.add()
-    label.key, label.value.string_value = "service.name", f"writer-{client}"
-    records = group.scope_logs.add().log_records
-    for sequence in range(first, first + count):
-        record = records.add()
-        record.time_unix_nano = time.time_ns() - random.randrange(0, 7_200_000_000_000)
-        record.body.string_value = f"record {sequence} of client {client}"
-        for key, value in (("client", client), ("sequence", sequence)):
-            attribute = record.attributes.add()
-            attribute.key, attribute.value.int_value = key, value
-    return request.SerializeToString()
+class Run:
+    """One data folder, its server and writers over many lives."""
+
+    def __init__(self, options, seed, lives, disk=None):
+        self.rng = random.Random(seed)
+        self.folder = tempfile.mkdtemp(prefix="cairn-crash-")
+        self.disk = disk(self.folder) if disk else None
+        self.data_dir = os.path.join(self.disk.mount_point if disk else self.folder, "data")
+        self.server = Server(options.cairn, self.data_dir, SETTINGS)
+        self.writers = writers(self.server, seed)
+        self.lives = generations(lives)
+        self.findings = Findings()
+        self.phases = dict.fromkeys([*ambush.PHASES, "start", "elsewhere"], 0)
+        self.missed = dict.fromkeys(ambush.PHASES, 0)
+
+    def complaints(self):
+        """What was wrong so far."""
+        return self.findings.lines() + [text for writer in self.writers for text in writer.complaints]
+
+    def recent(self, life):
+        """The lives whose requests may be without an answer or be sent again: this one and those of before, from the first
+        that has an unanswered request."""
+        first = max(0, life - 1)
+        for writer in self.writers:
+            numbers = [request.generation.number for request in writer.unanswered()]
+            first = min([first, *numbers])
+        return self.lives[first : life + 1]
+
+    def check(self, life):
+        check(self.server, self.writers, self.recent(life), self.findings)
+
+    def resend(self, life):
+        """Sends again what has no answer and some of the rest; the server is not disturbed, so all must work."""
+        failures = []
+
+        def one(writer):
+            send, closing = writer.connect()
+            try:
+                writer.resend(send, writer.to_resend(life - 1))
+            except Exception as error:  # noqa: BLE001
+                failures.append(f"client {writer.client} could not send again: {error!r}")
+            finally:
+                closing.close()
+
+        together(one, self.writers)
+        for failure in failures:
+            self.findings.add("refused", failure)
+
+    def live(self, life, phase=None, is_killed=True):
+        """One life from the start to the kill; `phase` is the one to be killed in. Without a kill it is stopped under load."""
+        generation = self.lives[life]
+        if self.rng.random() < 0.1:
+            self.kill_at_start()
+        orphans = self.orphans(life)
+        self.server.start()
+        recent = self.recent(life)
+        self.check(life)
+        is_raced = self.rng.random() < 0.25
+        if not is_raced:
+            self.resend(life)
+            check(self.server, self.writers, recent, self.findings)
+        again = {writer: writer.to_resend(life - 1) if is_raced else [] for writer in self.writers}
+        stop = threading.Event()
+        threads = [
+            threading.Thread(target=writer.run, args=(stop, generation, again[writer])) for writer in self.writers
+        ]
+        for thread in threads:
+            thread.start()
+        if phase:
+            self.wait_for(phase, life, orphans)
+        else:
+            time.sleep(self.rng.random() * 0.7)
+        if is_killed:
+            self.kill(life, orphans)
+        elif (code := self.server.stop()) != 0:
+            self.findings.add("stop", f"a shutdown under load ended with {code}")
+        stop.set()
+        for thread in threads:
+            thread.join()
+        if self.disk and is_killed:
+            self.disk.restore()
+
+    def kill_at_start(self):
+        """Kills while the log is replayed and the folder tidied."""
+        self.server.start(wait=False)
+        time.sleep(self.rng.random() * 0.15)
+        self.server.kill()
+        self.phases["start"] += 1
+
+    def hours(self, life):
+        """The event hours whose folders may get segments in this life."""
+        return [hour for generation in self.lives[max(0, life - 2) : life + 1] for hour in generation.hours()]
+
+    def orphans(self, life):
+        """Segments in the bucket that no catalog knows, from kills before this life."""
+        if not os.path.exists(os.path.join(self.data_dir, "catalog.sqlite")):
+            return frozenset()
+        placed = ambush.segments(f"{self.data_dir}/bucket", ambush.folders(self.hours(life)))
+        return frozenset(placed - ambush.committed(self.data_dir, placed))
+
+    def wait_for(self, phase, life, orphans):
+        """Waits until the server stands still in `phase`."""
+        command = [sys.executable, os.path.join(HERE, "ambush.py"), str(self.server.process.pid), self.data_dir]
+        command += [phase, f"{self.rng.random() * 0.5:.3f}", *self.hours(life)]
+        lines = "".join(f"{of_signal} {number}\n" for of_signal, number in orphans)
+        done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=60, check=True)
+        if done.stdout.strip() != phase:
+            self.missed[phase] += 1
+
+    def kill(self, life, orphans):
+        """Freezes the server, notes where it stands, and kills it; with a disk the power goes first."""
+        ambush.freeze(self.server.process.pid)
+        self.phases[ambush.look(self.data_dir, self.hours(life), orphans) or "elsewhere"] += 1
+        if self.disk:
+            self.disk.cut()
+            # What the server still does without a disk must not be acknowledged either.
+            os.kill(self.server.process.pid, signal.SIGCONT)
+            time.sleep(self.rng.random() * 0.05)
+        self.server.kill()
+
+    def finish(self):
+        """The end: everything acknowledged, compared whole, before and after a clean stop, and `cairn verify`."""
+        last = len(self.lives) - 1
+        self.server.start()
+        check_all(self.server, self.writers, self.lives, self.findings)
+        self.resend(last)
+        counts = check_all(self.server, self.writers, self.lives, self.findings)
+        if any(writer.unanswered() for writer in self.writers):
+            self.findings.add("refused", "requests are without an answer at the end")
+        code = self.server.stop()
+        if code != 0:
+            self.findings.add("stop", f"the clean shutdown ended with {code}")
+        self.server.start()
+        if check_all(self.server, self.writers, self.lives, self.findings) != counts:
+            self.findings.add("changed", "the counts of rows moved over a clean stop")
+        self.server.stop()
+        command = [self.server.binary, "verify", "--data-dir", self.data_dir]
+        verify = subprocess.run(command, capture_output=True, check=False)
+        if verify.returncode != 0:
+            self.findings.add("verify", verify.stdout.decode()[-2000:])
+        return counts
+
+    def close(self, is_kept=False):
+        """Ends what is left; the folder stays where something was wrong in it."""
+        self.server.end()
+        if self.disk:
+            self.disk.close()
+        if is_kept:
+            print(f"what is left of it: {self.folder}", file=sys.stderr)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
-# What OTLP clients send again (OTLP 1.11, "Failures").
-RETRYABLE = {
-    grpc.StatusCode.CANCELLED,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-    grpc.StatusCode.ABORTED,
-    grpc.StatusCode.OUT_OF_RANGE,
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.DATA_LOSS,
-    429,
-    502,
-    503,
-    504,
+def together(work, items):
+    """Runs `work` on each item in a thread of its own."""
+    threads = [threading.Thread(target=work, args=(item,)) for item in items]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def cut_log(run):
+    """Takes the last bytes of the log away, as a disk does that lied about an fsync."""
+    folder = os.path.join(run.data_dir, "wal")
+    files = [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".wal")]
+    newest = max(files, key=os.path.basename)
+    with open(newest, "r+b") as log:
+        used = len(log.read().rstrip(b"\0"))
+        cut = min(used - 100, 3000)
+        if cut > 0:
+            log.seek(used - cut)
+            log.write(b"\0" * cut)
+
+
+def unlike(body, is_resend):
+    """A retry with an unknown field behind it: the same records, other bytes."""
+    return body + b"\xc0\x3e\x01" if is_resend else body
+
+
+def changed(body, is_resend):
+    """One word for another of the same length, where there is one."""
+    return body.replace(b"alder", b"elder").replace(b"step 3", b"step 8").replace(b"made", b"mode")
+
+
+CONTROLS = {
+    # What is done, and what must be found.
+    "acknowledged bytes taken from the log": ("lost", cut_log, None),
+    "retries that are not byte-identical": ("double", None, unlike),
+    "records changed on their way": ("changed", None, changed),
 }
 
 
-class Refused(Exception):
-    """An answer over HTTP that is no success."""
-
-    def __init__(self, status, text):
-        super().__init__(f"{status} {text!r}")
-        self.status = status
-
-
-def is_retried(error):
-    """Whether an OTLP client sends the request again after `error`."""
-    if isinstance(error, grpc.RpcError):
-        return error.code() in RETRYABLE
-    return error.status in RETRYABLE if isinstance(error, Refused) else True
-
-
-class Writer:
-    """Sends requests of one client and remembers which were acknowledged."""
-
-    def __init__(self, client, server, rng):
-        self.client, self.server, self.rng = client, server, rng
-        self.next, self.unanswered, self.answered = 0, [], []
-        self.acknowledged = 0
-        self.ended_with = None
-
-    def send_grpc(self, channel, body):
-        call = channel.unary_unary(EXPORT)
-        answer = call(body, timeout=10)
-        if answer != b"":
-            raise RuntimeError(f"partial success: {answer!r}")
-
-    def send_http(self, connection, body):
-        connection.request("POST", "/v1/logs", body, {"content-type": "application/x-protobuf"})
-        answer = connection.getresponse()
-        text = answer.read()
-        if answer.status != 200:
-            raise Refused(answer.status, text)
-        if text != b"":
-            raise RuntimeError(f"partial success: {text!r}")
-
-    def sender(self):
-        """A function that sends one body, and the thing to close afterwards."""
-        if self.client % 2 == 0:
-            channel = grpc.insecure_channel(f"127.0.0.1:{self.server.grpc_port}")
-            return lambda body: self.send_grpc(channel, body), channel
-        link = http.client.HTTPConnection("127.0.0.1", self.server.http_port, timeout=10)
-        return lambda body: self.send_http(link, body), link
-
-    def resend(self):
-        """Sends all unanswered requests again, and a tenth of the recent answered ones."""
-        send, closing = self.sender()
-        for first, count, body in list(self.unanswered):
-            send(body)
-            self.unanswered.remove((first, count, body))
-            self.acknowledge(first, count, body)
-        for _, _, body in self.answered[-20:]:
-            if self.rng.random() < 0.5:
-                send(body)
-        closing.close()
-
-    def acknowledge(self, first, count, body):
-        self.acknowledged += count
-        self.answered = self.answered[-200:] + [(first, count, body)]
-
-    def run(self, stop):
-        """Sends new requests until `stop` is set or the server is gone."""
-        send, closing = self.sender()
-        self.ended_with = None
-        while not stop.is_set():
-            count = self.rng.randrange(1, 60)
-            entry = (self.next, count, build(self.client, self.next, count))
-            self.next += count
-            self.unanswered.append(entry)
-            try:
-                send(entry[2])
-            except (grpc.RpcError, OSError, http.client.HTTPException, Refused) as error:
-                self.ended_with = error
-                break
-            self.unanswered.remove(entry)
-            self.acknowledge(*entry)
-        closing.close()
+def control(options, name):
+    """Sabotages some lives; a complaint if the harness does not find it."""
+    kind, between, tamper = CONTROLS[name]
+    run = Run(options, f"{options.seed} {name}", 8)
+    for writer in run.writers:
+        writer.tamper = tamper or writer.tamper
+    for life in range(6):
+        run.live(life)
+        if between:
+            between(run)
+        if kind in run.findings.counts:
+            break
+    found = run.findings.counts
+    run.close()
+    print(f"control, {name}: {found or 'nothing'} found after {life + 1} lives", flush=True)
+    return [] if kind in found else [f"the harness is blind to {name}"]
 
 
-def staged(data_dir):
-    """Whether a flush has files in the staging folder now."""
+def kills(options):
+    """The real thing, in a folder of its own. Returns complaints."""
+    run = Run(options, options.seed, options.kills + (options.kills + 2) // 5, PowerCutDisk if options.power else None)
+    complaints = ["it ended early"]
     try:
-        return any(os.scandir(os.path.join(data_dir, "staging")))
-    except FileNotFoundError:
-        return False
-
-
-def check(server, writers, final):
-    """Compares what SQL says with what was acknowledged; returns a list of complaints."""
-    rows = server.sql(
-        "SELECT attributes['client'] AS client, count(*) AS n,"
-        " count(DISTINCT attributes['sequence']) AS d FROM logs GROUP BY 1"
-    )
-    found = {int(row["client"]): row for row in rows}
-    complaints = []
-    for writer in writers:
-        row = found.get(writer.client, {"n": 0, "d": 0})
-        if row["n"] != row["d"]:
-            complaints.append(f"client {writer.client}: {row['n'] - row['d']} rows are doubles")
-        if row["d"] < writer.acknowledged:
-            lost = writer.acknowledged - row["d"]
-            complaints.append(f"client {writer.client}: at least {lost} acknowledged records are gone")
-        if final and row["d"] != writer.next:
-            complaints.append(f"client {writer.client}: {row['d']} of {writer.next} records are there")
+        complaints = all_lives(run, options)
+    finally:
+        run.close(is_kept=bool(complaints))
     return complaints
 
 
-def restart(server, writers, rng):
-    """One life that ends in good order while writers send; returns a list of complaints."""
-    stop = threading.Event()
-    threads = [threading.Thread(target=writer.run, args=(stop,)) for writer in writers]
-    for thread in threads:
-        thread.start()
-    time.sleep(rng.random() * 0.7)
-    code = server.stop()
-    stop.set()
-    for thread in threads:
-        thread.join()
-    complaints = [f"a shutdown under load ended with {code}"] if code != 0 else []
-    for writer in writers:
-        if writer.ended_with is not None and not is_retried(writer.ended_with):
-            complaints.append(f"client {writer.client}: no client retries {writer.ended_with!r}")
-    return complaints
+def all_lives(run, options):
+    """Kills and clean stops as many as were asked for, and the comparison at the end. Returns complaints."""
+    start, life = time.monotonic(), 0
+    for kill in range(options.kills):
+        run.live(life, ambush.PHASES[kill // 5 % 3] if kill % 5 == 4 else None)
+        life += 1
+        if kill % 5 == 2:
+            run.live(life, is_killed=False)
+            life += 1
+        if kill % 10 == 9:
+            print(f"{kill + 1} kills, {time.monotonic() - start:.0f} s, {json.dumps(run.phases)}", flush=True)
+        if run.complaints():
+            return run.complaints()
+    counts = run.finish()
+    report(run, counts, options)
+    print(f"{time.monotonic() - start:.0f} s")
+    return run.complaints() or blind_spots(run, options)
 
 
-def cycle(server, writers, rng, in_flush, disk):
-    """One life of the server, ended by a kill or a power cut."""
-    stop = threading.Event()
-    threads = [threading.Thread(target=writer.run, args=(stop,)) for writer in writers]
-    for thread in threads:
-        thread.start()
-    time.sleep(rng.random() * 0.7)
-    hit = False
-    deadline = time.monotonic() + 3
-    while in_flush and not hit and time.monotonic() < deadline:
-        hit = staged(server.data_dir)
-    if in_flush:
-        time.sleep(rng.random() * 0.03)
-    if disk:
-        disk.cut()
-    server.kill()
-    stop.set()
-    for thread in threads:
-        thread.join()
-    if disk:
-        disk.restore()
-    return hit
+def report(run, counts, options):
+    inside = sum(run.phases[phase] for phase in ambush.PHASES)
+    how = "power cuts" if options.power else "kills"
+    print(f"{options.kills} {how} and {run.phases['start']} during the start; {inside} inside a flush: ", end="")
+    print(", ".join(f"{run.phases[phase]} {phase}" for phase in ambush.PHASES))
+    print(f"ambushes that found no flush: {sum(run.missed.values())} ({json.dumps(run.missed)})")
+    acknowledged = sum(len(writer.sent) - len(writer.unanswered()) for writer in run.writers)
+    refusals = sum(writer.refusals for writer in run.writers)
+    records = sum(writer.records for writer in run.writers)
+    print(f"{acknowledged} requests acknowledged, {refusals} put off, {records} records; rows compared: {json.dumps(counts)}")
+
+
+def blind_spots(run, options):
+    """What must have happened for the comparison to mean something."""
+    texts = []
+    inside = sum(run.phases[phase] for phase in ambush.PHASES)
+    if inside < options.kills // 5:
+        texts.append(f"only {inside} of {options.kills} kills were inside a flush")
+    if options.kills >= 30:
+        texts += [f"no kill hit the phase {phase}" for phase in ambush.PHASES if not run.phases[phase]]
+    for writer in run.writers:
+        if len(writer.sent) < options.kills:
+            texts.append(f"client {writer.client} sent only {len(writer.sent)} requests")
+    return texts
+
+
+def why_no_power_cuts():
+    """The error of mounting a disk whose power can be cut; None where it works."""
+    with tempfile.TemporaryDirectory(prefix="cairn-power-") as folder:
+        try:
+            PowerCutDisk(folder).close()
+        except (OSError, subprocess.CalledProcessError) as error:
+            return error
+    return None
 
 
 def arguments():
@@ -218,76 +322,30 @@ def arguments():
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--power", action="store_true", help="cut the power of a loop-mounted ext4")
+    parser.add_argument("--no-controls", action="store_true", help="leave the sabotaged lives out")
     return parser.parse_args()
-
-
-def lives(options, server, disk):
-    """All lives of the server, and what was wrong in them."""
-    rng = random.Random(options.seed)
-    writers = [Writer(client, server, random.Random(options.seed + client)) for client in range(4)]
-    complaints, in_flush_hits = [], 0
-    for kill in range(options.kills):
-        server.start()
-        complaints += check(server, writers, final=False)
-        for writer in writers:
-            writer.resend()
-        in_flush_hits += cycle(server, writers, rng, kill % 5 == 0, disk)
-        if kill % 5 == 4:
-            server.start()
-            for writer in writers:
-                writer.resend()
-            complaints += restart(server, writers, rng)
-        if complaints:
-            return complaints
-    server.start()
-    for writer in writers:
-        writer.resend()
-    complaints += check(server, writers, final=True)
-    code = server.stop()
-    if code != 0:
-        complaints.append(f"the clean shutdown ended with {code}")
-    server.start()
-    complaints += check(server, writers, final=True)
-    server.stop()
-    verify = subprocess.run([options.cairn, "verify", "--data-dir", server.data_dir], capture_output=True)
-    if verify.returncode != 0:
-        complaints.append(f"cairn verify: {verify.stdout.decode()[-2000:]}")
-    total = sum(writer.acknowledged for writer in writers)
-    how = "power cuts" if disk else "kills"
-    print(f"{options.kills} {how}, {in_flush_hits} of them inside a flush, {total} records acknowledged")
-    return complaints
 
 
 def main():
     options = arguments()
-    folder = tempfile.mkdtemp(prefix="cairn-crash-")
-    disk = None
-    if options.power:
-        try:
-            disk = PowerCutDisk(folder)
-        except (OSError, subprocess.CalledProcessError) as error:
-            print(f"NOT RUN: no power was cut, since this machine cannot mount a loop device: {error}")
-            print("0 passed, 0 failed")
-            shutil.rmtree(folder, ignore_errors=True)
-            return
-    data_dir = os.path.join(disk.mount_point if disk else folder, "data")
-    settings = ["storage.flush_age_seconds=1", "storage.small_segment_bytes=1"]
-    settings += ["storage.flush_bytes=262144", "storage.wal_file_bytes=1048576"]
-    server = Server(options.cairn, data_dir, settings)
-    try:
-        complaints = lives(options, server, disk)
-    finally:
-        server.end()
-        if disk:
-            disk.close()
-    for complaint in complaints:
+    if options.power and (reason := why_no_power_cuts()):
+        print(f"NOT RUN: no power was cut, since this machine cannot mount a loop device: {reason}")
+        print("0 passed, 0 failed")
+        return
+    passed, complaints = 0, []
+    # What the controls show is shown once, whatever ends the lives.
+    if not options.no_controls and not options.power:
+        for name in CONTROLS:
+            blind = control(options, name)
+            passed += not blind
+            complaints += blind
+    wrong = kills(options)
+    passed += not wrong
+    failed = len(complaints) + bool(wrong)
+    for complaint in complaints + wrong:
         print(f"WRONG: {complaint}")
-    print(f"{int(not complaints)} passed, {int(bool(complaints))} failed")
-    if complaints:
-        print(f"what is left of it: {folder}", file=sys.stderr)
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-    sys.exit(1 if complaints else 0)
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
 
 
 main()
