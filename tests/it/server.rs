@@ -5,7 +5,11 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use opentelemetry_proto::tonic::{
-    collector::logs::v1::{ExportLogsServiceRequest, logs_service_client::LogsServiceClient},
+    collector::{
+        logs::v1::{ExportLogsServiceRequest, logs_service_client::LogsServiceClient},
+        metrics::v1::{ExportMetricsServiceRequest, metrics_service_client::MetricsServiceClient},
+        trace::v1::{ExportTraceServiceRequest, trace_service_client::TraceServiceClient},
+    },
     common::v1::{AnyValue, KeyValue, any_value::Value},
     logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
 };
@@ -29,7 +33,7 @@ pub(crate) struct Server {
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_cairn");
 
 /// Longer than any start or stop may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Server {
     /// Starts over `data_dir` with more arguments, and waits until it is ready.
@@ -107,12 +111,31 @@ impl Server {
         let mut client = LogsServiceClient::connect(self.grpc.clone())
             .await
             .expect("it takes connections");
-        let mut request = tonic::Request::new(request);
-        if let Some(key) = key {
-            let value = format!("Bearer {key}").parse().expect("a key is ASCII");
-            request.metadata_mut().insert("authorization", value);
-        }
-        client.export(request).await.map(drop)
+        client.export(with_key(request, key)).await.map(drop)
+    }
+
+    /// Sends spans over gRPC.
+    pub(crate) async fn send_spans(
+        &self,
+        request: ExportTraceServiceRequest,
+        key: Option<&str>,
+    ) -> Result<(), tonic::Status> {
+        let mut client = TraceServiceClient::connect(self.grpc.clone())
+            .await
+            .expect("it takes connections");
+        client.export(with_key(request, key)).await.map(drop)
+    }
+
+    /// Sends metrics over gRPC.
+    pub(crate) async fn send_metrics(
+        &self,
+        request: ExportMetricsServiceRequest,
+        key: Option<&str>,
+    ) -> Result<(), tonic::Status> {
+        let mut client = MetricsServiceClient::connect(self.grpc.clone())
+            .await
+            .expect("it takes connections");
+        client.export(with_key(request, key)).await.map(drop)
     }
 
     /// Sends over HTTP.
@@ -121,11 +144,20 @@ impl Server {
         request: &ExportLogsServiceRequest,
         key: Option<&str>,
     ) -> StatusCode {
-        let url = format!("{}/v1/logs", self.http);
+        self.send("logs", request, key).await.0
+    }
+
+    /// Sends a request of any signal (`logs`, `metrics`, `traces`) over HTTP; status and body.
+    pub(crate) async fn send(
+        &self,
+        signal: &str,
+        request: &impl Message,
+        key: Option<&str>,
+    ) -> (StatusCode, String) {
+        let url = format!("{}/v1/{signal}", self.http);
         let body = Bytes::from(request.encode_to_vec());
-        ask(Method::POST, &url, "application/x-protobuf", key, body)
-            .await
-            .0
+        let head = head(Method::POST, &url, key).header("content-type", "application/x-protobuf");
+        ask(head, body).await
     }
 
     /// Asks the API; status and body.
@@ -136,15 +168,23 @@ impl Server {
         key: Option<&str>,
         body: &str,
     ) -> (StatusCode, String) {
-        let body = Bytes::from(body.to_string());
-        ask(
-            method,
-            &format!("{}{path}", self.api),
-            "text/plain",
-            key,
-            body,
-        )
-        .await
+        let head = head(method, &format!("{}{path}", self.api), key);
+        let head = head.header("content-type", "text/plain");
+        ask(head, Bytes::from(body.to_string())).await
+    }
+
+    /// The answer to a statement in the format of the media type `accept`; status and body, what is not text in it replaced.
+    pub(crate) async fn sql_as(
+        &self,
+        accept: &str,
+        statement: &str,
+        key: Option<&str>,
+    ) -> (StatusCode, String) {
+        let head = head(Method::POST, &format!("{}/api/v1/sql", self.api), key);
+        let head = head
+            .header("content-type", "text/plain")
+            .header("accept", accept);
+        ask(head, Bytes::from(statement.to_string())).await
     }
 
     /// The rows of a statement.
@@ -156,21 +196,25 @@ impl Server {
     }
 }
 
-async fn ask(
-    method: Method,
-    url: &str,
-    media: &str,
-    key: Option<&str>,
-    body: Bytes,
-) -> (StatusCode, String) {
-    let mut request = Request::builder()
-        .method(method)
-        .uri(url)
-        .header("content-type", media);
+fn with_key<T>(message: T, key: Option<&str>) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
     if let Some(key) = key {
-        request = request.header("authorization", format!("Bearer {key}"));
+        let value = format!("Bearer {key}").parse().expect("a key is ASCII");
+        request.metadata_mut().insert("authorization", value);
     }
-    let request = request.body(Full::new(body)).expect("a valid request");
+    request
+}
+
+fn head(method: Method, url: &str, key: Option<&str>) -> http::request::Builder {
+    let head = Request::builder().method(method).uri(url);
+    match key {
+        Some(key) => head.header("authorization", format!("Bearer {key}")),
+        None => head,
+    }
+}
+
+async fn ask(head: http::request::Builder, body: Bytes) -> (StatusCode, String) {
+    let request = head.body(Full::new(body)).expect("a valid request");
     let response = Client::builder(TokioExecutor::new())
         .build_http()
         .request(request)
