@@ -5,7 +5,7 @@ was not sent; each row with every column as it was sent. The kinds of complaint 
 `invented`.
 """
 
-from answers import Wrong, stored
+from answers import ABSENT, Wrong, stored
 from otlp_rows import TABLES
 from records import HOUR, key
 
@@ -65,8 +65,8 @@ def look_at(table, row, wanted, seen, findings):
     seen[name] = True
     if row != wanted[name]:
         sent = wanted[name]
-        columns = [column for column in sorted(set(sent) | set(row)) if sent.get(column) != row.get(column)]
-        texts = [f"{column} was {sent.get(column)!r}, is {row.get(column)!r}" for column in columns]
+        cells = {column: (sent.get(column, ABSENT), row.get(column, ABSENT)) for column in sorted({*sent, *row})}
+        texts = [f"{column} was {was!r}, is {now!r}" for column, (was, now) in cells.items() if was != now]
         findings.add("changed", f"{name}: {'; '.join(texts)}")
 
 

@@ -14,6 +14,10 @@ MAPS = ["attributes", "resource_attributes", "scope_attributes", "metadata"]
 OF_SERVER = ["row_epoch", "row_sequence", "series_id"]
 
 
+# Stands for a column that a row does not have, which is not NULL.
+ABSENT = "no such column"
+
+
 class Wrong(Exception):
     """An answer that does not hang together."""
 
@@ -108,11 +112,15 @@ def plain_rows(table):
     def remembered(source):
         if source not in trees:
             trees[source] = tree_of_map(source)
-        return trees[source]
+        # A copy: whoever gets it may add to it.
+        return dict(trees[source])
 
     for name in MAPS:
         if name in columns:
             columns[name] = [remembered(value) for value in columns[name]]
+    if "resource_entity_refs" in columns:
+        lists = columns["resource_entity_refs"]
+        columns["resource_entity_refs"] = [None if value is None else json.loads(value) for value in lists]
     if "body" in columns:
         columns["body"] = [
             body if body is None else f"s:{body}" if kind == "string" else tree_of_body(body)
@@ -187,5 +195,5 @@ def describe(key, others):
         return f"missing: {cells}"
     nearest = max((dict(other[1:]) for other in others), key=lambda other: sum(other.get(k) == v for k, v in cells.items()))
     names = sorted(set(cells) | set(nearest))
-    differing = [f"{name}: sent {cells.get(name)!r}, found {nearest.get(name)!r}" for name in names if cells.get(name) != nearest.get(name)]
-    return "; ".join(differing)
+    differing = [name for name in names if cells.get(name, ABSENT) != nearest.get(name, ABSENT)]
+    return "; ".join(f"{name}: sent {cells.get(name, ABSENT)!r}, found {nearest.get(name, ABSENT)!r}" for name in differing)

@@ -88,7 +88,15 @@ def resource_columns(group):
         "resource_attributes": attributes,
         "resource_dropped_attributes_count": group.resource.dropped_attributes_count,
         "resource_schema_url": text(group.schema_url),
+        "resource_entity_refs": [entity(each) for each in group.resource.entity_refs] or None,
     }
+
+
+def entity(reference):
+    """An `EntityRef`; what is empty is left out."""
+    texts = {name: getattr(reference, name) for name in ("schema_url", "type")}
+    lists = {name: list(getattr(reference, name)) for name in ("id_keys", "description_keys")}
+    return {name: value for name, value in (texts | lists).items() if value}
 
 
 def scope_columns(group):

@@ -48,6 +48,10 @@ def shared(group, scopes, service, tag):
     group.resource.attributes.add(key="service.name").value.string_value = service
     attributes(group.resource.attributes, f"r.{tag}")
     group.resource.dropped_attributes_count = 3
+    entity = group.resource.entity_refs.add(type="service", schema_url=f"https://example.com/entity/{tag}")
+    entity.id_keys.extend(["service.name", f"r.{tag}.text"])
+    entity.description_keys.append(f"r.{tag}.int")
+    group.resource.entity_refs.add(type=AWKWARD)
     scope = getattr(group, scopes).add()
     scope.schema_url = f"https://example.com/scope/{tag}"
     scope.scope.name, scope.scope.version = f"scope {tag}", "1.0.0-rc.1"

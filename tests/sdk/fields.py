@@ -7,8 +7,8 @@ whole: does the comparison fail when that field alone is another?
 from google.protobuf.descriptor import FieldDescriptor
 from otlp_rows import REQUESTS
 
-# Not telemetry of a record: indices into the string table of profiles, and names of attributes that are kept anyhow.
-NOT_SENT = {"key_strindex", "string_value_strindex", "entity_refs"}
+# Indices into the string table of profiles; they have no meaning elsewhere.
+NOT_SENT = {"key_strindex", "string_value_strindex"}
 
 
 def is_many(field):
