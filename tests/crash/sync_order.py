@@ -223,12 +223,15 @@ def kind_of_sync(call, data_dir):
         return "catalog"
     if path == os.path.dirname(data_dir):
         return "folder of the data folder"
+    if inside.startswith(".."):
+        return "folders above"
     top = "data folder" if inside == "." else inside.split("/")[0]
     return f"{top}: {'file' if re.search(r'[.](wal|parquet|idx)$', path) else 'folder'}"
 
 
 # The kinds of sync each of which must be missed when it is gone, and which part of them at least: a folder is synced more
-# often than it has to be, since nothing is remembered of it over a start.
+# often than it has to be, since nothing is remembered of it over a start. Folders above and those of the staging folder are
+# not here: the first were there before, the second are cleared at a start.
 CONTROLS = {
     "wal: file": 0.95,
     "wal: folder": 0.01,
