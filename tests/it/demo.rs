@@ -5,8 +5,7 @@ use serde_json::{Value as Json, json};
 
 const README: &str = include_str!("../../README.md");
 
-/// What the shop tells, as questions that are true once it has told enough. All but the last are counts of what must not be
-/// missing.
+/// What the shop tells, as questions whose answer is true once it has told enough.
 const TOLD: [(&str, &str); 10] = [
     (
         "six services",
@@ -108,4 +107,19 @@ async fn wait_for(server: &Server, what: &str, question: &str, is_good: impl Fn(
     };
     let in_time = tokio::time::timeout(PATIENCE, asked).await;
     assert!(in_time.is_ok(), "{what}: {question}: {last}");
+}
+
+#[test]
+fn what_is_not_worth_reading() {
+    for rows in [json!([]), json!([[0]]), json!([[1, null], [2, null]])] {
+        assert!(!is_worth_reading(&rows), "{rows}");
+    }
+    assert!(is_worth_reading(&json!([[1, null], [2, "x"]])));
+    assert_eq!(
+        readme_questions()
+            .first()
+            .map(|question| question.contains("FROM logs")),
+        Some(true),
+        "questions are found in the README"
+    );
 }
