@@ -1,5 +1,6 @@
 //! Segments as a whole: what is written is what is read, by a stock Parquet reader and through checksums.
 
+mod golden;
 pub(crate) mod rows;
 
 use super::{
