@@ -16,6 +16,7 @@ use bytes::Bytes;
 use object_store::memory::InMemory;
 use std::{future::Future, path::PathBuf, time::Duration};
 
+mod bucket;
 mod concurrent;
 
 /// A machine with one store's surroundings.
