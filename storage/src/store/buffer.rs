@@ -245,6 +245,20 @@ impl Buffers {
         }
     }
 
+    /// Up to where everything of the tenant but `key` itself is committed.
+    pub(super) fn committed_beside(&self, key: &Key) -> u64 {
+        let inner = self.inner.read();
+        let others = inner
+            .tables
+            .iter()
+            .filter(|(other, _)| other.0 == key.0 && other.1 != key.1);
+        let first = others
+            .filter_map(|(other, table)| table.open(other))
+            .map(|open| open.first_uncommitted)
+            .min();
+        first.map_or(inner.sequence, |first| first - 1)
+    }
+
     /// Freezes what is open of `key`, unless an earlier flush of it is frozen already: that one comes first. `None`
     /// when there is nothing to stage.
     pub(super) fn freeze(

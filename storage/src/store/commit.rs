@@ -12,6 +12,7 @@ use crate::{
     catalog::{Commit, Event, FlushMark},
     error::{Error, Kind, Result},
     segment::SegmentMeta,
+    signal::Signal,
     telemetry::{FlushLabels, TableLabels},
     time::Nanos,
 };
@@ -47,12 +48,7 @@ async fn commit_one(state: &State, key: &Key, staged: &Staged) -> Result<()> {
         events: metas.iter().map(|meta| event(meta, state.now())).collect(),
         add: metas.clone(),
         replace: Vec::new(),
-        flushed_through: vec![FlushMark {
-            shard: SHARD,
-            tenant: key.0.clone(),
-            signal: key.1,
-            sequence: staged.last,
-        }],
+        flushed_through: marks(state, key, staged),
         digests: staged.digests.clone(),
         forget_digests_before: state.retries.oldest_received(),
     };
@@ -71,6 +67,23 @@ async fn commit_one(state: &State, key: &Key, staged: &Staged) -> Result<()> {
     }
     count(state, key, staged);
     Ok(())
+}
+
+/// Up to where a commit of `staged` flushes its own signal; and the tenant's dead letters, as far as nothing else of the
+/// tenant waits: then a start knows that the frames up to there are done, without decoding them to look for letters.
+fn marks(state: &State, key: &Key, staged: &Staged) -> Vec<FlushMark> {
+    let mark = |signal, sequence| FlushMark {
+        shard: SHARD,
+        tenant: key.0.clone(),
+        signal,
+        sequence,
+    };
+    let mut marks = vec![mark(key.1, staged.last)];
+    if key.1 != Signal::DeadLetters {
+        let others = state.buffers.committed_beside(key);
+        marks.push(mark(Signal::DeadLetters, staged.last.min(others)));
+    }
+    marks
 }
 
 /// Tells an earlier attempt whose answer was lost from a real conflict.

@@ -4,7 +4,7 @@
 //! reported; neither blocks the start.
 
 use super::{
-    append::remember,
+    append::{remember, under_pressure},
     buffer::{Key, Pending},
     flush::relieve,
     health::Part,
@@ -26,7 +26,10 @@ use crate::{
         replay::{Damage, DamageKind, Replay, Replayed},
     },
 };
-use futures::{StreamExt, TryStreamExt};
+use futures::{
+    FutureExt, StreamExt, TryStreamExt,
+    future::{self, BoxFuture, Either},
+};
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -78,30 +81,53 @@ impl Marks {
 }
 
 /// Replays the log into the buffers. Buffers that do not fit into the memory are staged on the way.
+///
+/// Three things go on at the same time: one file is read, the one before it is decoded, and earlier rows are staged.
 pub(super) async fn replay(state: &Arc<State>, marks: Marks) -> Result<Replayed> {
     let marks = Arc::new(marks);
     let (world, directory) = (state.world.clone(), state.wal_directory());
     let begin = move || Replay::begin(&world, &directory, SHARD);
-    let mut reader = state.world.blocking(begin).await??;
-    let mut next = next_file(state, reader, &marks).await?;
-    while let Some(frames) = next.1.take() {
-        insert(state, frames);
-        reader = next.0;
-        // Staging takes one thread while decoding takes the others.
-        let (_, after) = futures::join!(relieve(state), next_file(state, reader, &marks));
-        next = after?;
+    let reader = state.world.blocking(begin).await??;
+    let (mut reader, mut frames) = next_file(state, reader).await?;
+    let mut relief: Option<BoxFuture<'_, ()>> = None;
+    while let Some(read) = frames {
+        let work = future::join(decode_all(state, read, &marks), next_file(state, reader));
+        let (decoded, next) = alongside(work.boxed(), &mut relief).await;
+        insert(state, decoded?);
+        (reader, frames) = next?;
+        if relief.is_none() && under_pressure(state) {
+            relief = Some(relieve(state).boxed());
+        }
+        if state.budget.used_bytes() > state.budget.limit_bytes()
+            && let Some(running) = relief.take()
+        {
+            running.await;
+        }
     }
-    let replayed = next.0.end();
+    if let Some(running) = relief {
+        running.await;
+    }
+    let replayed = reader.end();
     report(state, &marks, &replayed.damage);
     Ok(replayed)
 }
 
-/// Reads and decodes the next file, on threads; `None` when there is none.
-async fn next_file(
-    state: &State,
-    mut reader: Replay,
-    marks: &Arc<Marks>,
-) -> Result<(Replay, Option<Vec<Replayable>>)> {
+/// Completes `work`, and `relief` meanwhile as far as it comes.
+async fn alongside<T>(work: BoxFuture<'_, T>, relief: &mut Option<BoxFuture<'_, ()>>) -> T {
+    let Some(running) = relief.take() else {
+        return work.await;
+    };
+    match future::select(work, running).await {
+        Either::Left((done, running)) => {
+            *relief = Some(running);
+            done
+        }
+        Either::Right(((), work)) => work.await,
+    }
+}
+
+/// Reads the next file on a thread; `None` when there is none.
+async fn next_file(state: &State, mut reader: Replay) -> Result<(Replay, Option<Vec<Frame>>)> {
     let read = move || {
         let mut frames = Vec::new();
         let more = reader.next_file(&mut |frame| {
@@ -110,10 +136,15 @@ async fn next_file(
         })?;
         Ok::<_, Error>((reader, more.then_some(frames)))
     };
-    let (reader, frames) = state.world.blocking(read).await??;
-    let Some(frames) = frames else {
-        return Ok((reader, None));
-    };
+    state.world.blocking(read).await?
+}
+
+/// Decodes frames on threads, in their order.
+async fn decode_all(
+    state: &State,
+    frames: Vec<Frame>,
+    marks: &Arc<Marks>,
+) -> Result<Vec<Replayable>> {
     let decode = |piece: Vec<Frame>| {
         let (decoder, marks) = (state.decode.clone(), marks.clone());
         let all = move || {
@@ -133,7 +164,7 @@ async fn next_file(
     for piece in decoded {
         replayable.extend(piece?);
     }
-    Ok((reader, Some(replayable)))
+    Ok(replayable)
 }
 
 fn pieces(frames: Vec<Frame>) -> Vec<Vec<Frame>> {
@@ -158,13 +189,20 @@ fn decode_frame(decoder: &dyn Decode, marks: &Marks, frame: Frame) -> Result<Rep
     } = frame;
     let flushed = |signal| marks.flushed(&request, signal, sequence);
     let rows_flushed = flushed(request.signal);
-    let (rows, untimed, undecodable) = match decode(decoder, &request) {
-        Ok((mut rows, untimed)) => {
+    let letters_flushed = flushed(Signal::DeadLetters);
+    let decoded = match rows_flushed && letters_flushed {
+        // Whatever it was decoded to is in segments, and the catalog knows its digest.
+        true => None,
+        false => Some(decode(decoder, &request)),
+    };
+    let (rows, untimed, undecodable) = match decoded.transpose() {
+        Ok(None) => (None, false, None),
+        Ok(Some((mut rows, untimed))) => {
             rows.drop_flushed(flushed);
             (Some(rows).filter(|rows| !rows.is_empty()), untimed, None)
         }
         // It could be decoded once, or was quarantined before; either way it is in a segment.
-        Err(_) if rows_flushed || flushed(Signal::DeadLetters) => (None, false, None),
+        Err(_) if rows_flushed || letters_flushed => (None, false, None),
         Err(detail) => {
             let payload = request.payload.clone();
             let rows = Rows::quarantined(origin(&request), payload, detail.clone())?;
