@@ -8,6 +8,7 @@ pub mod budget;
 pub mod buffered;
 pub mod catalog;
 pub mod config;
+pub mod conformance;
 pub mod error;
 pub mod id;
 pub mod objects;

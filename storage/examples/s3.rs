@@ -1,0 +1,70 @@
+//! Runs the conformance suite of buckets against a real S3 server: `s3 --endpoint URL --bucket NAME`, with the bucket there
+//! and credentials in the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`). Ends with `N passed, M failed`.
+//!
+//! `tests/s3/s3.py` starts a server and runs this; `cargo xtask test s3` does both.
+
+use cairn_storage::{
+    config::Config,
+    conformance::{Place, cases},
+    objects::open_bucket,
+    world::real,
+};
+use std::{collections::BTreeMap, error::Error, io::Write, process::ExitCode};
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let mut arguments: BTreeMap<String, String> = BTreeMap::new();
+    let mut words = std::env::args().skip(1);
+    while let Some(name) = words.next() {
+        let value = words
+            .next()
+            .ok_or_else(|| format!("{name} wants a value"))?;
+        arguments.insert(name, value);
+    }
+    let mut argument = |name: &str| {
+        let value = arguments.remove(name);
+        value.ok_or_else(|| format!("{name} is missing: use --endpoint URL --bucket NAME"))
+    };
+    let (endpoint, bucket) = (argument("--endpoint")?, argument("--bucket")?);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let failed = runtime.block_on(run(&endpoint, &bucket))?;
+    Ok(match failed {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+async fn run(endpoint: &str, bucket: &str) -> Result<usize, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let world = real::world();
+    let options = [
+        ("aws_endpoint", endpoint),
+        ("aws_allow_http", "true"),
+        ("aws_region", "us-east-1"),
+    ];
+    let config = Config {
+        data_dir: folder.path().join("data"),
+        bucket: format!("s3://{bucket}/conformance"),
+        bucket_options: options
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .into(),
+        ..Config::default()
+    };
+    let bucket = open_bucket(&config, &world).await?;
+    let place = Place {
+        world,
+        config,
+        bucket,
+    };
+    let (mut passed, mut failed) = (0, 0);
+    let mut out = std::io::stdout();
+    for (name, case) in cases(&place) {
+        // A panic is told on standard error, with what was wrong.
+        let ok = tokio::spawn(case).await.is_ok();
+        writeln!(out, "{}: {name}", if ok { "ok" } else { "WRONG" })?;
+        *(if ok { &mut passed } else { &mut failed }) += 1;
+    }
+    writeln!(out, "{passed} passed, {failed} failed")?;
+    Ok(failed)
+}
