@@ -71,6 +71,11 @@ const STEPS: &[Step] = &[
         run: harness::sdks,
     },
     Step {
+        name: "s3",
+        about: "segments on a real S3 server: the suite of buckets, and the binary over it",
+        run: harness::s3,
+    },
+    Step {
         name: "crash",
         about: "30 kills under writers, compared by SQL",
         run: harness::crash,

@@ -17,6 +17,9 @@ const POWER_CUTS: &str = "8";
 /// What the Python programs below `tests/` import.
 const REQUIREMENTS: &str = "tests/sdk/python/requirements.txt";
 
+/// What the S3 server and its test import.
+const S3_REQUIREMENTS: &str = "tests/s3/requirements.txt";
+
 /// Kills within the suite; `tests/crash/crash.py --kills N` does more.
 const KILLS: &str = "30";
 
@@ -43,6 +46,20 @@ pub(super) fn sdks(place: &Place) -> Result<Counts> {
         .arg(binary(place, "sdk_sender"))
         .arg("--readme-sender")
         .arg(binary(place, "readme_sender"));
+    counted(&mut command)
+}
+
+/// A real S3 server under the store: the suite of buckets, then the binary with its segments there.
+pub(super) fn s3(place: &Place) -> Result<Counts> {
+    let example = ["--release", "--workspace", "--example", "s3", "--locked"];
+    shell::succeed(place.cargo().arg("build").args(example))?;
+    let mut command = place.command(python::environment(place, S3_REQUIREMENTS)?);
+    command
+        .arg("tests/s3/s3.py")
+        .arg("--cairn")
+        .arg(binary(place, "cairn"))
+        .arg("--conformance")
+        .arg(binary(place, "examples/s3"));
     counted(&mut command)
 }
 
