@@ -18,7 +18,7 @@ use crate::{
     time::{Nanos, TimeRange},
 };
 use arrow::{
-    array::{AsArray, RecordBatch},
+    array::{Array, AsArray, RecordBatch, RecordBatchOptions},
     compute,
     datatypes::TimestampNanosecondType,
 };
@@ -82,6 +82,10 @@ impl Rows {
         for (table, batch) in &tables {
             check_schema(*table, batch)?;
         }
+        let tables = tables
+            .into_iter()
+            .map(|(table, batch)| Ok((table, fitted(batch)?)))
+            .collect::<Result<Vec<_>>>()?;
         let mut parts = Vec::from_iter(Part::new(origin.signal, tables, origin.received)?);
         parts.extend(Part::letters(letters, origin.received)?);
         Ok(Rows {
@@ -230,6 +234,20 @@ fn check_schema(table: Table, batch: &RecordBatch) -> Result<()> {
         "a batch of {table} has the columns {:?}",
         found.fields()
     )))
+}
+
+/// The batch without the room that its builders took for rows that did not come: it stays in memory until the flush,
+/// and what it takes is what the budget counts.
+fn fitted(batch: RecordBatch) -> Result<RecordBatch> {
+    let (schema, mut columns, rows) = batch.into_parts();
+    for column in &mut columns {
+        column.shrink_to_fit();
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema, columns, &options).map_err(|source| Error::Arrow {
+        doing: "fitting a batch into the buffer",
+        source,
+    })
 }
 
 /// The smallest range that holds the timestamps of all rows; the time of receipt where there are none.
