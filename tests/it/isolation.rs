@@ -71,10 +71,16 @@ async fn a_key_opens_its_tenant_and_nothing_else() {
     let (vermilion, vermilion_entry) = key("vermilion", "ingest,query");
     let (turquoise, turquoise_entry) = key("turquoise", "ingest,query");
     let (sender, sender_entry) = key("vermilion", "ingest");
+    let (operator, operator_entry) = key("vermilion", "operate");
     let settings = folder.path().join("cairn.toml");
     write_settings(
         &settings,
-        &[&vermilion_entry, &turquoise_entry, &sender_entry],
+        &[
+            &vermilion_entry,
+            &turquoise_entry,
+            &sender_entry,
+            &operator_entry,
+        ],
     );
     let data_dir = folder.path().join("data");
     let settings = settings.to_str().expect("UTF-8");
@@ -85,6 +91,7 @@ async fn a_key_opens_its_tenant_and_nothing_else() {
     check_reads(&server, &vermilion, VERMILION, TURQUOISE).await;
     check_reads(&server, &turquoise, TURQUOISE, VERMILION).await;
     check_refusals(&server, &sender).await;
+    check_operator(&server, &operator).await;
     server.stop().await;
 
     // From segments, not from buffers.
@@ -241,6 +248,28 @@ async fn check_metrics(server: &Server, key: Option<&str>, own: Sender) {
     assert!(metrics.contains(&label), "{metrics}");
 }
 
+/// Who operates the server sees the metrics of all and of the process, may flush, and reads no telemetry.
+async fn check_operator(server: &Server, operator: &str) {
+    let key = Some(operator);
+    let (_, metrics) = server.api(Method::GET, "/metrics", key, "").await;
+    for part in [
+        "tenant=\"vermilion\"",
+        "tenant=\"turquoise\"",
+        "storage_wal_bytes",
+    ] {
+        assert!(metrics.contains(part), "{part}: {metrics}");
+    }
+    let (status, text) = server.api(Method::POST, "/api/v1/flush", key, "").await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    for (method, path) in [
+        (Method::POST, "/api/v1/sql"),
+        (Method::GET, "/api/v1/schema"),
+    ] {
+        let (status, text) = server.api(method, path, key, "SELECT 1").await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {text}");
+    }
+}
+
 /// No key, a wrong key, and a key without the scope.
 async fn check_refusals(server: &Server, sender: &str) {
     let asks = [
@@ -248,6 +277,7 @@ async fn check_refusals(server: &Server, sender: &str) {
         (Method::GET, "/api/v1/schema", ""),
         (Method::GET, "/api/v1/version", ""),
         (Method::GET, "/metrics", ""),
+        (Method::POST, "/api/v1/flush", ""),
     ];
     for (method, path, body) in asks {
         for (key, status) in [
