@@ -1,6 +1,7 @@
 //! File, environment and flags -> one `Config`, remembering which value came from where.
 
 use super::{Config, Error};
+use cairn_storage::{config::Variables, objects::variables_in_force};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -84,8 +85,29 @@ fn environment() -> Vec<(String, String)> {
     // Not `vars`: a variable of others that is no UTF-8 is none of our business.
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name.starts_with(PREFIX))
+        .filter(|(name, _)| name.starts_with(PREFIX) || is_of_bucket(name))
         .collect()
+}
+
+/// Whether a variable may say how a bucket is reached, by the names that its vendors give.
+fn is_of_bucket(name: &str) -> bool {
+    name.starts_with("AWS_") || name.starts_with("AZURE_") || name == "MSI_ENDPOINT"
+}
+
+/// Gives storage the variables of its bucket that count, and notes where they came from.
+fn take_bucket_variables(
+    environment: &[(String, String)],
+    config: &mut Config,
+    origins: &mut BTreeMap<String, String>,
+) {
+    let named = environment.iter().filter(|(name, _)| is_of_bucket(name));
+    let variables = Variables(named.cloned().collect());
+    let variables = variables_in_force(&config.storage, variables);
+    for name in variables.0.keys() {
+        let setting = format!("storage.bucket_options.{}", name.to_ascii_lowercase());
+        origins.insert(setting, format!("the variable {name}"));
+    }
+    config.storage.bucket_variables = variables;
 }
 
 fn read_file(path: &Path) -> std::io::Result<String> {
@@ -112,10 +134,10 @@ pub(super) fn merge(
             .map_err(|error: toml::de::Error| refuse(error.to_string()))?;
         note_origins(&table, "", &path.display().to_string(), &mut origins);
     }
-    let variables = environment.into_iter().filter_map(|(name, value)| {
+    let variables = environment.iter().filter_map(|(name, value)| {
         Some(Assignment {
-            name: variable_setting(&name)?,
-            value,
+            name: variable_setting(name)?,
+            value: value.clone(),
             origin: format!("the variable {name}"),
         })
     });
@@ -124,10 +146,11 @@ pub(super) fn merge(
         put(&mut table, &assignment.name, value);
         origins.insert(assignment.name, assignment.origin);
     }
-    let config = Config::deserialize(Value::Table(table)).map_err(|error| Error::Together {
+    let mut config = Config::deserialize(Value::Table(table)).map_err(|error| Error::Together {
         detail: error.to_string(),
         origins: describe_origins(&origins, ""),
     })?;
+    take_bucket_variables(&environment, &mut config, &mut origins);
     match config.fault() {
         None => Ok(Loaded { config, origins }),
         Some((section, detail)) => Err(Error::Together {

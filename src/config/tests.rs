@@ -188,6 +188,29 @@ fn variables_of_other_meaning_are_left_alone() {
 }
 
 #[test]
+fn variables_of_the_bucket_are_taken_and_named_without_their_values() {
+    let environment = [
+        ("AWS_ENDPOINT", "https://127.0.0.1:9"),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+        ("AWS_REGION", "eu-north-1"),
+        ("AZURE_STORAGE_ACCOUNT_NAME", "shop"),
+        ("CAIRN_STORAGE__BUCKET_OPTIONS", "{ aws_region = 'x' }"),
+    ];
+    let file = "[storage]\nbucket = 's3://bucket/prefix'";
+    let loaded = merge(file, &environment, &Flags::default()).expect("they fit together");
+    let taken: Vec<&String> = loaded.config.storage.bucket_variables.0.keys().collect();
+    assert_eq!(taken, ["AWS_ENDPOINT", "AWS_SECRET_ACCESS_KEY"]);
+    let origin = |name: &str| loaded.origins.get(name).map(String::as_str);
+    assert_eq!(
+        origin("storage.bucket_options.aws_endpoint"),
+        Some("the variable AWS_ENDPOINT")
+    );
+    assert!(!format!("{loaded:?}").contains("hunter2"));
+    let local = merge("", &environment[..4], &Flags::default()).expect("they fit together");
+    assert_eq!((local.config, local.origins.len()), (Config::default(), 0));
+}
+
+#[test]
 fn every_setting_is_described() {
     assert_eq!(reference::undescribed(), Vec::<String>::new());
 }

@@ -1,7 +1,7 @@
 //! The settings of storage: plain data with defaults and a check.
 
 use crate::error::{Error, Result};
-use std::path::PathBuf;
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 /// The settings of storage.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -12,8 +12,13 @@ pub struct Config {
     /// Where segments go: `local` (a folder `bucket` in `data_dir`) or `s3://bucket/prefix`.
     pub bucket: String,
     /// Options of the object store as `object_store` names them (`aws_endpoint`, `aws_region`, …). Secrets
-    /// belong into the environment (`AWS_ACCESS_KEY_ID`, …).
-    pub bucket_options: std::collections::BTreeMap<String, String>,
+    /// belong into the environment (`AWS_ACCESS_KEY_ID`, …), where options are read from, too: `cairn config check`
+    /// names those that are.
+    pub bucket_options: BTreeMap<String, String>,
+    /// Variables of the environment that the object store knows, read by whoever reads the environment. Options of
+    /// the same meaning win.
+    #[serde(skip)]
+    pub bucket_variables: Variables,
     /// Bytes that requests in flight and buffers of all tenants may take together.
     pub memory_bytes: u64,
     /// A tenant's signal is flushed when its buffer holds this many bytes.
@@ -37,12 +42,23 @@ pub struct Config {
     pub dead_letter_bytes: u64,
 }
 
+/// Variables by name. They may hold secrets: what is printed of them is their names.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Variables(pub BTreeMap<String, String>);
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
             data_dir: "./cairn-data".into(),
             bucket: "local".into(),
-            bucket_options: Default::default(),
+            bucket_options: BTreeMap::new(),
+            bucket_variables: Variables::default(),
             memory_bytes: 384 << 20,
             flush_bytes: 96 << 20,
             flush_age_seconds: 60,

@@ -7,7 +7,11 @@ pub mod faulty;
 pub mod local;
 mod remote;
 
-use crate::{config::Config, error::Result, world::World};
+use crate::{
+    config::{Config, Variables},
+    error::Result,
+    world::World,
+};
 use local::LocalStore;
 use object_store::ObjectStore;
 use std::sync::Arc;
@@ -18,14 +22,20 @@ pub const LOCAL_BUCKET: &str = "local";
 /// The name of the local bucket in the data folder.
 pub const LOCAL_BUCKET_FOLDER: &str = "bucket";
 
+/// Those of `variables` that have a say in how the bucket of `config` is reached: it knows them, and no option of the
+/// same meaning is set.
+pub fn variables_in_force(config: &Config, variables: Variables) -> Variables {
+    remote::in_force(config, variables)
+}
+
 /// The bucket of `config`: the folder `bucket` in the data folder, or what its URL names.
 ///
-/// Options are those of object_store; secrets come from the environment only (`AWS_…`, `AZURE_…`). Errors: a URL
+/// Options are those of object_store; secrets come as variables only (`AWS_…`, `AZURE_…`). Errors: a URL
 /// of no known kind, an unknown option, a secret among the options (`Invalid`); a folder that cannot be used.
 /// Whether a remote bucket can be reached is not asked here.
 pub async fn open_bucket(config: &Config, world: &World) -> Result<Arc<dyn ObjectStore>> {
     if config.bucket != LOCAL_BUCKET {
-        return remote::open(&config.bucket, &config.bucket_options);
+        return remote::open(config);
     }
     let bucket = LocalStore::new(world.clone(), config.data_dir.join(LOCAL_BUCKET_FOLDER));
     bucket.clear_unfinished().await?;

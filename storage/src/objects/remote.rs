@@ -1,30 +1,42 @@
-//! S3 and Azure from a URL, options and the environment.
+//! S3 and Azure from a URL, options and variables.
+//!
+//! Not by the builders' `from_env`: only one place reads the environment, and says what it took from there.
 
-use crate::error::{Error, Result};
+use crate::{
+    config::{Config, Variables},
+    error::{Error, Result},
+};
 use object_store::{
-    ObjectStore, ObjectStoreScheme, aws::AmazonS3Builder, azure::MicrosoftAzureBuilder, path::Path,
+    ObjectStore, ObjectStoreScheme,
+    aws::{AmazonS3Builder, AmazonS3ConfigKey},
+    azure::{AzureConfigKey, MicrosoftAzureBuilder},
+    path::Path,
     prefix::PrefixStore,
 };
-use std::{collections::BTreeMap, str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc};
 
-/// A bucket at `url`, with everything below the URL's path.
-pub(super) fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Arc<dyn ObjectStore>> {
-    let parsed = url
-        .parse()
-        .map_err(|_| invalid(format!("{url} is not a URL")))?;
-    let (scheme, prefix) =
-        ObjectStoreScheme::parse(&parsed).map_err(|error| invalid(error.to_string()))?;
+/// The bucket at the URL of `config`, with everything below the URL's path.
+pub(super) fn open(config: &Config) -> Result<Arc<dyn ObjectStore>> {
+    let url = &config.bucket;
+    let (scheme, prefix) = parse(url)?;
+    let Variables(variables) = in_force(config, config.bucket_variables.clone());
     match scheme {
         ObjectStoreScheme::AmazonS3 => {
-            let mut builder = AmazonS3Builder::from_env().with_url(url);
-            for (key, value) in options {
+            let mut builder = AmazonS3Builder::new().with_url(url);
+            for (name, value) in &variables {
+                builder = builder.with_config(variable(name, "AWS_").expect("in force"), value);
+            }
+            for (key, value) in &config.bucket_options {
                 builder = builder.with_config(known(key, &S3_SECRETS)?, value);
             }
             Ok(under(prefix, builder.build().map_err(building)?))
         }
         ObjectStoreScheme::MicrosoftAzure => {
-            let mut builder = MicrosoftAzureBuilder::from_env().with_url(url);
-            for (key, value) in options {
+            let mut builder = MicrosoftAzureBuilder::new().with_url(url);
+            for (name, value) in &variables {
+                builder = builder.with_config(variable(name, "AZURE_").expect("in force"), value);
+            }
+            for (key, value) in &config.bucket_options {
                 builder = builder.with_config(known(key, &AZURE_SECRETS)?, value);
             }
             Ok(under(prefix, builder.build().map_err(building)?))
@@ -33,6 +45,47 @@ pub(super) fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Arc<
             "{url} is neither s3:// nor az:// (or one of their other forms)"
         ))),
     }
+}
+
+/// See [`super::variables_in_force`].
+pub(super) fn in_force(config: &Config, variables: Variables) -> Variables {
+    let Variables(mut variables) = variables;
+    let options: Vec<&str> = config.bucket_options.keys().map(String::as_str).collect();
+    variables.retain(|name, _| match parse(&config.bucket) {
+        Ok((ObjectStoreScheme::AmazonS3, _)) => {
+            variable::<AmazonS3ConfigKey>(name, "AWS_").is_some_and(|key| is_open(&key, &options))
+        }
+        Ok((ObjectStoreScheme::MicrosoftAzure, _)) => {
+            variable::<AzureConfigKey>(name, "AZURE_").is_some_and(|key| is_open(&key, &options))
+        }
+        _ => false,
+    });
+    Variables(variables)
+}
+
+fn parse(url: &str) -> Result<(ObjectStoreScheme, Path)> {
+    let parsed = url
+        .parse()
+        .map_err(|_| invalid(format!("{url} is not a URL")))?;
+    ObjectStoreScheme::parse(&parsed).map_err(|error| invalid(error.to_string()))
+}
+
+/// The option that a variable stands for. Azure's host gives one that has no prefix.
+fn variable<K: FromStr>(name: &str, prefix: &str) -> Option<K> {
+    let is_meant = name.starts_with(prefix) || (prefix == "AZURE_" && name == "MSI_ENDPOINT");
+    let key = is_meant.then(|| name.to_ascii_lowercase().parse());
+    key?.ok()
+}
+
+/// Whether none of `options` says the same.
+fn is_open<K: FromStr + PartialEq>(key: &K, options: &[&str]) -> bool {
+    let says_it = |option: &&str| {
+        option
+            .to_ascii_lowercase()
+            .parse()
+            .is_ok_and(|o: K| o == *key)
+    };
+    !options.iter().any(says_it)
 }
 
 /// Options that hold a secret: a settings file is read by more people than may have them.
@@ -94,11 +147,61 @@ mod tests {
     use super::*;
     use crate::error::Kind;
 
+    fn config(url: &str, options: &[(&str, &str)], variables: &[(&str, &str)]) -> Config {
+        let owned = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter();
+            pairs.map(|(k, v)| (k.to_string(), v.to_string())).collect()
+        };
+        Config {
+            bucket: url.to_string(),
+            bucket_options: owned(options),
+            bucket_variables: Variables(owned(variables)),
+            ..Config::default()
+        }
+    }
+
     fn opened(url: &str, options: &[(&str, &str)]) -> Result<Arc<dyn ObjectStore>> {
-        let options = options
-            .iter()
-            .map(|(key, value)| (key.to_string(), value.to_string()));
-        open(url, &options.collect())
+        open(&config(url, options, &[]))
+    }
+
+    #[test]
+    fn variables_count_where_no_option_says_the_same_and_their_values_are_not_shown() {
+        let variables = [
+            ("AWS_ACCESS_KEY_ID", "somebody"),
+            ("AWS_ENDPOINT", "https://127.0.0.1:9"),
+            ("AWS_REGION", "eu-north-1"),
+            ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+            ("AWS_PROFILE", "object_store knows no such option"),
+            ("AZURE_STORAGE_ACCOUNT_NAME", "shop"),
+            ("MSI_ENDPOINT", "http://127.0.0.1:8"),
+        ];
+        let names = |url: &str, options: &[(&str, &str)]| -> Vec<String> {
+            let config = config(url, options, &variables);
+            open(&config).expect("it can be built");
+            let Variables(found) = in_force(&config, config.bucket_variables.clone());
+            found.into_keys().collect()
+        };
+        let all = [
+            "AWS_ACCESS_KEY_ID",
+            "AWS_ENDPOINT",
+            "AWS_REGION",
+            "AWS_SECRET_ACCESS_KEY",
+        ];
+        assert_eq!(names("s3://bucket", &[("aws_bucket", "b")]), all);
+        // The same option has several names.
+        let options = [("endpoint_url", "https://127.0.0.1:7"), ("Region", "x")];
+        assert_eq!(names("s3://bucket", &options), [all[0], all[3]]);
+        assert_eq!(
+            names("az://container", &[]),
+            ["AZURE_STORAGE_ACCOUNT_NAME", "MSI_ENDPOINT"]
+        );
+        let local = config("local", &[], &variables);
+        assert_eq!(
+            in_force(&local, local.bucket_variables.clone()),
+            Variables::default()
+        );
+        let shown = format!("{local:?}");
+        assert!(shown.contains("AWS_SECRET_ACCESS_KEY") && !shown.contains("hunter2"));
     }
 
     #[test]
