@@ -94,7 +94,17 @@ pub(crate) struct Offline {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Catalog {
     /// Make the catalog anew from the footers of the segments in the bucket, with the server stopped
-    Rebuild(Offline),
+    Rebuild(Rebuild),
+}
+
+/// `cairn catalog rebuild`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Rebuild {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+    /// Make a bucket of another data folder, which is lost, this one's; no server may write it any more
+    #[arg(long)]
+    pub(crate) take_over: bool,
 }
 
 /// `cairn key …`.

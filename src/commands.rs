@@ -26,7 +26,8 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Flush(server) => flush::run(&server).await,
         Command::Verify(options) => verify::run(config::load(&options.flags)?.config).await,
         Command::Catalog(Catalog::Rebuild(options)) => {
-            catalog::rebuild(config::load(&options.flags)?.config).await
+            let config = config::load(&options.flags)?.config;
+            catalog::rebuild(config, options.take_over).await
         }
         Command::Key(Key::New(options)) => key::new(&options),
         Command::Config(Config::Check(options)) => settings::check(&options.flags),

@@ -9,7 +9,8 @@ use std::sync::Arc;
 #[derive(Serialize)]
 pub(super) struct Health {
     status: &'static str,
-    /// Parts that have a problem, each once: `wal`, `flush`, `upload`, `catalog`, `segment`, `replay`.
+    /// Parts that have a problem, each once: `wal`, `flush`, `upload`, `catalog`, `segment`, `replay`,
+    /// `disk`, `bucket`.
     parts: Vec<&'static str>,
 }
 

@@ -3,17 +3,28 @@
 use super::print;
 use crate::{config::Config, open::DataFolder};
 use anyhow::Result;
-use cairn_storage::{store, telemetry::Telemetry, world};
+use cairn_storage::{
+    store::{self, Claim},
+    telemetry::Telemetry,
+    world,
+};
 use std::process::ExitCode;
 
 /// Replaces the catalog by what the bucket says, and prints what that is; fails when data is lost.
-pub(super) async fn rebuild(config: Config) -> Result<ExitCode> {
+///
+/// A bucket of another data folder is refused unless `take_over` says that it becomes this one's.
+pub(super) async fn rebuild(config: Config, take_over: bool) -> Result<ExitCode> {
     let world = world::real::world();
     let folder = DataFolder::take(&config.storage, &world)?;
     let parts = folder
         .parts(&config.storage, &world, Telemetry::unregistered())
         .await?;
-    let rebuilt = store::rebuild(&*parts.catalog, &*parts.bucket).await?;
+    let claim = match take_over {
+        true => Claim::TakeOver,
+        false => Claim::Own,
+    };
+    let (catalog, bucket) = (&*parts.catalog, &*parts.bucket);
+    let rebuilt = store::rebuild(&world, &parts.config, catalog, bucket, claim).await?;
     let mut text = format!(
         "{} segments with {} rows are live\n",
         rebuilt.segments, rebuilt.rows

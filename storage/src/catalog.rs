@@ -13,7 +13,7 @@ pub mod sqlite;
 use crate::{
     append::Answer,
     error::Result,
-    id::{SegmentId, TenantId},
+    id::{OwnerId, SegmentId, TenantId},
     segment::SegmentMeta,
     signal::{Encoding, Signal, Table},
     time::Nanos,
@@ -60,6 +60,8 @@ pub struct Commit {
     pub add: Vec<SegmentMeta>,
     /// Segments that stop being live; `Conflict` unless all of them are live.
     pub replace: Vec<SegmentId>,
+    /// Segments that stopped being live and whose objects are deleted: nothing is kept of them.
+    pub forget: Vec<SegmentId>,
     /// Marks only go up.
     pub flushed_through: Vec<FlushMark>,
     pub digests: Vec<Digest>,
@@ -71,7 +73,14 @@ pub struct Commit {
 /// All that a starting store needs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CatalogState {
+    /// The data folder that this catalog belongs to; `None` in one that was never used, or was lost and begun anew.
+    pub owner: Option<OwnerId>,
+    /// No sequence above it was given before the catalog was made anew from a bucket, and none up to it may be given
+    /// again; 0 where the flush marks say all.
+    pub last_sequence: u64,
     pub segments: Vec<SegmentMeta>,
+    /// Segments that are no longer live and whose objects may still be there, by id.
+    pub retired: Vec<SegmentMeta>,
     pub flushed_through: Vec<FlushMark>,
     pub digests: Vec<Digest>,
     /// Rows that failed their checksum or could not be read, described for the operator.
@@ -87,6 +96,9 @@ pub trait Catalog: Send + Sync {
     /// Starts a new writer epoch: a number that no earlier call returned, durable when it returns.
     async fn begin_epoch(&self) -> Result<u64>;
 
+    /// Says which data folder this catalog belongs to.
+    async fn set_owner(&self, owner: OwnerId) -> Result<()>;
+
     /// Makes `commit` durable and visible, all or nothing.
     ///
     /// `Conflict` when a segment in `replace` is not live or one in `add` exists already.
@@ -99,7 +111,7 @@ pub trait Catalog: Send + Sync {
     /// Integration events after `after` (an event's number, 0 for all), oldest first, with their numbers.
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<(u64, Event)>>;
 
-    /// Replaces everything by `state` and `field_ids`: the end of `cairn catalog rebuild`. Undelivered events are
+    /// Replaces everything by `state` and `field_ids` (an owner of `None` leaves none): the end of `cairn catalog rebuild`. Undelivered events are
     /// forgotten; epochs and the numbers of events go on.
     async fn replace_all(
         &self,

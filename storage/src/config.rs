@@ -40,6 +40,10 @@ pub struct Config {
     pub row_group_rows: usize,
     /// Bytes of `dead_letters` kept for each tenant; the oldest go first, counted.
     pub dead_letter_bytes: u64,
+    /// Time that the last flush gets at a shutdown. What does not reach the bucket in it stays in the write-ahead log
+    /// and is replayed at the next start. With `listen.drain_seconds` it should be less than the supervisor waits:
+    /// systemd 90 s, Kubernetes 30 s, Docker 10 s.
+    pub close_seconds: u64,
 }
 
 /// Variables by name. They may hold secrets: what is printed of them is their names.
@@ -69,6 +73,7 @@ impl Default for Config {
             retry_window_seconds: 900,
             row_group_rows: 128 * 1024,
             dead_letter_bytes: 256 << 20,
+            close_seconds: 30,
         }
     }
 }

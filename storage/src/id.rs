@@ -1,4 +1,4 @@
-//! Ids that cannot hold an invalid value: tenant, segment.
+//! Ids that cannot hold an invalid value: tenant, segment, owner.
 
 use crate::error::{Error, Result};
 use std::{fmt, str::FromStr, sync::Arc};
@@ -95,6 +95,35 @@ impl From<SegmentId> for String {
 }
 
 impl fmt::Display for SegmentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_string().to_lowercase())
+    }
+}
+
+/// The id of a data folder: whose a bucket is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OwnerId(pub Ulid);
+
+impl TryFrom<String> for OwnerId {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<OwnerId> {
+        let parsed = Ulid::from_string(&text);
+        parsed.map(OwnerId).map_err(|e| Error::Invalid {
+            what: "owner id",
+            detail: e.to_string(),
+        })
+    }
+}
+
+impl From<OwnerId> for String {
+    fn from(id: OwnerId) -> String {
+        id.to_string()
+    }
+}
+
+impl fmt::Display for OwnerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.to_string().to_lowercase())
     }

@@ -63,6 +63,25 @@ pub struct SegmentMeta {
     pub siblings: Vec<SegmentId>,
 }
 
+impl SegmentMeta {
+    /// The objects, then the index sidecar.
+    pub fn files(&self) -> impl Iterator<Item = &FileMeta> {
+        let objects = self.objects.iter().map(|object| &object.file);
+        objects.chain(&self.index)
+    }
+
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.files().map(|file| file.size_bytes).sum()
+    }
+
+    /// The highest sequence of the frames whose rows it holds, 0 without any.
+    pub fn last_sequence(&self) -> u64 {
+        let last = self.wal.iter().map(|range| range.last);
+        last.max().unwrap_or(0)
+    }
+}
+
 /// A stretch of frames of one shard: sequences `first..=last`, those of this tenant and signal in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct WalRange {

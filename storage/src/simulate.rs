@@ -1,4 +1,5 @@
-//! Storage under a seeded world: lives of a store with clients, flushes, kills, power cuts, outages and steps of the clock.
+//! Storage under a seeded world: lives of a store with clients, flushes, kills, power cuts, outages, lost catalogs and
+//! steps of the clock.
 //!
 //! After each start, all the time while it runs and at the end: what was acknowledged is there, once; nothing is there
 //! twice; nothing is there that nobody sent. The same seed gives the same run, call by call. Run it with
@@ -218,6 +219,10 @@ impl Machine {
         if below(3) == 0 {
             let hours = below(6) as i64 - 3;
             self.simulation.step_wall_clock(hours * 3_600_000_000_000);
+        }
+        if below(8) == 0 {
+            self.catalog.lose();
+            self.model.lock().forget_digests();
         }
         self.simulation.pass(Duration::from_secs(below(30)));
         match ended {

@@ -2,18 +2,22 @@
 //!
 //! In: `append` (dedupe, frame, group commit) fills the `buffer`. Out of memory: `flush` runs `stage` (segments on the
 //! local disk, read at once), `upload` and `commit` as `policy` says, and `evict` bounds the dead letters. Start:
-//! `replay`. Offline: `rebuild` makes the catalog from the bucket, `verify` reads everything.
+//! `load` (whose bucket: `claim`), then `replay`. Offline: `rebuild` makes the catalog from the bucket, `verify` reads everything.
 
 mod append;
+mod bound;
 mod buffer;
+mod claim;
 mod commit;
 mod evict;
 mod flush;
 mod health;
 mod letters;
+mod load;
 mod policy;
 mod rebuild;
 mod replay;
+mod retired;
 mod retries;
 mod rows;
 mod stage;
@@ -22,6 +26,7 @@ mod state;
 mod upload;
 mod verify;
 
+pub use claim::Claim;
 pub use health::{Health, Problem};
 pub use rebuild::{Rebuilt, rebuild};
 pub use verify::{Verified, verify};
@@ -29,7 +34,7 @@ pub use verify::{Verified, verify};
 use crate::{
     append::{Append, Decode, Outcome},
     budget::{Budget, Reservation},
-    catalog::{Catalog, CatalogState},
+    catalog::Catalog,
     config::Config,
     error::{Error, Result},
     id::{SegmentId, TenantId},
@@ -90,14 +95,14 @@ impl Store {
         parts.config.validate()?;
         let lock = lock(&parts).await?;
         let state = Arc::new(State::new(outside(parts)));
-        let loaded = load(&state).await?;
+        let loaded = load::load(&state).await?;
         let (world, staging) = (state.world.clone(), state.staging_directory());
         state
             .world
             .blocking(move || upload::clear(&world, &staging))
             .await??;
         let marks = Marks::new(&loaded.flushed_through);
-        let first_sequence = marks.highest();
+        let first_sequence = marks.highest().max(loaded.last_sequence);
         state.buffers.load(
             loaded
                 .segments
@@ -105,6 +110,7 @@ impl Store {
                 .map(|meta| state.live(meta))
                 .collect(),
         );
+        evict::resume(&state, loaded.retired);
         replay::load_digests(&state, loaded.digests);
         let replayed = replay::replay(&state, marks).await?;
         let epoch = begin_epoch(&state, &replayed).await?;
@@ -177,7 +183,8 @@ impl Store {
         self.state.report_damage(segment, reason);
     }
 
-    /// Flushes by size, age and memory pressure until `shutdown`, then waits for what runs. Run it once.
+    /// Flushes by size, age and memory pressure until `shutdown`, then waits for what runs, as long as
+    /// [`Store::close`] may take. Run it once.
     pub async fn run(&self, shutdown: CancellationToken) {
         flush::run(&self.state, &self.wal, shutdown).await;
     }
@@ -190,12 +197,29 @@ impl Store {
 
     /// Takes no more requests, flushes what is buffered and closes the write-ahead log. End [`Store::run`] first.
     ///
-    /// An error says that something could not be flushed: it stays in the log and is replayed at the next start.
+    /// An error says that something could not be flushed within `close_seconds`: it stays in the log and is replayed
+    /// at the next start.
     pub async fn close(&self) -> Result<()> {
         self.state.closing.store(true, Ordering::Relaxed);
-        // Requests that are in the queue become visible first, and the file they are in can go.
-        self.wal.close().await;
-        flush::flush_all(&self.state, &self.wal, "shutdown").await
+        let limit = self.state.until_closed();
+        let last = async {
+            // Requests that are in the queue become visible first, and the file they are in can go.
+            self.wal.close().await;
+            flush::flush_all(&self.state, &self.wal, "shutdown").await
+        };
+        tokio::select! {
+            biased;
+            flushed = last => flushed,
+            () = self.state.world.clock.sleep(limit) => Err(Error::Unavailable {
+                what: "the bucket",
+                detail: format!(
+                    "{} tables were not flushed in the {} s that a shutdown has: their rows are in the write-ahead \
+                     log and are replayed at the next start",
+                    self.state.buffers.uncommitted().len(),
+                    self.state.config.close_seconds
+                ),
+            }),
+        }
     }
 
     /// The one budget of bytes for requests in flight and buffers.
@@ -215,13 +239,15 @@ impl Store {
 
     /// What is wrong now, if anything.
     pub fn health(&self) -> Health {
-        let blocked = [Part::Wal, Part::Disk]
-            .into_iter()
-            .any(|part| self.state.problems.has(part));
+        let unwritable = self.wal.fault().map(Problem::of_wal);
+        let blocked = unwritable.is_some() || self.state.problems.has(Part::Disk);
         let closing = self.state.closing.load(Ordering::Relaxed);
+        let mut problems = self.state.problems.list();
+        problems.extend(unwritable);
+        problems.sort_by_key(|problem| problem.since);
         Health {
             accepting: !closing && !blocked,
-            problems: self.state.problems.list(),
+            problems,
         }
     }
 
@@ -275,29 +301,6 @@ fn outside(parts: Parts) -> Outside {
         decode,
         telemetry,
     }
-}
-
-/// Loads the catalog; makes it anew from the bucket where it is damaged, and says so.
-async fn load(state: &State) -> Result<CatalogState> {
-    let damage = match state.catalog.load().await {
-        Ok(loaded) if loaded.damaged.is_empty() => return Ok(loaded),
-        Ok(loaded) => loaded.damaged.join("; "),
-        Err(error @ Error::Corrupt { .. }) => error.to_string(),
-        Err(error) => return Err(error),
-    };
-    tracing::error!(
-        damage,
-        "the catalog is damaged and is made anew from the bucket"
-    );
-    let rebuilt = rebuild(&*state.catalog, &*state.bucket).await?;
-    let detail = format!(
-        "was damaged ({damage}) and made anew from the bucket: {} segments, {} files left out, problems: {:?}",
-        rebuilt.segments,
-        rebuilt.left_out.len(),
-        rebuilt.problems
-    );
-    state.raise(Part::Catalog, "catalog", detail);
-    state.catalog.load().await
 }
 
 /// An epoch above that of every file of the log: a catalog that was made anew may have forgotten some.

@@ -57,6 +57,8 @@ pub trait Disk: Send + Sync {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Removes a directory, which is empty: `DirectoryNotEmpty` otherwise.
+    fn remove_directory(&self, path: &Path) -> io::Result<()>;
     /// Makes a directory and its parents, and makes their entries durable, also those that were there: who made
     /// them may have been stopped before its fsync.
     fn create_directories(&self, path: &Path) -> io::Result<()>;

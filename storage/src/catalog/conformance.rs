@@ -4,7 +4,7 @@ use super::{Catalog, CatalogState, Commit, Digest, Event, FlushMark};
 use crate::{
     append::Answer,
     error::Kind,
-    id::{SegmentId, TenantId},
+    id::{OwnerId, SegmentId, TenantId},
     schema::FIRST_PROMOTED_FIELD_ID,
     segment::{Bounds, ColumnStats, FileMeta, ObjectMeta, SegmentMeta, WalRange},
     signal::{Encoding, Signal, Table},
@@ -23,6 +23,7 @@ pub(super) async fn suite(make: impl AsyncFn() -> Box<dyn Catalog>) {
     field_ids_stay(make().await).await;
     events_are_numbered(make().await).await;
     everything_can_be_replaced(make().await).await;
+    what_is_retired_is_kept_until_it_is_forgotten(make().await).await;
 }
 
 fn tenant(name: &str) -> TenantId {
@@ -152,6 +153,7 @@ async fn commits_come_back(catalog: Box<dyn Catalog>) {
     let everything = Commit {
         add: vec![segment(2), segment(1)],
         replace: Vec::new(),
+        forget: Vec::new(),
         flushed_through: vec![mark(1, "shop", 9), mark(0, "zoo", 7), mark(0, "shop", 8)],
         digests: vec![
             digest(1, "zoo"),
@@ -230,6 +232,7 @@ async fn conflicts_change_nothing(catalog: Box<dyn Catalog>) {
         state,
         CatalogState {
             segments: vec![segment(1)],
+            retired: vec![segment(2)],
             ..CatalogState::default()
         }
     );
@@ -343,7 +346,10 @@ async fn everything_can_be_replaced(catalog: Box<dyn Catalog>) {
         .await
         .expect("works");
     let state = CatalogState {
+        owner: Some(OwnerId(Ulid(u128::MAX - 1))),
+        last_sequence: 12,
         segments: vec![segment(7)],
+        retired: vec![segment(8)],
         flushed_through: vec![mark(0, "zoo", 1)],
         digests: vec![digest(9, "zoo")],
         damaged: Vec::new(),
@@ -375,4 +381,32 @@ async fn everything_can_be_replaced(catalog: Box<dyn Catalog>) {
         .await
         .expect("fits");
     assert_eq!(catalog.events(0, 10).await.expect("reads"), [(3, event(3))]);
+}
+
+async fn what_is_retired_is_kept_until_it_is_forgotten(catalog: Box<dyn Catalog>) {
+    let state = async || catalog.load().await.expect("loads");
+    catalog.commit(adding([1, 2, 3])).await.expect("fits");
+    let retire = Commit {
+        replace: vec![segment(1).id, segment(3).id],
+        ..Commit::default()
+    };
+    catalog.commit(retire).await.expect("fits");
+    let mut expected = CatalogState {
+        segments: vec![segment(2)],
+        retired: vec![segment(1), segment(3)],
+        ..CatalogState::default()
+    };
+    assert_eq!(state().await, expected);
+    let forget = Commit {
+        // Neither a live segment nor one that is not there.
+        forget: vec![segment(1).id, segment(2).id, segment(9).id],
+        ..Commit::default()
+    };
+    catalog.commit(forget).await.expect("fits");
+    expected.retired.remove(0);
+    assert_eq!(state().await, expected);
+    let owner = OwnerId(Ulid(7 << 64 | 1 << 63));
+    catalog.set_owner(owner).await.expect("works");
+    expected.owner = Some(owner);
+    assert_eq!(state().await, expected);
 }

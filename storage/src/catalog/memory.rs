@@ -5,7 +5,7 @@
 use super::{Catalog, CatalogState, Commit, Digest, Event, FlushMark, row::group_digests};
 use crate::{
     error::{Error, Result},
-    id::{SegmentId, TenantId},
+    id::{OwnerId, SegmentId, TenantId},
     schema::FIRST_PROMOTED_FIELD_ID,
     segment::SegmentMeta,
     signal::{Signal, Table},
@@ -39,8 +39,10 @@ pub struct MemoryCatalog {
 
 #[derive(Default)]
 struct State {
+    owner: Option<OwnerId>,
+    last_sequence: u64,
     live: BTreeMap<SegmentId, SegmentMeta>,
-    retired: BTreeSet<SegmentId>,
+    retired: BTreeMap<SegmentId, SegmentMeta>,
     marks: BTreeMap<(u32, TenantId, Signal), u64>,
     /// In the order of their commits.
     digests: Vec<Digest>,
@@ -63,6 +65,11 @@ impl MemoryCatalog {
     /// How often calls that write fail from now on.
     pub fn set_faults(&self, faults: CatalogFaults) {
         *self.faults.lock() = faults;
+    }
+
+    /// Forgets everything, as a catalog whose file is gone.
+    pub fn lose(&self) {
+        *self.state.lock() = State::default();
     }
 
     /// Runs `work` on the state, or fails before, or fails after.
@@ -102,7 +109,10 @@ impl Catalog for MemoryCatalog {
                 sequence: *sequence,
             };
         Ok(CatalogState {
+            owner: state.owner,
+            last_sequence: state.last_sequence,
             segments: state.live.values().cloned().collect(),
+            retired: state.retired.values().cloned().collect(),
             flushed_through: state.marks.iter().map(mark).collect(),
             digests: state.digests.clone(),
             damaged: Vec::new(),
@@ -113,6 +123,14 @@ impl Catalog for MemoryCatalog {
         self.write(|state| {
             state.epoch += 1;
             Ok(state.epoch)
+        })
+        .await
+    }
+
+    async fn set_owner(&self, owner: OwnerId) -> Result<()> {
+        self.write(|state| {
+            state.owner = Some(owner);
+            Ok(())
         })
         .await
     }
@@ -151,7 +169,11 @@ impl Catalog for MemoryCatalog {
             let fields = field_ids
                 .into_iter()
                 .map(|(table, column, id)| ((table, column), id));
+            let retired = new.retired.into_iter().map(|meta| (meta.id, meta));
             let mut replaced = State {
+                owner: new.owner,
+                last_sequence: new.last_sequence,
+                retired: retired.collect(),
                 fields: fields.collect(),
                 epoch: state.epoch,
                 last_event: state.last_event,
@@ -174,8 +196,11 @@ impl State {
     fn commit(&mut self, commit: Commit) -> Result<()> {
         self.check(&commit)?;
         for id in commit.replace {
-            self.live.remove(&id);
-            self.retired.insert(id);
+            self.retired
+                .extend(self.live.remove(&id).map(|meta| (id, meta)));
+        }
+        for id in commit.forget {
+            self.retired.remove(&id);
         }
         self.live
             .extend(commit.add.into_iter().map(|meta| (meta.id, meta)));
@@ -201,7 +226,7 @@ impl State {
     fn check(&self, commit: &Commit) -> Result<()> {
         let mut added = BTreeSet::new();
         for meta in &commit.add {
-            let known = self.live.contains_key(&meta.id) || self.retired.contains(&meta.id);
+            let known = self.live.contains_key(&meta.id) || self.retired.contains_key(&meta.id);
             if known || !added.insert(meta.id) {
                 return Err(conflict(format!("segment {} exists already", meta.id)));
             }

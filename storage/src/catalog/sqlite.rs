@@ -11,6 +11,7 @@ mod write;
 use super::{Catalog, CatalogState, Commit, Event};
 use crate::{
     error::{Error, Result},
+    id::OwnerId,
     signal::Table,
     world::World,
 };
@@ -90,6 +91,11 @@ impl Catalog for SqliteCatalog {
         let mut open = self.open.lock().await;
         let floor = file::epoch_floor(&self.world);
         write::begin_epoch(self.connection(&mut open).await?, floor).await
+    }
+
+    async fn set_owner(&self, owner: OwnerId) -> Result<()> {
+        let mut open = self.open.lock().await;
+        write::set_owner(self.connection(&mut open).await?, owner).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<()> {

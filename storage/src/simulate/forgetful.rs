@@ -3,6 +3,7 @@
 use crate::{
     catalog::{Catalog, CatalogState, Commit, Event},
     error::Result,
+    id::OwnerId,
     signal::Table,
 };
 use async_trait::async_trait;
@@ -35,6 +36,10 @@ impl Catalog for ForgetfulCatalog {
 
     async fn begin_epoch(&self) -> Result<u64> {
         self.catalog.begin_epoch().await
+    }
+
+    async fn set_owner(&self, owner: OwnerId) -> Result<()> {
+        self.catalog.set_owner(owner).await
     }
 
     async fn commit(&self, mut commit: Commit) -> Result<()> {

@@ -187,7 +187,7 @@ impl Surroundings {
         let model = self.model.lock();
         let requests = model.requests.iter().enumerate();
         let again: Vec<usize> = requests
-            .filter(|(_, request)| request.timed() || request.acknowledged.is_none())
+            .filter(|(_, request)| request.deduped() || request.acknowledged.is_none())
             .map(|(number, _)| number)
             .collect();
         let position = self.below(again.len().max(1) as u64) as usize;

@@ -23,6 +23,10 @@ pub(super) struct Request {
     pub(super) records: Vec<Record>,
     /// The sequence it was acknowledged with.
     pub(super) acknowledged: Option<u64>,
+    /// Whether its digest may be gone with a catalog.
+    forgotten: bool,
+    /// Whether each attempt may have been stored: it has no times, or was not acknowledged when its digest went.
+    doubtful: bool,
 }
 
 /// Everything the clients know.
@@ -35,9 +39,10 @@ pub(super) struct Model {
 pub(super) type Wrong = String;
 
 impl Request {
-    /// Whether it may be sent again after it was acknowledged: requests without times are not deduped.
-    pub(super) fn timed(&self) -> bool {
-        self.records.iter().all(|record| record.time.is_some())
+    /// Whether it may be sent again after it was acknowledged: requests without times are not deduped, and those whose
+    /// digests are gone.
+    pub(super) fn deduped(&self) -> bool {
+        !self.forgotten && self.records.iter().all(|record| record.time.is_some())
     }
 
     /// The ids of records that become rows, and those that become dead letters.
@@ -80,8 +85,18 @@ impl Model {
             payload: encode(&records),
             records,
             acknowledged: None,
+            forgotten: false,
+            doubtful: !timed,
         });
         number
+    }
+
+    /// The catalog was lost, and the digests in it.
+    pub(super) fn forget_digests(&mut self) {
+        for request in &mut self.requests {
+            request.forgotten = true;
+            request.doubtful |= request.acknowledged.is_none();
+        }
     }
 
     /// Every tenant's signal that is looked at.
@@ -147,8 +162,8 @@ impl Model {
             let right = counts
                 .iter()
                 .all(|count| *count == 1 || (*count == 0 && !promised));
-            // A request without times that failed in doubt may have been stored at each attempt.
-            let in_doubt = !request.timed();
+            // Such a request may have been stored at each attempt.
+            let in_doubt = request.doubtful;
             let at_least = counts.iter().all(|count| *count >= 1 || !promised);
             if counts.len() > 1 || !(right || (in_doubt && at_least)) {
                 return Err(format!(

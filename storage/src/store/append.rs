@@ -15,7 +15,7 @@ use crate::{
     append::{Answer, Append, Outcome},
     budget::Reservation,
     catalog::Digest,
-    error::{Error, Kind, Result},
+    error::{Error, Result},
     id::TenantId,
     signal::Signal,
     telemetry::{RecordOutcome, TableLabels},
@@ -97,19 +97,12 @@ async fn admit(
     };
     let (request, cargo) = load(append, digest, claim, reservation)?;
     let answer = cargo.rows.answer.clone();
-    match wal.append(request, cargo).await {
-        Ok(sequence) => Ok(Outcome {
-            deduplicated: false,
-            answer,
-            sequence,
-        }),
-        Err(error) => {
-            if error.kind() == Kind::Unavailable {
-                state.raise(Part::Wal, "log", error.to_string());
-            }
-            Err(error)
-        }
-    }
+    let sequence = wal.append(request, cargo).await?;
+    Ok(Outcome {
+        deduplicated: false,
+        answer,
+        sequence,
+    })
 }
 
 /// The frame of a request, and what the buffer gets once the frame is durable.
@@ -235,7 +228,6 @@ pub(super) fn durable(state: &Arc<State>, batch: Batch<Cargo>) {
         claim.settle(known, received, now);
     }
     state.wal_bytes.fetch_add(batch.bytes, Ordering::Relaxed);
-    state.problems.clear(Part::Wal, "log");
     if largest >= state.config.flush_bytes || under_pressure(state) {
         state.wake.notify_one();
     }

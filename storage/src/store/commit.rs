@@ -3,6 +3,7 @@
 
 use super::{
     buffer::{Key, Staged},
+    claim,
     health::Part,
     stage::{SHARD, segment_bytes},
     state::{State, subject},
@@ -42,12 +43,14 @@ pub(super) async fn commit(state: &State, key: &Key) -> Result<usize> {
 }
 
 async fn commit_one(state: &State, key: &Key, staged: &Staged) -> Result<()> {
+    claim::confirm(state).await?;
     upload::upload(state, staged).await?;
     let metas: Vec<SegmentMeta> = staged.segments.iter().map(|s| s.meta.clone()).collect();
     let commit = Commit {
         events: metas.iter().map(|meta| event(meta, state.now())).collect(),
         add: metas.clone(),
         replace: Vec::new(),
+        forget: Vec::new(),
         flushed_through: marks(state, key, staged),
         digests: staged.digests.clone(),
         forget_digests_before: state.retries.oldest_received(),

@@ -1,38 +1,45 @@
-//! The bound of `dead_letters`: over a tenant's bytes the oldest segments go, counted; their objects are deleted when
-//! no query can be reading them any more.
+//! The bound of `dead_letters`: over a tenant's bytes the oldest flushes go, counted.
+//!
+//! In three steps, each of which can be repeated: the catalog marks the segments as retired, their objects are deleted
+//! when no query can be reading them any more, and then the catalog forgets them. What a process does not get to, the
+//! next one finds in the catalog; what a lost catalog does not say any more, a rebuild derives from the bound again.
 
-use super::{stage::segment_bytes, state::State};
+use super::{bound, claim, health::Part, state::State};
 use crate::{
     catalog::Commit,
-    error::Result,
+    error::{Error, Kind, Result},
     id::{SegmentId, TenantId},
+    segment::SegmentMeta,
     signal::Signal,
-    snapshot::LiveSegment,
     telemetry::TenantLabels,
 };
 use object_store::{ObjectStoreExt, path::Path};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 /// How long the objects of an evicted segment stay: longer than any query runs.
 const GRACE: Duration = Duration::from_secs(600);
+
+/// A deletion that takes longer is given up and tried again.
+const DELETE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Evicts the oldest dead letters of `tenant` that are over its bytes.
 pub(super) async fn evict(state: &State, tenant: &TenantId) -> Result<()> {
     let key = (tenant.clone(), Signal::DeadLetters);
     let lanes = state.lanes(&key);
     let _lane = lanes.commit.lock().await;
-    let evicted = over(state.buffers.live(&key), state.config.dead_letter_bytes);
-    if evicted.is_empty() {
+    let live = state.buffers.live(&key);
+    let metas = live.iter().map(|segment| &segment.meta);
+    let ids = bound::over(metas.clone(), state.config.dead_letter_bytes);
+    if ids.is_empty() {
         return Ok(());
     }
-    let ids: Vec<SegmentId> = evicted.iter().map(|segment| segment.meta.id).collect();
-    let commit = Commit {
-        replace: ids.clone(),
-        ..Commit::default()
-    };
-    state.catalog.commit(commit).await?;
+    retire(state, &ids).await?;
     state.buffers.remove(&key, &ids);
-    let rows = evicted.iter().map(|segment| segment.meta.rows).sum();
+    let evicted: Vec<&SegmentMeta> = ids
+        .iter()
+        .filter_map(|id| metas.clone().find(|meta| meta.id == *id))
+        .collect();
+    let rows = evicted.iter().map(|meta| meta.rows).sum();
     let labels = TenantLabels::new(tenant);
     state
         .telemetry
@@ -40,43 +47,103 @@ pub(super) async fn evict(state: &State, tenant: &TenantId) -> Result<()> {
         .get_or_create(&labels)
         .inc_by(rows);
     let due = state.monotonic() + GRACE;
-    let mut doomed = state.doomed.lock();
-    for segment in &evicted {
-        let objects = segment.meta.objects.iter().map(|object| &object.file);
-        let files = objects.chain(&segment.meta.index);
-        doomed.extend(files.filter_map(|file| Some((due, Path::parse(&file.path).ok()?))));
+    let mut retired = state.retired.lock();
+    for meta in evicted {
+        retired.push(due, meta.clone());
     }
     Ok(())
 }
 
-/// The oldest of `segments` (newest first) that do not fit into `limit_bytes`. The newest one always stays.
-fn over(segments: Vec<Arc<LiveSegment>>, limit_bytes: u64) -> Vec<Arc<LiveSegment>> {
-    let mut held = 0;
-    let mut position = 0;
-    let fits = |segment: &Arc<LiveSegment>| {
-        held += segment_bytes(segment);
-        position += 1;
-        held <= limit_bytes || position == 1
+/// Marks segments as retired, as far as an earlier attempt whose answer was lost has not.
+async fn retire(state: &State, ids: &[SegmentId]) -> Result<()> {
+    let commit = |ids: &[SegmentId]| {
+        state.catalog.commit(Commit {
+            replace: ids.to_vec(),
+            ..Commit::default()
+        })
     };
-    segments.into_iter().skip_while(fits).collect()
+    let conflict = match commit(ids).await {
+        Err(error) if error.kind() == Kind::Conflict => error,
+        other => return other,
+    };
+    let loaded = state.catalog.load().await?;
+    let retired: BTreeSet<SegmentId> = loaded.retired.iter().map(|meta| meta.id).collect();
+    let rest: Vec<SegmentId> = ids
+        .iter()
+        .copied()
+        .filter(|id| !retired.contains(id))
+        .collect();
+    match rest.len() {
+        0 => Ok(()),
+        all if all == ids.len() => Err(conflict),
+        _ => commit(&rest).await,
+    }
 }
 
-/// Deletes objects whose grace is over. What cannot be deleted now is an orphan that `verify` lists.
-pub(super) async fn delete_doomed(state: &State) {
-    let now = state.monotonic();
+/// Takes in what a process before this one retired and did not delete: no query of it runs any more.
+pub(super) fn resume(state: &State, mut segments: Vec<SegmentMeta>) {
+    segments.sort_by_key(|meta| (meta.last_sequence(), meta.id));
+    let mut retired = state.retired.lock();
+    for meta in segments {
+        retired.push(Duration::ZERO, meta);
+    }
+}
+
+/// Whether there is something for [`delete`] to do.
+pub(super) fn is_due(state: &State) -> bool {
+    state.retired.lock().next(state.monotonic()).is_some()
+}
+
+/// Deletes the objects of retired segments whose grace is over, until none is left or one fails.
+pub(super) async fn delete(state: &State) {
     loop {
-        let path = {
-            let mut doomed = state.doomed.lock();
-            match doomed.front() {
-                Some((due, _)) if *due <= now => doomed.pop_front().map(|(_, path)| path),
-                _ => None,
-            }
-        };
-        let Some(path) = path else {
+        let next = state.retired.lock().next(state.monotonic());
+        let Some(segment) = next else {
             return;
         };
-        if let Err(error) = state.bucket.delete(&path).await {
-            tracing::warn!(%path, %error, "an evicted object cannot be deleted");
+        let deleted = tokio::select! {
+            biased;
+            deleted = delete_one(state, &segment) => deleted,
+            () = state.world.clock.sleep(DELETE_TIMEOUT) => Err(Error::Unavailable {
+                what: "the bucket",
+                detail: format!("a deletion took more than {} s", DELETE_TIMEOUT.as_secs()),
+            }),
+        };
+        match deleted {
+            Ok(()) => {
+                state.retired.lock().deleted();
+                state.problems.clear(Part::Bucket, SUBJECT);
+            }
+            Err(error) => {
+                tracing::warn!(segment = %segment.id, %error, "an evicted segment cannot be deleted");
+                let detail = format!("segment {} cannot be deleted: {error}", segment.id);
+                state.raise(Part::Bucket, SUBJECT, detail);
+                state.retired.lock().failed(state.monotonic());
+            }
         }
     }
+}
+
+/// What a failed deletion concerns, in health.
+const SUBJECT: &str = "deletion";
+
+async fn delete_one(state: &State, segment: &SegmentMeta) -> Result<()> {
+    claim::confirm(state).await?;
+    for file in segment.files() {
+        let path = Path::parse(&file.path).map_err(|e| Error::Internal(e.to_string()))?;
+        match state.bucket.delete(&path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(source) => {
+                return Err(Error::Objects {
+                    doing: "deleting an evicted object",
+                    source,
+                });
+            }
+        }
+    }
+    let forget = Commit {
+        forget: vec![segment.id],
+        ..Commit::default()
+    };
+    state.catalog.commit(forget).await
 }

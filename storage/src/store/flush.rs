@@ -8,17 +8,18 @@ use super::{
     policy::{self, Due, Load},
     stage,
     state::State,
+    upload,
 };
 use crate::{error::Result, signal::Signal, wal::writer::Wal};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
 
-/// How often the loop looks when nobody wakes it.
+/// How often the loop looks, whether or not somebody wakes it.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Buffers that are encoded at the same time: each takes a processor.
@@ -42,6 +43,18 @@ enum Step {
 
 type Job<'a> = BoxFuture<'a, (Step, Key, bool)>;
 
+/// Work beside the flushes that none of them waits for; one of each at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Chore {
+    /// Removes files of the log and empty folders.
+    Tidy,
+    /// Deletes objects of retired segments.
+    Delete,
+}
+
+/// What a chore ends with.
+type Doing<'a> = BoxFuture<'a, Chore>;
+
 /// What the loop knows of the work that runs and of that which failed.
 #[derive(Default)]
 struct Progress {
@@ -50,31 +63,75 @@ struct Progress {
     failed: BTreeMap<(Step, Key), (u32, Duration)>,
 }
 
-/// Flushes by size, age and pressure until `shutdown`, then waits for what runs.
+/// Flushes by size, age and pressure until `shutdown`, then waits for what runs, as long as a shutdown may take.
 pub(super) async fn run(state: &State, wal: &Wal<Cargo>, shutdown: CancellationToken) {
     let mut progress = Progress::default();
     let mut jobs: FuturesUnordered<Job<'_>> = FuturesUnordered::new();
+    let mut chores: FuturesUnordered<Doing<'_>> = FuturesUnordered::new();
+    let mut doing: BTreeSet<Chore> = BTreeSet::new();
+    // A time of its own: wakes come as often as requests while memory is short, and must not put it off.
+    let mut next_tick = state.monotonic();
     loop {
+        if state.monotonic() >= next_tick {
+            tick(state);
+            chores.extend(next_chores(state, wal, &mut doing));
+            next_tick = state.monotonic() + TICK;
+        }
         for job in next_jobs(state, wal, &mut progress) {
             jobs.push(job);
         }
+        let until_tick = next_tick.saturating_sub(state.monotonic());
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
+            () = state.world.clock.sleep(until_tick) => {}
             Some((step, key, ok)) = jobs.next(), if !jobs.is_empty() => {
                 progress.done(step, key, ok, state.monotonic());
             }
+            Some(chore) = chores.next(), if !chores.is_empty() => {
+                doing.remove(&chore);
+            }
             () = state.wake.notified() => {}
-            () = state.world.clock.sleep(TICK) => tick(state, wal).await,
         }
     }
-    while jobs.next().await.is_some() {}
+    // Chores are dropped where they are: the next start goes on with them. So are flushes that take too long.
+    let limit = state.until_closed();
+    tokio::select! {
+        biased;
+        () = async { while jobs.next().await.is_some() {} } => {}
+        () = state.world.clock.sleep(limit) => {
+            tracing::warn!(flushes = jobs.len(), "given up at the shutdown, their rows are in the log");
+        }
+    }
 }
 
-/// What is done once a second whatever happens.
-async fn tick(state: &State, wal: &Wal<Cargo>) {
-    trim(state, wal).await;
-    evict::delete_doomed(state).await;
+/// The chores to begin now.
+fn next_chores<'a>(
+    state: &'a State,
+    wal: &'a Wal<Cargo>,
+    doing: &mut BTreeSet<Chore>,
+) -> Vec<Doing<'a>> {
+    let mut begun: Vec<Doing<'a>> = Vec::new();
+    if doing.insert(Chore::Tidy) {
+        let tidy = async move {
+            trim(state, wal).await;
+            sweep(state).await;
+            Chore::Tidy
+        };
+        begun.push(tidy.boxed());
+    }
+    if evict::is_due(state) && doing.insert(Chore::Delete) {
+        let delete = async move {
+            evict::delete(state).await;
+            Chore::Delete
+        };
+        begun.push(delete.boxed());
+    }
+    begun
+}
+
+/// What is done once a second whatever happens; waits for nothing.
+fn tick(state: &State) {
     if state.disk_bytes() < state.config.disk_bytes {
         state.problems.clear(Part::Disk, "quota");
     }
@@ -158,6 +215,14 @@ pub(super) async fn trim(state: &State, wal: &Wal<Cargo>) {
     }
 }
 
+/// Removes the folders that staged files have left.
+async fn sweep(state: &State) {
+    if let Err(error) = upload::sweep(state).await {
+        // The next start clears the whole folder.
+        tracing::warn!(%error, "empty folders of staged files stay");
+    }
+}
+
 /// Flushes everything that is buffered now; the first error, after all was tried.
 pub(super) async fn flush_all(state: &State, wal: &Wal<Cargo>, reason: &'static str) -> Result<()> {
     let keys: Vec<Key> = state
@@ -172,6 +237,7 @@ pub(super) async fn flush_all(state: &State, wal: &Wal<Cargo>, reason: &'static 
         .collect()
         .await;
     trim(state, wal).await;
+    sweep(state).await;
     outcomes.into_iter().collect()
 }
 

@@ -1,6 +1,6 @@
 //! What is wrong with the store now, for `/healthz`, `/readyz` and the operator.
 
-use crate::time::Nanos;
+use crate::{time::Nanos, wal::probe::Fault};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct Health {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// `wal`, `replay`, `flush`, `upload`, `catalog`, `segment` or `disk`.
+    /// `wal`, `replay`, `flush`, `upload`, `catalog`, `segment`, `disk` or `bucket`.
     pub part: &'static str,
     /// What it concerns, for example a tenant's signal, a file or a segment.
     pub subject: String,
@@ -25,11 +25,22 @@ pub struct Problem {
     pub since: Nanos,
 }
 
+impl Problem {
+    /// The log cannot be written.
+    pub(super) fn of_wal(fault: Fault) -> Problem {
+        let Fault { detail, since } = fault;
+        Problem {
+            part: "wal",
+            subject: "log".to_string(),
+            detail,
+            since,
+        }
+    }
+}
+
 /// The part of the store that has a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Part {
-    /// Requests cannot be made durable.
-    Wal,
     /// Acknowledged bytes of the log are damaged, or a frame could not be decoded.
     Replay,
     /// Buffered rows cannot be written to the local disk.
@@ -42,19 +53,21 @@ pub(super) enum Part {
     Segment,
     /// The log and the staged files have reached the disk quota.
     Disk,
+    /// It is not known yet whose the bucket is, or evicted objects cannot be deleted.
+    Bucket,
 }
 
 impl Part {
     /// The stable name.
     fn as_str(self) -> &'static str {
         match self {
-            Part::Wal => "wal",
             Part::Replay => "replay",
             Part::Flush => "flush",
             Part::Upload => "upload",
             Part::Catalog => "catalog",
             Part::Segment => "segment",
             Part::Disk => "disk",
+            Part::Bucket => "bucket",
         }
     }
 }

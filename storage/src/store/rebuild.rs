@@ -1,24 +1,30 @@
 //! The catalog from the bucket alone: reads the footer of every object and chooses the segments that count.
 //!
 //! What footers do not hold is lost: digests (a retry of a request that is no longer in the log is stored again) and events
-//! that were not delivered.
+//! that were not delivered. What was evicted and not yet deleted stays evicted, by the catalog's word or by the bound.
 
 mod choose;
 
+use super::{
+    bound,
+    claim::{self, Claim, MARKER},
+};
 use crate::{
-    catalog::{Catalog, CatalogState},
+    catalog::{Catalog, CatalogState, FlushMark},
+    config::Config,
     error::{Error, Kind, Result},
-    id::SegmentId,
+    id::{OwnerId, SegmentId, TenantId},
     segment::{
         FileMeta, SegmentMeta,
         recover::{self, Recovered},
     },
-    signal::Table,
+    signal::{Signal, Table},
+    world::World,
 };
 use choose::{Choice, choose};
 use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectMeta, ObjectStore, path::Path};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Objects whose footers are read at the same time.
 const MAX_READING: usize = 16;
@@ -36,19 +42,52 @@ pub struct Rebuilt {
     pub problems: Vec<String>,
 }
 
-/// Replaces everything in `catalog` by what the objects in `bucket` say.
+/// Added to the highest sequence where an object cannot be read: it may hold higher ones, but never so many.
+const UNREADABLE_SEQUENCES: u64 = 1 << 32;
+
+/// Replaces everything in the catalog by what the objects in the bucket say. No process may have them open.
 ///
-/// Digests that the catalog can still read are kept. Errors: the bucket or the catalog is out of reach; a damaged object is
-/// none, it is reported.
-pub async fn rebuild(catalog: &dyn Catalog, bucket: &dyn ObjectStore) -> Result<Rebuilt> {
+/// Digests that the catalog can still read are kept. Errors: the bucket or the catalog is out of reach, the bucket is
+/// another data folder's and `claim` does not take it over (`Invalid`); a damaged object is none, it is reported.
+pub async fn rebuild(
+    world: &World,
+    config: &Config,
+    catalog: &dyn Catalog,
+    bucket: &dyn ObjectStore,
+    claim: Claim,
+) -> Result<Rebuilt> {
+    let known = catalog.load().await.unwrap_or_default();
+    let owner = claim::owner(world, &config.data_dir, known.owner).await?;
+    claim::claim(bucket, owner, claim).await?;
+    anew(catalog, bucket, owner, config.dead_letter_bytes).await
+}
+
+/// Replaces everything in `catalog`, which becomes `owner`'s, by what the objects in `bucket` say.
+pub(super) async fn anew(
+    catalog: &dyn Catalog,
+    bucket: &dyn ObjectStore,
+    owner: OwnerId,
+    dead_letter_bytes: u64,
+) -> Result<Rebuilt> {
     let mut rebuilt = Rebuilt::default();
     let found = find(bucket, &mut rebuilt).await?;
+    // What is there beside the damage is true: every row has a checksum of its own.
+    let kept = catalog.load().await.unwrap_or_default();
+    let last_sequence = last_sequence(&found, &kept);
+    let retired = kept.retired.iter().map(|meta| meta.id).collect();
     let Choice {
         live,
+        mut retired,
         marks,
         left_out,
         lost,
-    } = choose(found.segments);
+    } = choose(found.segments, &retired);
+    let (live, over) = within_bound(live, dead_letter_bytes);
+    retired.extend(over);
+    for meta in &retired {
+        let reason = format!("segment {}: it was evicted and is to be deleted", meta.id);
+        rebuilt.left_out.push(reason);
+    }
     for (id, reason) in left_out {
         rebuilt.left_out.push(format!("segment {id}: {reason}"));
     }
@@ -59,10 +98,11 @@ pub async fn rebuild(catalog: &dyn Catalog, bucket: &dyn ObjectStore) -> Result<
     }
     rebuilt.segments = live.len();
     rebuilt.rows = live.iter().map(|meta| meta.rows).sum();
-    // What is there beside the damage is true: marks and digests have checksums of their own.
-    let kept = catalog.load().await.unwrap_or_default();
     let state = CatalogState {
+        owner: Some(owner),
+        last_sequence,
         segments: live,
+        retired,
         flushed_through: marks.into_iter().chain(kept.flushed_through).collect(),
         digests: kept.digests,
         damaged: Vec::new(),
@@ -76,6 +116,43 @@ pub async fn rebuild(catalog: &dyn Catalog, bucket: &dyn ObjectStore) -> Result<
 struct Found {
     segments: Vec<SegmentMeta>,
     field_ids: Vec<(Table, String, i32)>,
+    /// The highest sequence of all objects, those of segments that are not whole included.
+    last_sequence: u64,
+    /// Whether there are objects that do not say what they hold.
+    unreadable: bool,
+}
+
+/// A sequence that nothing in the bucket and nothing that the catalog knows is above.
+fn last_sequence(found: &Found, kept: &CatalogState) -> u64 {
+    let marks = kept
+        .flushed_through
+        .iter()
+        .map(|mark: &FlushMark| mark.sequence);
+    let known = marks.chain([kept.last_sequence, found.last_sequence]);
+    let last = known.max().unwrap_or(0);
+    match found.unreadable {
+        true => last.saturating_add(UNREADABLE_SEQUENCES),
+        false => last,
+    }
+}
+
+/// The segments that stay, and dead letters that are over a tenant's bytes, the oldest first.
+fn within_bound(
+    live: Vec<SegmentMeta>,
+    dead_letter_bytes: u64,
+) -> (Vec<SegmentMeta>, Vec<SegmentMeta>) {
+    let letters = live
+        .iter()
+        .filter(|meta| meta.signal == Signal::DeadLetters);
+    let mut tenants: BTreeMap<&TenantId, Vec<&SegmentMeta>> = BTreeMap::new();
+    for meta in letters {
+        tenants.entry(&meta.tenant).or_default().push(meta);
+    }
+    let over: BTreeSet<SegmentId> = tenants
+        .into_values()
+        .flat_map(|letters| bound::over(letters.into_iter(), dead_letter_bytes))
+        .collect();
+    live.into_iter().partition(|meta| !over.contains(&meta.id))
 }
 
 async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> {
@@ -92,6 +169,7 @@ async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> 
             Some("idx") => {
                 sidecars.insert(object.location.to_string(), object);
             }
+            _ if object.location.as_ref() == MARKER => {}
             _ => rebuilt
                 .left_out
                 .push(format!("{}: no file of a segment", object.location)),
@@ -106,16 +184,23 @@ async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> 
         .buffered(MAX_READING)
         .collect()
         .await;
+    let mut found = Found::default();
     let mut segments: BTreeMap<SegmentId, Vec<Recovered>> = BTreeMap::new();
     for (path, recovered) in recovered {
         match recovered {
-            Ok(object) => segments.entry(object.segment.id).or_default().push(object),
+            Ok(object) => {
+                let last = object.segment.last_sequence();
+                found.last_sequence = found.last_sequence.max(last);
+                segments.entry(object.segment.id).or_default().push(object);
+            }
             // Out of reach is not damaged: a catalog without this object would be wrong.
             Err(error) if error.kind() == Kind::Unavailable => return Err(error),
-            Err(error) => rebuilt.problems.push(format!("{path}: {error}")),
+            Err(error) => {
+                found.unreadable = true;
+                rebuilt.problems.push(format!("{path}: {error}"));
+            }
         }
     }
-    let mut found = Found::default();
     for objects in segments.into_values() {
         let index = sidecar(bucket, &objects[0], &sidecars, rebuilt).await?;
         for object in &objects {

@@ -122,10 +122,13 @@ async fn write_segment(
         row_group_rows: state.config.row_group_rows,
         compression_level: COMPRESSION_LEVEL,
     };
+    // Its folder must not be swept between its making and its first file.
+    let folders = state.staging_folders.read().await;
     let written = state
         .world
         .blocking(move || prepared.write(&target, &field_ids))
         .await??;
+    drop(folders);
     let Written { meta, footers } = written;
     for (table, footer) in footers {
         if let Some(object) = meta.objects.iter().find(|object| object.table == table) {
@@ -162,9 +165,5 @@ fn segment_id(state: &State) -> SegmentId {
 
 /// Bytes of all files of a segment.
 pub(super) fn segment_bytes(segment: &LiveSegment) -> u64 {
-    let objects = segment.meta.objects.iter().map(|object| &object.file);
-    objects
-        .chain(&segment.meta.index)
-        .map(|file| file.size_bytes)
-        .sum()
+    segment.meta.bytes()
 }

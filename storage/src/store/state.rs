@@ -3,6 +3,7 @@
 use super::{
     buffer::{Buffers, Key},
     health::{Part, Problems},
+    retired::Retired,
     retries::Retries,
 };
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     budget::Budget,
     catalog::Catalog,
     config::Config,
-    id::SegmentId,
+    id::{OwnerId, SegmentId},
     segment::{
         SegmentMeta,
         read::{DamageHook, ReadCache},
@@ -20,13 +21,13 @@ use crate::{
     time::Nanos,
     world::World,
 };
-use object_store::{ObjectStore, path::Path};
+use object_store::ObjectStore;
 use parking_lot::Mutex;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -56,8 +57,18 @@ pub(super) struct State {
     pub(super) closing: AtomicBool,
     pub(super) wal_bytes: AtomicU64,
     pub(super) staged_bytes: AtomicU64,
-    /// Objects that are in no segment any more, and the monotonic time at which no query reads them.
-    pub(super) doomed: Mutex<VecDeque<(Duration, Path)>>,
+    /// Segments whose objects are to be deleted.
+    pub(super) retired: Mutex<Retired>,
+    /// Whose the bucket has to be: set at the start.
+    pub(super) owner: OnceLock<OwnerId>,
+    /// Whether the bucket has said that it is ours.
+    pub(super) claimed: AtomicBool,
+    /// Read by those who make folders for staged files, written by those who remove empty ones.
+    pub(super) staging_folders: tokio::sync::RwLock<()>,
+    /// Folders of the staging folder that lost a file and may be empty.
+    pub(super) emptied: Mutex<BTreeSet<PathBuf>>,
+    /// The monotonic time at which a shutdown stops waiting, once one has begun.
+    close_by: OnceLock<Duration>,
     lanes: Mutex<BTreeMap<Key, Arc<Lanes>>>,
     damaged: Damaged,
 }
@@ -117,7 +128,12 @@ impl State {
             closing: AtomicBool::new(false),
             wal_bytes: AtomicU64::new(0),
             staged_bytes: AtomicU64::new(0),
-            doomed: Mutex::default(),
+            retired: Mutex::default(),
+            owner: OnceLock::new(),
+            claimed: AtomicBool::new(false),
+            staging_folders: tokio::sync::RwLock::default(),
+            emptied: Mutex::default(),
+            close_by: OnceLock::new(),
             lanes: Mutex::default(),
             damaged,
             world,
@@ -138,6 +154,14 @@ impl State {
 
     pub(super) fn monotonic(&self) -> Duration {
         self.world.clock.monotonic()
+    }
+
+    /// How long a shutdown goes on waiting; the first call begins it.
+    pub(super) fn until_closed(&self) -> Duration {
+        let now = self.monotonic();
+        let limit = Duration::from_secs(self.config.close_seconds);
+        let close_by = *self.close_by.get_or_init(|| now + limit);
+        close_by.saturating_sub(now)
     }
 
     /// The folder of the write-ahead log.

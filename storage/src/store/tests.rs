@@ -13,11 +13,16 @@ use crate::{
     world::simulated::{Ended, Faults, Simulation},
 };
 use bytes::Bytes;
+use futures::TryStreamExt;
 use object_store::memory::InMemory;
 use std::{future::Future, path::PathBuf, time::Duration};
 
+mod background;
 mod bucket;
+mod claimed;
 mod concurrent;
+mod evicted;
+mod lost;
 
 /// A machine with one store's surroundings.
 struct Fixture {
@@ -30,7 +35,11 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Fixture {
-        let simulation = Simulation::new(1);
+        Fixture::with_seed(1)
+    }
+
+    fn with_seed(seed: u64) -> Fixture {
+        let simulation = Simulation::new(seed);
         Fixture {
             config: Config {
                 data_dir: PathBuf::from("/data"),
@@ -62,6 +71,27 @@ impl Fixture {
             telemetry: self.telemetry.clone(),
         })
         .await
+    }
+
+    async fn rebuild(&self, claim: Claim) -> Result<Rebuilt> {
+        let (world, config) = (self.simulation.world(), &self.config);
+        rebuild(&world, config, &*self.catalog, &*self.bucket, claim).await
+    }
+
+    async fn verify(&self) -> Verified {
+        let (world, config) = (self.simulation.world(), &self.config);
+        let verified = verify(&world, config, &*self.catalog, &*self.bucket).await;
+        verified.expect("everything is within reach")
+    }
+
+    /// The paths in the bucket that hold `part`, sorted.
+    async fn objects(&self, part: &str) -> Vec<String> {
+        let listed: Vec<object_store::ObjectMeta> =
+            self.bucket.list(None).try_collect().await.expect("listed");
+        let paths = listed.into_iter().map(|object| object.location.to_string());
+        let mut paths: Vec<String> = paths.filter(|path| path.contains(part)).collect();
+        paths.sort();
+        paths
     }
 
     fn run<T>(&self, life: impl Future<Output = T>) -> T {
@@ -591,9 +621,7 @@ fn a_catalog_made_anew_from_the_bucket_shows_the_same_rows() {
     });
     fixture.catalog = Arc::new(MemoryCatalog::new(fixture.simulation.world()));
     fixture.run(async {
-        let rebuilt = rebuild(&*fixture.catalog, &*fixture.bucket)
-            .await
-            .expect("rebuilt");
+        let rebuilt = fixture.rebuild(Claim::Own).await.expect("rebuilt");
         assert_eq!((&rebuilt.left_out, &rebuilt.problems), (&vec![], &vec![]));
         let store = fixture.open().await;
         assert_eq!(records(&store, Signal::Logs).await.len(), 30);

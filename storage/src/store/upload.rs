@@ -30,6 +30,8 @@ pub(super) async fn upload(state: &State, staged: &Staged) -> Result<()> {
 pub(super) async fn clean(state: &State, staged: &Staged) -> Result<()> {
     let root = state.staging_directory();
     let paths: Vec<PathBuf> = files(staged).map(|file| root.join(&file.path)).collect();
+    let folders = paths.iter().filter_map(|path| path.parent());
+    state.emptied.lock().extend(folders.map(Path::to_path_buf));
     let world = state.world.clone();
     let removed = state.world.blocking(move || {
         paths
@@ -41,10 +43,40 @@ pub(super) async fn clean(state: &State, staged: &Staged) -> Result<()> {
 
 /// The objects and index sidecars of a flush.
 fn files(staged: &Staged) -> impl Iterator<Item = &FileMeta> {
-    staged.segments.iter().flat_map(|segment| {
-        let objects = segment.meta.objects.iter().map(|object| &object.file);
-        objects.chain(&segment.meta.index)
-    })
+    staged
+        .segments
+        .iter()
+        .flat_map(|segment| segment.meta.files())
+}
+
+/// Removes the folders that lost their files, and those above them, as far as they are empty.
+pub(super) async fn sweep(state: &State) -> Result<()> {
+    // Not while somebody makes a folder for a file: the next call finds it.
+    let Ok(_folders) = state.staging_folders.try_write() else {
+        return Ok(());
+    };
+    let emptied = std::mem::take(&mut *state.emptied.lock());
+    if emptied.is_empty() {
+        return Ok(());
+    }
+    let (world, root) = (state.world.clone(), state.staging_directory());
+    let swept = state.world.blocking(move || {
+        emptied
+            .iter()
+            .try_for_each(|folder| remove_empty(&world, &root, folder))
+    });
+    swept.await?
+}
+
+fn remove_empty(world: &World, root: &Path, folder: &Path) -> Result<()> {
+    let inside = folder.ancestors().take_while(|folder| *folder != root);
+    for folder in inside {
+        match world.disk.remove_directory(folder) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => return Ok(()),
+            removed => ignore_missing(removed, folder)?,
+        }
+    }
+    Ok(())
 }
 
 async fn adopt(state: &State, bucket: &Path, file: &FileMeta) -> Result<()> {
@@ -125,7 +157,7 @@ fn ignore_missing(removed: io::Result<()>, path: &Path) -> Result<()> {
     }
 }
 
-/// Removes everything below the staging folder: what a process before this one staged and did not commit. Its frames
+/// Removes everything below the staging folder, folders as well: what a process before this one staged and did not commit. Its frames
 /// are in the log.
 pub(super) fn clear(world: &World, root: &Path) -> Result<()> {
     let failed = |source| Error::Disk {
@@ -135,15 +167,21 @@ pub(super) fn clear(world: &World, root: &Path) -> Result<()> {
     };
     world.disk.create_directories(root).map_err(failed)?;
     let mut folders = vec![root.to_path_buf()];
+    let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
         for name in world.disk.list(&folder).map_err(failed)? {
             let path = folder.join(name.trim_end_matches('/'));
             if name.ends_with('/') {
+                found.push(path.clone());
                 folders.push(path);
             } else {
                 world.disk.remove(&path).map_err(failed)?;
             }
         }
+    }
+    // A folder was found after the one that it is in.
+    for folder in found.iter().rev() {
+        world.disk.remove_directory(folder).map_err(failed)?;
     }
     Ok(())
 }

@@ -16,7 +16,10 @@ use futures::TryStreamExt;
 use object_store::{ObjectMeta, ObjectStore};
 use std::collections::BTreeSet;
 
-use super::stage::SHARD;
+use super::{
+    claim::{self, MARKER},
+    stage::SHARD,
+};
 
 /// What [`verify`] found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,6 +76,8 @@ pub async fn verify(
             .add(verify::verify(world, bucket, segment).await?);
     }
     verified.segments = loaded.segments.len();
+    let fault = claim::fault(bucket).await?;
+    verified.problems.extend(fault);
     find_orphans(bucket, &loaded.segments, &mut verified).await?;
     let (directory, for_replay) = (config.data_dir.join("wal"), world.clone());
     let scan = move || replay::replay(&for_replay, &directory, SHARD, &mut |_| Ok(()));
@@ -117,7 +122,7 @@ async fn find_orphans(
     };
     let mut listed = bucket.list(None);
     while let Some(ObjectMeta { location, size, .. }) = listed.try_next().await.map_err(failed)? {
-        if !known.contains(location.as_ref()) {
+        if !known.contains(location.as_ref()) && location.as_ref() != MARKER {
             verified.orphans.push(location.to_string());
             verified.orphan_bytes += size;
         }

@@ -7,7 +7,9 @@
 use super::{
     file::{FileId, FileName, Header, LogFile},
     frame::{self, Frame, MAX_FRAME_BYTES, Place, Request},
+    probe::{self, Fault},
     replay::FileSummary,
+    retire,
 };
 use crate::{
     error::{Error, Result},
@@ -98,6 +100,7 @@ pub struct Wal<T> {
     world: World,
     directory: PathBuf,
     files: Files,
+    fault: Arc<Mutex<Option<Fault>>>,
     ended: CancellationToken,
 }
 
@@ -116,6 +119,8 @@ pub struct Writer<T> {
     /// Not before this the disk is tried again after failures.
     retry_at: Duration,
     files: Files,
+    /// Set before the requests of a failed write are told, taken back by a write or a probe that works.
+    fault: Arc<Mutex<Option<Fault>>>,
     ended: CancellationToken,
 }
 
@@ -147,11 +152,13 @@ impl<T: Send + 'static> Wal<T> {
             .collect();
         let files: Files = Arc::new(Mutex::new(files));
         let ended = CancellationToken::new();
+        let fault = Arc::default();
         let wal = Wal {
             queue: Mutex::new(Some(sender)),
             world: world.clone(),
             directory: settings.directory.clone(),
             files: files.clone(),
+            fault: Arc::clone(&fault),
             ended: ended.clone(),
         };
         let writer = Writer {
@@ -166,6 +173,7 @@ impl<T: Send + 'static> Wal<T> {
             failures: 0,
             retry_at: Duration::ZERO,
             files,
+            fault,
             ended,
         };
         (wal, writer)
@@ -201,6 +209,12 @@ impl<T: Send + 'static> Wal<T> {
             .map_err(|_| unavailable("its writer stopped"))?
     }
 
+    /// Why the log cannot be written now, if it cannot. Looked after in the background: whoever waits for this to be
+    /// over need not send anything.
+    pub fn fault(&self) -> Option<Fault> {
+        self.fault.lock().clone()
+    }
+
     /// The files that exist, in the order of replay.
     pub fn files(&self) -> Vec<FileSummary> {
         self.files.lock().values().cloned().collect()
@@ -220,39 +234,19 @@ impl<T: Send + 'static> Wal<T> {
         &self,
         flushed: impl Fn(&TenantId, Signal) -> u64,
     ) -> BoxFuture<'_, Result<Vec<FileId>>> {
-        let unneeded = self.unneeded(flushed);
+        let unneeded = retire::unneeded(self.files(), flushed);
         Box::pin(async move {
             let mut retired = Vec::new();
             for file in unneeded {
                 let (world, directory, id) = (self.world.clone(), self.directory.clone(), file.id);
                 self.world
-                    .blocking(move || remove_file(&world, &directory, &file))
+                    .blocking(move || retire::remove(&world, &directory, &file))
                     .await??;
                 self.files.lock().remove(&id);
                 retired.push(id);
             }
             Ok(retired)
         })
-    }
-
-    fn unneeded(&self, flushed: impl Fn(&TenantId, Signal) -> u64) -> Vec<FileSummary> {
-        // The epoch in which an abandoned file stays, so that the files behind it have to stay too.
-        let mut kept_by = None;
-        let mut unneeded = Vec::new();
-        for file in self.files() {
-            let mut last = file.last.iter();
-            let all_flushed =
-                last.all(|((tenant, signal), last)| *last <= flushed(tenant, *signal));
-            if kept_by == Some(file.id.epoch) {
-                continue;
-            }
-            if all_flushed && !file.open {
-                unneeded.push(file);
-            } else if file.abandoned {
-                kept_by = Some(file.id.epoch);
-            }
-        }
-        unneeded
     }
 
     /// Takes no more requests, waits until those that wait are durable, and ends the writer.
@@ -262,41 +256,59 @@ impl<T: Send + 'static> Wal<T> {
     }
 }
 
-fn remove_file(world: &World, directory: &std::path::Path, file: &FileSummary) -> Result<()> {
-    let path = directory.join(&file.name);
-    let failed = |source| Error::Disk {
-        doing: "removing a file of the write-ahead log",
-        path: path.clone(),
-        source,
-    };
-    let removed = if file.damaged {
-        let aside = directory.join("damaged");
-        world.disk.create_directories(&aside).map_err(failed)?;
-        let moved = world.disk.rename(&path, &aside.join(&file.name));
-        world.disk.sync_directory(&aside).map_err(failed)?;
-        moved
-    } else {
-        world.disk.remove(&path)
-    };
-    match removed {
-        Ok(()) => {}
-        // An earlier call removed it and failed to fsync the directory.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(source) => return Err(failed(source)),
-    }
-    world.disk.sync_directory(directory).map_err(failed)
-}
-
 impl<T: Send + 'static> Writer<T> {
     /// Writes until the log is closed and nothing waits any more.
     pub async fn run(mut self) {
         let _ended = self.ended.clone().drop_guard();
         let mut waiting = Vec::new();
         let limit = self.settings.queue_requests;
-        while self.queue.recv_many(&mut waiting, limit).await > 0 {
+        loop {
+            let received = match self.until_probe() {
+                None => self.queue.recv_many(&mut waiting, limit).await,
+                Some(wait) => {
+                    let probe_at = self.world.clock.sleep(wait);
+                    tokio::select! {
+                        biased;
+                        received = self.queue.recv_many(&mut waiting, limit) => received,
+                        () = probe_at => {
+                            self.probe().await;
+                            continue;
+                        }
+                    }
+                }
+            };
+            if received == 0 {
+                break;
+            }
             self.write(std::mem::take(&mut waiting)).await;
         }
         self.end_current();
+    }
+
+    /// How long until the disk is tried without a request: those who ask first whether requests are taken would never
+    /// send one.
+    fn until_probe(&self) -> Option<Duration> {
+        let now = self.world.clock.monotonic();
+        let failing = self.fault.lock().is_some();
+        failing.then(|| self.retry_at.saturating_sub(now))
+    }
+
+    /// Does what a write to a new file of the log does, in a file that nobody needs.
+    async fn probe(&mut self) {
+        let (world, directory) = (self.world.clone(), self.settings.directory.clone());
+        let bytes = self.settings.zero_fill_bytes;
+        let probed = self
+            .world
+            .blocking(move || probe::probe(&world, &directory, bytes));
+        match probed.await.and_then(|probed| probed) {
+            Ok(()) => {
+                tracing::info!("the write-ahead log can be written again");
+                *self.fault.lock() = None;
+                // The failures stay counted until a write works, so that a disk that only takes probes gets rest.
+                self.retry_at = Duration::ZERO;
+            }
+            Err(error) => self.failed(&error),
+        }
     }
 
     /// Makes a batch durable, or fails all of it.
@@ -327,6 +339,7 @@ impl<T: Send + 'static> Writer<T> {
                 waiting,
             }) => {
                 self.failures = 0;
+                *self.fault.lock() = None;
                 self.note_written(&file, &waiting, first);
                 self.current = file;
                 self.rotate_when_full();
@@ -337,13 +350,13 @@ impl<T: Send + 'static> Writer<T> {
                 waiting,
                 ..
             }) => {
-                self.abandon();
+                self.abandon(&error);
                 tracing::error!(%error, requests = waiting.len(), "the write-ahead log failed");
                 refuse(waiting, &error.to_string());
             }
             // The work panicked and took the requests along: their callers see the reply dropped.
             Err(error) => {
-                self.abandon();
+                self.abandon(&error);
                 tracing::error!(%error, "the write-ahead log's write panicked");
             }
         }
@@ -433,16 +446,27 @@ impl<T: Send + 'static> Writer<T> {
 
     /// Gives up every file that is still open: the one whose write failed. It keeps the length up to which it
     /// was acknowledged.
-    fn abandon(&mut self) {
+    fn abandon(&mut self, error: &Error) {
         self.current = None;
-        self.failures = self.failures.saturating_add(1);
-        // The first attempt in a new file comes at once; each later failure doubles the wait.
-        let wait = FIRST_WAIT.saturating_mul(1 << self.failures.min(10) >> 1) - FIRST_WAIT;
-        self.retry_at = self.world.clock.monotonic() + wait.min(LONGEST_WAIT);
+        self.failed(error);
         for summary in self.files.lock().values_mut().filter(|file| file.open) {
             summary.open = false;
             summary.abandoned = true;
         }
+    }
+
+    /// Notes that the disk did not work, and when it is tried again.
+    fn failed(&mut self, error: &Error) {
+        self.failures = self.failures.saturating_add(1);
+        // The first attempt in a new file comes at once; each later failure doubles the wait.
+        let wait = FIRST_WAIT.saturating_mul(1 << self.failures.min(10) >> 1) - FIRST_WAIT;
+        self.retry_at = self.world.clock.monotonic() + wait.min(LONGEST_WAIT);
+        let mut fault = self.fault.lock();
+        let since = fault.as_ref().map(|fault| fault.since);
+        *fault = Some(Fault {
+            detail: error.to_string(),
+            since: since.unwrap_or_else(|| self.world.clock.now()),
+        });
     }
 }
 

@@ -143,6 +143,12 @@ impl Disk for SystemDisk {
         fs::remove_file(path)
     }
 
+    fn remove_directory(&self, path: &Path) -> io::Result<()> {
+        // Before the entry goes: whoever makes it anew has to make it durable anew.
+        self.durable_directories.lock().remove(path);
+        fs::remove_dir(path)
+    }
+
     fn create_directories(&self, path: &Path) -> io::Result<()> {
         let mut unsure = Vec::new();
         for ancestor in path.ancestors() {
@@ -282,6 +288,13 @@ mod tests {
         assert_eq!(&file.read_at(0, 100).expect("read")[..], b"\0\0\0abc");
         assert_eq!(file.read_at(50, 10).expect("read past the end").len(), 0);
         assert_eq!(disk.status(&path).expect("status").length, 6);
+        let kept = disk
+            .remove_directory(&directory)
+            .expect_err("it holds a file");
+        assert_eq!(kept.kind(), io::ErrorKind::DirectoryNotEmpty);
+        disk.remove(&path).expect("remove");
+        disk.remove_directory(&directory).expect("it is empty");
+        disk.create_directories(&directory).expect("made again");
         assert_eq!(disk.list(folder.path()).expect("list"), ["a/"]);
     }
 }

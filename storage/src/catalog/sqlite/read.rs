@@ -7,13 +7,14 @@ use crate::{
         row::{Checksum, unpack_digests, unpack_segment},
     },
     error::Result,
-    id::TenantId,
+    id::{OwnerId, TenantId},
     segment::SegmentMeta,
     signal::Signal,
     time::Nanos,
 };
 use futures::TryStreamExt;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use ulid::Ulid;
 
 /// The primary codes SQLITE_CORRUPT and SQLITE_NOTADB.
 const DAMAGE_CODES: [u32; 2] = [11, 26];
@@ -45,8 +46,25 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<CatalogSta
     marks.sort_by(|a, b| (a.shard, &a.tenant, a.signal).cmp(&(b.shard, &b.tenant, b.signal)));
     let digests = "SELECT tenant, signal, newest, body, crc FROM digests ORDER BY number";
     let digests = rows(connection, "digests", digests, digests_of, &mut damaged).await?;
+    let (live, retired): (Vec<_>, Vec<_>) = segments.into_iter().partition(|(live, _)| *live);
+    let metas = |rows: Vec<(bool, SegmentMeta)>| rows.into_iter().map(|(_, meta)| meta).collect();
+    let mut numbers = Vec::new();
+    for name in ["last_sequence", "owner_high", "owner_low"] {
+        let number = meta(connection, name).await;
+        numbers.push(number.unwrap_or_else(|detail| {
+            damaged.push(detail);
+            None
+        }));
+    }
+    let owner = numbers[1].zip(numbers[2]).map(|(high, low)| {
+        let bits = u128::from(high as u64) << 64 | u128::from(low as u64);
+        OwnerId(Ulid(bits))
+    });
     Ok(CatalogState {
-        segments: segments.into_iter().flatten().collect(),
+        owner,
+        last_sequence: numbers[0].unwrap_or(0) as u64,
+        segments: metas(live),
+        retired: metas(retired),
         flushed_through: marks,
         digests: digests.into_iter().flatten().collect(),
         damaged,
@@ -108,14 +126,11 @@ fn tenant_and_signal(row: &SqliteRow) -> Result<(TenantId, Signal), String> {
     Ok((tenant, signal))
 }
 
-/// A segment; `None` when it is no longer live.
-pub(super) fn segment(row: &SqliteRow) -> Result<Option<SegmentMeta>, String> {
+/// A segment, and whether it is live.
+pub(super) fn segment(row: &SqliteRow) -> Result<(bool, SegmentMeta), String> {
     let live: i64 = get(row, "live")?;
     check(row, segment_checksum_of(row, live)?)?;
-    if live == 0 {
-        return Ok(None);
-    }
-    unpack_segment(get(row, "body")?).map(Some)
+    Ok((live != 0, unpack_segment(get(row, "body")?)?))
 }
 
 /// The checksum that a row of `segments` has when its `live` is as given.

@@ -11,7 +11,7 @@ use crate::{
         row::{Checksum, group_digests, pack_digests, pack_segment},
     },
     error::{Error, Result},
-    id::SegmentId,
+    id::{OwnerId, SegmentId},
     schema::FIRST_PROMOTED_FIELD_ID,
     segment::SegmentMeta,
     signal::Table,
@@ -45,6 +45,24 @@ pub(super) async fn begin_epoch(connection: &mut SqliteConnection, floor: u64) -
     Ok(epoch)
 }
 
+/// Says whose the catalog is.
+pub(super) async fn set_owner(connection: &mut SqliteConnection, owner: OwnerId) -> Result<()> {
+    let doing = failed("setting the owner");
+    let mut transaction = connection
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(&doing)?;
+    put_owner(&mut transaction, owner).await.map_err(&doing)?;
+    transaction.commit().await.map_err(&doing)
+}
+
+/// The 128 bits of an owner's id as two numbers: `meta` holds integers.
+async fn put_owner(connection: &mut SqliteConnection, owner: OwnerId) -> sqlx::Result<()> {
+    let OwnerId(id) = owner;
+    put_meta(connection, "owner_high", (id.0 >> 64) as i64).await?;
+    put_meta(connection, "owner_low", id.0 as i64).await
+}
+
 /// Makes `commit` durable, all or nothing.
 pub(super) async fn commit(connection: &mut SqliteConnection, commit: Commit) -> Result<()> {
     let doing = failed("committing");
@@ -55,8 +73,11 @@ pub(super) async fn commit(connection: &mut SqliteConnection, commit: Commit) ->
     for id in &commit.replace {
         retire(&mut transaction, *id).await?;
     }
+    for id in &commit.forget {
+        forget(&mut transaction, *id).await.map_err(&doing)?;
+    }
     for meta in &commit.add {
-        add(&mut transaction, meta).await?;
+        add(&mut transaction, meta, true).await?;
     }
     for mark in &commit.flushed_through {
         raise(&mut transaction, mark).await.map_err(&doing)?;
@@ -105,7 +126,14 @@ async fn retire(connection: &mut SqliteConnection, id: SegmentId) -> Result<()> 
     Ok(())
 }
 
-async fn add(connection: &mut SqliteConnection, meta: &SegmentMeta) -> Result<()> {
+/// Drops the row of a segment that is no longer live, where there is one.
+async fn forget(connection: &mut SqliteConnection, id: SegmentId) -> sqlx::Result<()> {
+    let forget =
+        sqlx::query("DELETE FROM segments WHERE id = ?1 AND live = 0").bind(id.to_string());
+    forget.execute(connection).await.map(drop)
+}
+
+async fn add(connection: &mut SqliteConnection, meta: &SegmentMeta, live: bool) -> Result<()> {
     let (id, body) = (meta.id.to_string(), pack_segment(meta));
     let (level, rows) = (i64::from(meta.level), meta.rows as i64);
     let crc = Checksum::of("segments")
@@ -116,20 +144,22 @@ async fn add(connection: &mut SqliteConnection, meta: &SegmentMeta) -> Result<()
         .int(meta.time.min.0)
         .int(meta.time.max.0)
         .int(rows)
-        .int(1)
+        .int(i64::from(live))
         .bytes(&body);
-    let added = sqlx::query("INSERT INTO segments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9)")
-        .bind(&id)
-        .bind(meta.tenant.as_str())
-        .bind(meta.signal.as_str())
-        .bind(level)
-        .bind(meta.time.min.0)
-        .bind(meta.time.max.0)
-        .bind(rows)
-        .bind(body)
-        .bind(crc.finish())
-        .execute(connection)
-        .await;
+    let added =
+        sqlx::query("INSERT INTO segments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
+            .bind(&id)
+            .bind(meta.tenant.as_str())
+            .bind(meta.signal.as_str())
+            .bind(level)
+            .bind(meta.time.min.0)
+            .bind(meta.time.max.0)
+            .bind(rows)
+            .bind(live)
+            .bind(body)
+            .bind(crc.finish())
+            .execute(connection)
+            .await;
     match added {
         Ok(_) => Ok(()),
         Err(error)
@@ -303,6 +333,19 @@ pub(super) async fn fill(
     };
     commit(&mut connection, everything).await?;
     let mut transaction = connection.begin().await.map_err(&doing)?;
+    for meta in &state.retired {
+        add(&mut transaction, meta, false).await?;
+    }
+    if let Some(owner) = state.owner {
+        put_owner(&mut transaction, owner).await.map_err(&doing)?;
+    }
+    put_meta(
+        &mut transaction,
+        "last_sequence",
+        state.last_sequence as i64,
+    )
+    .await
+    .map_err(&doing)?;
     if counters.epoch > 0 {
         put_meta(&mut transaction, "epoch", counters.epoch as i64)
             .await

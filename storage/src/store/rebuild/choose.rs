@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Choice {
     pub(super) live: Vec<SegmentMeta>,
+    /// Segments that were evicted and whose objects are still here.
+    pub(super) retired: Vec<SegmentMeta>,
     pub(super) marks: Vec<FlushMark>,
     /// Segments that are not live, with the reason.
     pub(super) left_out: Vec<(SegmentId, String)>,
@@ -35,12 +37,13 @@ struct Flush {
     rows: u64,
     /// Siblings that are neither here nor replaced by a segment that is here.
     gone: Vec<SegmentId>,
-    /// Whether a compaction took a part of it: then it was committed.
-    compacted: bool,
+    /// Whether a compaction or an eviction took a part of it: then it was committed.
+    sure: bool,
 }
 
-/// Chooses among `found`: segments of which every object is there.
-pub(super) fn choose(found: Vec<SegmentMeta>) -> Choice {
+/// Chooses among `found`: segments of which every object is there. `retired` are those that were evicted, as far as it
+/// is known.
+pub(super) fn choose(found: Vec<SegmentMeta>, retired: &BTreeSet<SegmentId>) -> Choice {
     let present: BTreeSet<SegmentId> = found.iter().map(|meta| meta.id).collect();
     let mut choice = Choice::default();
     let (compacted, flushed): (Vec<_>, Vec<_>) = found.into_iter().partition(|meta| meta.level > 0);
@@ -57,24 +60,45 @@ pub(super) fn choose(found: Vec<SegmentMeta>) -> Choice {
     let replaced: BTreeSet<SegmentId> = whole
         .iter()
         .flat_map(|meta| meta.replaces.iter().copied())
+        .chain(retired.iter().copied())
         .collect();
     let mut marks = Marks::default();
     for meta in whole {
-        if replaced.contains(&meta.id) {
-            choice
-                .left_out
-                .push((meta.id, "a compaction replaced it".to_string()));
-        } else {
-            marks.raise(&meta);
-            choice.live.push(meta);
-        }
+        marks.raise(&meta);
+        choice.take(meta, &replaced, retired);
     }
     for (_, flushes) in flushes(flushed, &present, &replaced) {
-        choose_flushes(flushes, &replaced, &mut choice, &mut marks);
+        let taken = choose_flushes(flushes, &mut choice);
+        for meta in taken {
+            marks.raise(&meta);
+            choice.take(meta, &replaced, retired);
+        }
     }
     choice.live.sort_by_key(|meta| meta.id);
+    choice
+        .retired
+        .sort_by_key(|meta| (meta.last_sequence(), meta.id));
     choice.marks = marks.into_list();
     choice
+}
+
+impl Choice {
+    /// Takes a segment that was committed, as what it is now.
+    fn take(
+        &mut self,
+        meta: SegmentMeta,
+        replaced: &BTreeSet<SegmentId>,
+        retired: &BTreeSet<SegmentId>,
+    ) {
+        if retired.contains(&meta.id) {
+            self.retired.push(meta);
+        } else if replaced.contains(&meta.id) {
+            let reason = "a compaction replaced it".to_string();
+            self.left_out.push((meta.id, reason));
+        } else {
+            self.live.push(meta);
+        }
+    }
 }
 
 /// The flushes by the log they hold frames of.
@@ -102,7 +126,7 @@ fn flushes(
             last: one.wal.iter().map(|range| range.last).max().unwrap_or(0),
             rows: segments.iter().map(|meta| meta.rows).sum(),
             gone: siblings.iter().filter(|id| !here(id)).copied().collect(),
-            compacted: siblings.iter().any(|id| replaced.contains(id)),
+            sure: siblings.iter().any(|id| replaced.contains(id)),
             segments,
         };
         logs.entry(log).or_default().push(flush);
@@ -110,14 +134,9 @@ fn flushes(
     logs
 }
 
-/// Chooses among the flushes of one log.
-fn choose_flushes(
-    flushes: Vec<Flush>,
-    replaced: &BTreeSet<SegmentId>,
-    choice: &mut Choice,
-    marks: &mut Marks,
-) {
-    let (sure, open): (Vec<_>, Vec<_>) = flushes.into_iter().partition(|flush| flush.compacted);
+/// Chooses among the flushes of one log; the segments of those that were committed.
+fn choose_flushes(flushes: Vec<Flush>, choice: &mut Choice) -> Vec<SegmentMeta> {
+    let (sure, open): (Vec<_>, Vec<_>) = flushes.into_iter().partition(|flush| flush.sure);
     let (open, mut out): (Vec<_>, Vec<_>) = open
         .into_iter()
         .partition(|flush| !overlaps_any(flush, &sure));
@@ -138,18 +157,17 @@ fn choose_flushes(
             out.push(flush);
         }
     }
+    let mut committed = Vec::new();
     for flush in taken {
-        choice.lost.extend(&flush.gone);
-        for meta in flush.segments {
-            marks.raise(&meta);
-            if replaced.contains(&meta.id) {
-                choice
-                    .left_out
-                    .push((meta.id, "a compaction replaced it".to_string()));
-            } else {
-                choice.live.push(meta);
-            }
+        if flush.segments[0].signal == Signal::DeadLetters {
+            // Flushes of this table are deleted segment by segment, the oldest first.
+            let reason = || "it is not here: evicted, or gone".to_string();
+            let gone = flush.gone.iter().map(|id| (*id, reason()));
+            choice.left_out.extend(gone);
+        } else {
+            choice.lost.extend(&flush.gone);
         }
+        committed.extend(flush.segments);
     }
     for flush in out {
         let reason = match flush.gone.len() {
@@ -160,6 +178,7 @@ fn choose_flushes(
             .left_out
             .extend(flush.segments.iter().map(|meta| (meta.id, reason.clone())));
     }
+    committed
 }
 
 fn overlaps_any(flush: &Flush, others: &[Flush]) -> bool {

@@ -281,6 +281,16 @@ impl Disk for SimulatedDisk {
             })
     }
 
+    fn remove_directory(&self, path: &Path) -> io::Result<()> {
+        self.shared
+            .call(Call::of_names("rmdir", path), |state, dice| {
+                state.names_fault(dice)?;
+                state.names.remove_directory(path)?;
+                state.durable_directories.remove(path);
+                Ok(())
+            })
+    }
+
     fn create_directories(&self, path: &Path) -> io::Result<()> {
         let mut unsure = Vec::new();
         for ancestor in path.ancestors() {

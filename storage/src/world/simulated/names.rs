@@ -71,6 +71,15 @@ impl Names {
         Ok(())
     }
 
+    /// Removes the entry of a directory, which is empty.
+    pub(super) fn remove_directory(&mut self, path: &Path) -> io::Result<()> {
+        if !self.list(path)?.is_empty() {
+            return Err(failed(io::ErrorKind::DirectoryNotEmpty, path));
+        }
+        self.change(vec![(path.to_path_buf(), None)]);
+        Ok(())
+    }
+
     /// Moves a file's entry, replacing another file's.
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let inode = self.file(from)?;

@@ -38,7 +38,7 @@ fn segment(number: u64, frames: (u64, u64), rows: u64, siblings: &[u64]) -> Segm
 
 fn check(found: Vec<SegmentMeta>, live: &[u64], mark: u64, lost: &[u64]) {
     let total = found.len();
-    let choice = choose(found);
+    let choice = choose(found, &BTreeSet::new());
     let numbers = |ids: Vec<SegmentId>| -> Vec<u64> {
         (0..100)
             .filter(|number| ids.contains(&id(*number)))
@@ -158,6 +158,37 @@ fn an_unfinished_compaction_leaves_its_inputs_live() {
 fn tenants_and_signals_are_chosen_apart() {
     let mut spans = segment(2, (1, 9), 1, &[]);
     spans.signal = Signal::Spans;
-    let choice = choose(vec![segment(1, (1, 9), 9, &[]), spans]);
+    let choice = choose(vec![segment(1, (1, 9), 9, &[]), spans], &BTreeSet::new());
     assert_eq!((choice.live.len(), choice.marks.len()), (2, 2));
+}
+
+/// A segment of a flush of dead letters.
+fn letter(number: u64, frames: (u64, u64), siblings: &[u64]) -> SegmentMeta {
+    SegmentMeta {
+        signal: Signal::DeadLetters,
+        ..segment(number, frames, 1, siblings)
+    }
+}
+
+#[test]
+fn what_was_evicted_stays_out_and_says_that_its_flush_was_committed() {
+    let found = vec![
+        letter(1, (1, 9), &[]),
+        letter(2, (10, 19), &[2, 3]),
+        letter(4, (20, 29), &[]),
+    ];
+    let choice = choose(found, &BTreeSet::from([id(1), id(3)]));
+    let ids = |metas: &[SegmentMeta]| metas.iter().map(|meta| meta.id).collect::<Vec<_>>();
+    assert_eq!(ids(&choice.retired), [id(1)]);
+    assert_eq!(ids(&choice.live), [id(2), id(4)]);
+    assert_eq!((choice.lost, choice.left_out), (vec![], vec![]));
+    assert_eq!(choice.marks[0].sequence, 29);
+}
+
+#[test]
+fn dead_letters_that_are_half_deleted_are_no_loss() {
+    let found = vec![letter(2, (10, 19), &[2, 3]), letter(4, (20, 29), &[])];
+    let choice = choose(found, &BTreeSet::new());
+    assert_eq!((choice.live.len(), choice.lost), (2, vec![]));
+    assert_eq!(choice.left_out[0].0, id(3));
 }
