@@ -7,7 +7,7 @@ use crate::{
     id::TenantId,
     signal::{Encoding, Signal},
     simulate::{TextDecode, rows},
-    store::{Parts, Store, rebuild, verify},
+    store::{Claim, Parts, Store, rebuild, verify},
     telemetry::Telemetry,
     time::{HOUR_NANOS, Nanos},
     world::World,
@@ -81,7 +81,9 @@ pub(super) async fn all(place: Place) {
     place.check_sound(CATALOGS[0]).await;
 
     let anew = place.catalog(CATALOGS[1]).await;
-    let rebuilt = rebuild(&*anew, &*place.bucket).await.expect("rebuilt");
+    let (world, config) = (&place.world, &place.config);
+    let rebuilt = rebuild(world, config, &*anew, &*place.bucket, Claim::Own);
+    let rebuilt = rebuilt.await.expect("rebuilt");
     assert_eq!(rebuilt.problems, Vec::<String>::new());
     anew.close().await.expect("closed");
     place.check_sound(CATALOGS[1]).await;
