@@ -197,7 +197,16 @@ impl Surroundings {
     /// Sends a request as a client with retries does: a few times, byte by byte the same.
     async fn send(&self, store: &Store, number: usize) -> Result<(), Wrong> {
         for _ in 0..4 {
-            let before = self.model.lock().requests[number].acknowledged;
+            let (before, timed) = {
+                let model = self.model.lock();
+                let request = &model.requests[number];
+                (request.acknowledged, request.timed())
+            };
+            if before.is_some() && !timed {
+                // Another client with the same request got its answer meanwhile, and without times a repetition
+                // counts as a new request: nobody sends it again.
+                return Ok(());
+            }
             let sent = self.append(store, number).await;
             let outcome = match sent {
                 Ok(outcome) => outcome,
