@@ -106,14 +106,15 @@ pub fn hex_of(expr: Expr) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(Hex::udf(), vec![expr]))
 }
 
-/// The length in bytes of the ids that `expr` gives; `None` if it gives something else.
-fn id_length(expr: &Expr, schema: &DFSchema) -> Result<Option<i32>> {
+/// The length in bytes of the ids that `expr` gives; `None` if it gives something else, or names what does not
+/// exist: DataFusion's own error about that knows its place.
+fn id_length(expr: &Expr, schema: &DFSchema) -> Option<i32> {
     if matches!(expr, Expr::Literal(..) | Expr::Placeholder(_)) {
-        return Ok(None);
+        return None;
     }
-    match expr.get_type(schema)? {
-        DataType::FixedSizeBinary(length) if LENGTHS.contains(&length) => Ok(Some(length)),
-        _ => Ok(None),
+    match expr.get_type(schema) {
+        Ok(DataType::FixedSizeBinary(length)) if LENGTHS.contains(&length) => Some(length),
+        _ => None,
     }
 }
 
@@ -148,7 +149,7 @@ fn literal_id(text: &str, length: i32) -> Result<Expr> {
 
 /// `left op right` where one side is an id and the other a text; `None` where it stays as it is.
 pub fn binary(left: &Expr, op: Operator, right: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
-    let (left_id, right_id) = (id_length(left, schema)?, id_length(right, schema)?);
+    let (left_id, right_id) = (id_length(left, schema), id_length(right, schema));
     if op == Operator::StringConcat && (left_id.is_some() || right_id.is_some()) {
         let text = |expr: &Expr, id: Option<i32>| match id {
             Some(_) => hex_of(expr.clone()),
@@ -184,7 +185,7 @@ fn other_side(other: &Expr, length: i32, schema: &DFSchema) -> Result<Option<(Ex
     if matches!(other, Expr::Literal(..) | Expr::Placeholder(_)) {
         return Ok(None);
     }
-    let is_text = other.get_type(schema)?.is_string();
+    let is_text = other.get_type(schema).is_ok_and(|other| other.is_string());
     Ok(is_text.then(|| (lower(other.clone()), true)))
 }
 
@@ -207,15 +208,15 @@ pub fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         Expr::InList(list) => in_list(list, schema),
         Expr::Between(range) => between(range, schema),
-        Expr::Like(like) if id_length(&like.expr, schema)?.is_some() => {
+        Expr::Like(like) if id_length(&like.expr, schema).is_some() => {
             Ok(Transformed::yes(Expr::Like(hex_like(like))))
         }
-        Expr::SimilarTo(like) if id_length(&like.expr, schema)?.is_some() => {
+        Expr::SimilarTo(like) if id_length(&like.expr, schema).is_some() => {
             Ok(Transformed::yes(Expr::SimilarTo(hex_like(like))))
         }
         Expr::Cast(Cast { expr: id, field }) => {
             let to = field.data_type().clone();
-            if !to.is_string() || id_length(&id, schema)?.is_none() {
+            if !to.is_string() || id_length(&id, schema).is_none() {
                 return Ok(Transformed::no(Expr::Cast(Cast { expr: id, field })));
             }
             let text = hex_of(*id);
@@ -236,7 +237,7 @@ fn hex_like(like: Like) -> Like {
 }
 
 fn in_list(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    let length = match id_length(&list.expr, schema)? {
+    let length = match id_length(&list.expr, schema) {
         Some(length) if list.list.iter().all(|item| literal_text(item).is_some()) => length,
         _ => return Ok(Transformed::no(Expr::InList(list))),
     };
@@ -251,7 +252,7 @@ fn in_list(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
 
 fn between(range: Between, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let ends = (literal_text(&range.low), literal_text(&range.high));
-    match (id_length(&range.expr, schema)?, ends) {
+    match (id_length(&range.expr, schema), ends) {
         (Some(length), (Some(low), Some(high))) => {
             let low = Box::new(literal_id(low, length)?);
             let high = Box::new(literal_id(high, length)?);

@@ -4,7 +4,7 @@
 //! `parameters` fills in values, the session plans, `plan` (with `allow`) holds the plan against the allow-list,
 //! `width` bounds what it can compute, `cooperate` makes it yield, `run` sends its rows as `answer` says. All of
 //! that happens on a thread of `lanes` and takes memory from `memory`. `describe` knows what there is to ask,
-//! `place` where in the text an error is, `scrub` keeps paths in.
+//! `place` and `missing` where in the text an error is, `scrub` keeps paths in.
 
 mod allow;
 pub mod answer;
@@ -15,6 +15,7 @@ mod guard;
 pub(crate) mod lanes;
 mod limits;
 pub(crate) mod memory;
+mod missing;
 mod parameters;
 mod place;
 mod plan;

@@ -78,8 +78,12 @@ impl ExprPlanner for Dialect {
         let Expr::Column(column) = &expr.expr else {
             return Ok(PlannerResult::Original(expr));
         };
-        let is_map =
-            MAP_COLUMNS.contains(&column.name.as_str()) && expr.expr.get_type(schema)?.is_string();
+        let is_text = || {
+            expr.expr
+                .get_type(schema)
+                .is_ok_and(|text| text.is_string())
+        };
+        let is_map = MAP_COLUMNS.contains(&column.name.as_str()) && is_text();
         if !is_map {
             return Ok(PlannerResult::Original(expr));
         }

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Place};
 use datafusion::{
+    common::SchemaError,
     error::DataFusionError,
     sql::sqlparser::tokenizer::{Location, Span},
 };
@@ -22,20 +23,23 @@ pub(super) fn start(span: Span) -> Option<Place> {
 
 /// An error from parsing or planning as one of ours, with its place where DataFusion says it.
 pub(super) fn locate(error: DataFusionError) -> Error {
-    let place = diagnosed(&error).or_else(|| in_message(&root_message(&error)));
+    locate_or(error, |_| None)
+}
+
+/// The same; where DataFusion says no place, `search` may find one.
+pub(super) fn locate_or(
+    error: DataFusionError,
+    search: impl FnOnce(&DataFusionError) -> Option<Place>,
+) -> Error {
+    let place = diagnosed(&error)
+        .or_else(|| of_column(&error))
+        .or_else(|| in_message(&root_message(&error)))
+        .or_else(|| search(&error));
     match Error::from(error) {
         Error::Engine(source) if place.is_some() && is_about_text(&source) => Error::Invalid {
             detail: without_place(&root_message(&source)),
             place,
         },
-        other => other,
-    }
-}
-
-/// The same for an error that has already become one of ours.
-pub(super) fn locate_again(error: Error) -> Error {
-    match error {
-        Error::Engine(source) => locate(*source),
         other => other,
     }
 }
@@ -50,6 +54,23 @@ fn is_about_text(error: &DataFusionError) -> bool {
 
 fn diagnosed(error: &DataFusionError) -> Option<Place> {
     let span = error.iter().find_map(|e| e.diagnostic()?.span)?;
+    Some(Place {
+        line: span.start.line,
+        column: span.start.column,
+    })
+}
+
+/// The place that a column brings along into the error that it is not there.
+fn of_column(error: &DataFusionError) -> Option<Place> {
+    let DataFusionError::SchemaError(schema, _) = error.find_root() else {
+        return None;
+    };
+    let (SchemaError::FieldNotFound { field, .. } | SchemaError::AmbiguousReference { field }) =
+        schema.as_ref()
+    else {
+        return None;
+    };
+    let span = field.spans().first()?;
     Some(Place {
         line: span.start.line,
         column: span.start.column,

@@ -5,12 +5,13 @@ use super::{
     cooperate::cooperate,
     describe,
     guard::{self, Asked},
+    missing::Missing,
     parameters, place, plan,
     scrub::Scrub,
     size, width,
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     session::{self, EngineParts, TenantSession},
     tables::SegmentTable,
 };
@@ -109,7 +110,8 @@ async fn start(
     statement: Statement,
 ) -> Result<(SchemaRef, Rows)> {
     set_options(session, |options| options.sql_parser.collect_spans = true);
-    let planned = session.plan(statement).await.map_err(place::locate_again)?;
+    let planned = session.plan(statement).await;
+    let planned = planned.map_err(|error| located(error, job, session))?;
     let nothing_but_queries = SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)
@@ -121,7 +123,8 @@ async fn start(
     let batch_rows = ConfigNonZeroUsize::try_new(width::batch_rows(row_bytes, configured))?;
     set_options(session, |options| options.execution.batch_size = batch_rows);
     let physical = session.context.state().create_physical_plan(&planned).await;
-    let physical = cooperate(physical.map_err(place::locate)?)?;
+    let physical = physical.map_err(|error| located(error.into(), job, session))?;
+    let physical = cooperate(physical)?;
     let schema = physical.schema();
     let rows = execute_stream(physical, session.context.task_ctx())?.map_err(place::locate);
     if !is_explain(&planned) {
@@ -130,6 +133,20 @@ async fn start(
     let scrub = job.scrub.clone();
     let clean = rows.map(move |batch| without_paths(&batch?, &scrub));
     Ok((schema, clean.boxed()))
+}
+
+/// An error of planning with its place in the text, where one can be found.
+fn located(error: Error, job: &Job, session: &TenantSession) -> Error {
+    let Error::Engine(source) = error else {
+        return error;
+    };
+    place::locate_or(*source, |error| {
+        let missing = Missing::of(error)?;
+        match asked(job, session) {
+            Ok(Asked::Query(statement)) => missing.place(&statement),
+            _ => None,
+        }
+    })
 }
 
 /// Whether a scan reads a table of the session's tenant: no other provider of that type is in reach.
