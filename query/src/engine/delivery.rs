@@ -23,6 +23,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// Parts of an answer that wait for a slow client; the statement waits after that.
 const WAITING_PARTS: usize = 2;
 
+/// How often an ended statement looks whether tasks of its operators have ended: nothing wakes it then.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// Tasks of operators that take longer than this to notice that nobody waits for them lose their lane.
+const SETTLE: Duration = Duration::from_secs(5);
+
 /// When a statement has to be done.
 #[derive(Clone)]
 pub(super) struct Deadline {
@@ -94,6 +100,10 @@ pub(super) fn start(
             () = stopped.cancelled() => {}
             () = deadline.passed() => {}
         }
+        let ended = match ended {
+            Ended::ByItself => settled(deadline.clock.as_ref()).await,
+            Ended::Stopped => Ended::Stopped,
+        };
         account.statement_ended();
         ended
     });
@@ -102,6 +112,21 @@ pub(super) fn start(
         parts,
         _stop: stop.drop_guard(),
     }
+}
+
+/// Waits until nothing of a statement is left on its lane. Operators run parts of it in tasks of their own; when
+/// it fails or has enough rows these are aborted, but end, and give their memory back, only where they yield.
+async fn settled(clock: &dyn Clock) -> Ended {
+    let tasks = tokio::runtime::Handle::current().metrics();
+    let end = clock.monotonic() + SETTLE;
+    // The one that is left is this task.
+    while tasks.num_alive_tasks() > 1 {
+        if clock.monotonic() >= end {
+            return Ended::Stopped;
+        }
+        clock.sleep(LOOK_AGAIN).await;
+    }
+    Ended::ByItself
 }
 
 /// Hands the parts on in time, whether the statement yields or not, and closes the account at the last one.
