@@ -55,6 +55,9 @@ pub struct AttributeAnswer {
     pub types: Vec<String>,
     /// Segments that list the key, in a column of its own or not.
     pub segments: u64,
+    /// Rows of segments that have the key in a column of its own. Segments do not count the rows that have it
+    /// elsewhere, which are few: about one in a hundred makes a column.
+    pub segment_rows: u64,
     /// Buffered rows that have the key, of those looked at.
     pub buffered_rows: u64,
 }

@@ -40,6 +40,7 @@ pub(super) struct Keys {
 struct Seen {
     types: BTreeSet<&'static str>,
     segments: u64,
+    segment_rows: u64,
     buffered_rows: u64,
 }
 
@@ -108,6 +109,7 @@ impl Keys {
             key,
             types: seen.types.into_iter().map(str::to_string).collect(),
             segments: seen.segments,
+            segment_rows: seen.segment_rows,
             buffered_rows: seen.buffered_rows,
         };
         self.found.into_iter().take(KEYS).map(answer).collect()
@@ -115,21 +117,29 @@ impl Keys {
 }
 
 fn from_segment(object: &ObjectMeta, found: &mut Found) {
-    let mut here: BTreeMap<&str, BTreeSet<&'static str>> = BTreeMap::new();
+    let mut here: BTreeMap<&str, (BTreeSet<&'static str>, u64)> = BTreeMap::new();
     for promoted in &object.promoted {
-        here.entry(&promoted.key)
-            .or_default()
-            .insert(kind_name(Some(promoted.kind)));
+        let (types, rows) = here.entry(&promoted.key).or_default();
+        types.insert(kind_name(Some(promoted.kind)));
+        // A row has a value in one of a key's columns at most, so that the sum counts no row twice.
+        *rows += rows_with(object, &promoted.column);
     }
     for key in object.overflow_keys.iter().flatten() {
         // Of what type the values outside columns are, a segment does not say.
         here.entry(key).or_default();
     }
-    for (key, types) in here {
+    for (key, (types, rows)) in here {
         let seen = found.entry((ATTRIBUTES, key.to_string())).or_default();
         seen.types.extend(types);
         seen.segments += 1;
+        seen.segment_rows += rows;
     }
+}
+
+/// Rows that have a value in `column`.
+fn rows_with(object: &ObjectMeta, column: &str) -> u64 {
+    let stats = object.columns.iter().find(|stats| stats.column == column);
+    stats.map_or(0, |stats| object.rows.saturating_sub(stats.nulls))
 }
 
 /// Returns how many rows it looked at.

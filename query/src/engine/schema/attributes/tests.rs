@@ -70,6 +70,7 @@ fn buffered_keys_have_types_and_counts() {
         key: key.to_string(),
         types: types.iter().map(|t| t.to_string()).collect(),
         segments: 0,
+        segment_rows: 0,
         buffered_rows: rows,
     };
     let expected = [
