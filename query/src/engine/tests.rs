@@ -3,7 +3,7 @@
 use super::{Engine, SqlRequest};
 use crate::{
     config::Config,
-    error::{Error, Kind},
+    error::{Error, Kind, Place},
     sql::answer::{AnswerEnd, Part, Truncated},
 };
 use arrow::{
@@ -28,7 +28,7 @@ use cairn_storage::{
     time::Nanos,
     world::real,
 };
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -471,6 +471,57 @@ async fn deep_and_long_statements_are_answered_or_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn errors_point_at_the_place() {
+    let fixture = Fixture::new(small()).await;
+    let check = async |statement: &str, line, column| {
+        let error = fixture.refused(statement).await;
+        assert_eq!(error.kind(), Kind::Invalid, "{error}");
+        assert_eq!(
+            error.place(),
+            Some(Place { line, column }),
+            "{statement}: {error}"
+        );
+    };
+    check("SELECT 1\nFROM logs\nWHERE nothing = 1", 3, 7).await;
+    check("SELECT 1 FROM logs\nWHERE 1 < 2 AND nothing", 2, 17).await;
+    check("SELECT 1 FROM logs l WHERE l.nothing = 1", 1, 28).await;
+    check("SELECT 1 FROM logs WHERE body = nothing", 1, 33).await;
+    check("SELECT 1 FROM logs WHERE lower(nothing) = 'a'", 1, 32).await;
+    check("SELECT 1 FROM logs WHERE nothing['k'] = 'a'", 1, 26).await;
+    check(
+        "SELECT 1 FROM logs WHERE attributes['k'] IN (1, nothing)",
+        1,
+        49,
+    )
+    .await;
+    check("SELECT 1 FROM logs WHERE trace_id = nothing", 1, 37).await;
+    check("SELECT body, l.nothing FROM logs l", 1, 14).await;
+    check("SELECT sum(nothing) FROM logs", 1, 12).await;
+    check("SELECT count(*) FROM logs GROUP BY nothing", 1, 36).await;
+    check("SELECT count(*) FROM logs HAVING nothing > 1", 1, 34).await;
+    check("SELECT body FROM logs ORDER BY nothing", 1, 32).await;
+    check(
+        "SELECT 1 FROM logs a JOIN logs b ON a.body = b.nothing",
+        1,
+        46,
+    )
+    .await;
+    check("SELECT 1 FROM logs a, logs b WHERE body = 'x'", 1, 36).await;
+    check(
+        "SELECT body, count(*) FROM logs GROUP BY service_name",
+        1,
+        8,
+    )
+    .await;
+    check("SELECT 1,\n  nothing(body) FROM logs", 2, 3).await;
+    check("SELECT *\nFROM nowhere", 2, 6).await;
+    check("SELECT a FRO logs", 1, 14).await;
+    check("SELECT 'a", 1, 8).await;
+    check("SELECT $1", 1, 8).await;
+    check("EXPLAIN SELECT nothing FROM logs", 1, 16).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_there_is_to_ask_is_described() {
     let fixture = Fixture::new(small()).await;
     let tables = fixture.sql("SHOW TABLES").await.expect("it is answered");
@@ -549,8 +600,8 @@ async fn the_schema_knows_attributes_buffered_and_flushed() {
     };
     let n = key(&buffered, "attributes", "n").expect("it is in the buffer");
     assert_eq!(
-        (n.types, n.buffered_rows, n.segments),
-        (vec!["int".to_string()], 1_000, 0)
+        (n.types, n.buffered_rows, n.segments, n.segment_rows),
+        (vec!["int".to_string()], 1_000, 0, 0)
     );
     let service = key(&buffered, "resource_attributes", "service.name").expect("it is there");
     assert_eq!(
@@ -560,8 +611,8 @@ async fn the_schema_knows_attributes_buffered_and_flushed() {
     fixture.store.flush_all().await.expect("the flush works");
     let n = key(&logs().await, "attributes", "n").expect("it is in the segment");
     assert_eq!(
-        (n.types, n.buffered_rows, n.segments),
-        (vec!["int".to_string()], 0, 1)
+        (n.types, n.buffered_rows, n.segments, n.segment_rows),
+        (vec!["int".to_string()], 0, 1, 1_000)
     );
     let nobody = fixture
         .engine
@@ -575,6 +626,43 @@ async fn the_schema_knows_attributes_buffered_and_flushed() {
             .all(|table| table.attributes.is_empty()),
         "keys of another tenant"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plans_tell_no_paths_and_no_other_tenant() {
+    let fixture = Fixture::new(small()).await;
+    fixture.logs("a", 1_000).await;
+    fixture.logs("neighbour", 1_000).await;
+    fixture.store.flush_all().await.expect("the flush works");
+    let segments = |name| fixture.store.snapshot(&tenant(name), Signal::Logs).segments;
+    let id = |name| segments(name)[0].meta.id.to_string();
+    for statement in [
+        "EXPLAIN SELECT body FROM logs WHERE attributes['route'] = '/a'",
+        "EXPLAIN VERBOSE SELECT body FROM logs",
+        "EXPLAIN ANALYZE SELECT body FROM logs WHERE body = 'body 1'",
+        "EXPLAIN ANALYZE VERBOSE SELECT sum(severity_number) FROM logs",
+    ] {
+        let answer = fixture.sql(statement).await.expect("it is answered");
+        let rows = 0..answer.rows.num_rows();
+        let plan: String = rows.map(|row| answer.text(1, row)).collect();
+        let segment = format!("{}.logs", id("a"));
+        assert!(
+            plan.contains(&segment),
+            "{statement}: {segment} is not in {plan}"
+        );
+        let folder = fixture.folder.path().to_str().expect("a plain path");
+        for secret in [
+            folder,
+            "tenant=",
+            "signal=",
+            "bucket",
+            ".parquet",
+            "neighbour",
+            &id("neighbour"),
+        ] {
+            assert!(!plan.contains(secret), "{statement}: {secret} is in {plan}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -639,6 +727,68 @@ async fn planning_that_does_not_yield_holds_up_nobody() {
     assert_eq!(other.int(0), 1);
     fixture.idle().await;
     assert_eq!(telemetry.overdue.get(), 0);
+}
+
+/// Nobody has counted this far: the operators give nothing before their first row.
+const WITHOUT_A_ROW: &str =
+    "SELECT sum(a.severity_number + d.severity_number) FROM logs a, logs b, logs c, logs d";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_goes_away_stops_its_statement() {
+    let fixture = Fixture::new(small()).await;
+    fixture.logs("a", 3_000).await;
+    let cancelled = || {
+        let labels = crate::telemetry::OutcomeLabels {
+            tenant: "a".to_string(),
+            outcome: "cancelled",
+        };
+        let statements = &fixture.engine.telemetry.statements;
+        statements.get_or_create(&labels).get()
+    };
+
+    // Between two rows.
+    let rows = "SELECT a.body, b.body FROM logs a, logs b, logs c, logs d";
+    let mut answer = fixture.engine.sql(request(rows)).await.expect("it begins");
+    assert!(matches!(answer.parts.next().await, Some(Ok(Part::Rows(_)))));
+    assert_eq!(fixture.engine.lanes.counts().0, 1);
+    drop(answer);
+    fixture.idle().await;
+    assert_eq!(cancelled(), 1);
+
+    // Before the first row.
+    let begun = fixture.engine.sql(request(WITHOUT_A_ROW)).await;
+    let mut answer = begun.expect("it begins");
+    assert!(
+        answer.parts.next().now_or_never().is_none(),
+        "it has no end"
+    );
+    assert_eq!(fixture.engine.lanes.counts().0, 1);
+    drop(answer);
+    fixture.idle().await;
+    assert_eq!(cancelled(), 2);
+
+    // While it is planned: the caller leaves as soon as the statement has a lane.
+    drop(fixture.engine.sql(request(WITHOUT_A_ROW)).now_or_never());
+    fixture.idle().await;
+    assert_eq!(cancelled(), 3);
+    assert_eq!(fixture.engine.memory.used_bytes(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_is_limited_and_given_back() {
+    let config = Config {
+        statement_memory_bytes: 16 << 20,
+        memory_bytes: 32 << 20,
+        ..small()
+    };
+    let fixture = Fixture::new(config).await;
+    fixture.logs("a", 3_000).await;
+    let error = fixture
+        .refused("SELECT array_agg(a.body || b.body) FROM logs a, logs b")
+        .await;
+    assert_eq!(error.kind(), Kind::TooLarge, "{error}");
+    fixture.idle().await;
+    assert_eq!(fixture.engine.memory.used_bytes(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
