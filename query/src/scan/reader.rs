@@ -7,7 +7,7 @@ use cairn_storage::segment::read::SegmentReader;
 use datafusion::{
     datasource::{listing::PartitionedFile, physical_plan::ParquetFileReaderFactory},
     error::{DataFusionError, Result},
-    physical_plan::metrics::ExecutionPlanMetricsSet,
+    physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder},
 };
 use futures::future::BoxFuture;
 use parquet::{
@@ -30,10 +30,10 @@ impl fmt::Debug for Readers {
 impl ParquetFileReaderFactory for Readers {
     fn create_reader(
         &self,
-        _: usize,
+        partition: usize,
         file: PartitionedFile,
         _: Option<usize>,
-        _: &ExecutionPlanMetricsSet,
+        metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Box<dyn AsyncFileReader + Send>> {
         let part = file.extension::<Arc<SegmentPart>>().ok_or_else(|| {
             DataFusionError::Internal("a file of a scan is not of a segment".to_string())
@@ -46,6 +46,8 @@ impl ParquetFileReaderFactory for Readers {
             reader,
             part: part.clone(),
             scope: self.scope.clone(),
+            // The scan has a metric of this name, which plans show, and leaves it to readers to count.
+            scanned: MetricBuilder::new(metrics).counter("bytes_scanned", partition),
         }))
     }
 }
@@ -55,10 +57,16 @@ struct Reader {
     reader: SegmentReader,
     part: Arc<SegmentPart>,
     scope: Arc<Scope>,
+    scanned: Count,
+}
+
+fn length(range: &Range<u64>) -> usize {
+    usize::try_from(range.end - range.start).unwrap_or(usize::MAX)
 }
 
 impl AsyncFileReader for Reader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
+        self.scanned.add(length(&range));
         self.reader.get_bytes(range)
     }
 
@@ -66,6 +74,7 @@ impl AsyncFileReader for Reader {
         &mut self,
         ranges: Vec<Range<u64>>,
     ) -> BoxFuture<'_, parquet::errors::Result<Vec<Bytes>>> {
+        self.scanned.add(ranges.iter().map(length).sum());
         self.reader.get_byte_ranges(ranges)
     }
 

@@ -157,13 +157,32 @@ async fn a_trace_id_opens_its_segment_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_plan_says_how_many_segments_were_pruned() {
+async fn the_plan_says_what_was_pruned_and_read() {
     let world = two_days().await;
-    let explain = "EXPLAIN ANALYZE SELECT count(body) FROM logs
-        WHERE timestamp >= '2024-01-02T10:00:00Z' AND timestamp < '2024-01-02T11:00:00Z'";
-    let plan = format!("{:?}", world.rows(explain).await);
-    assert!(plan.contains("segments_considered=48"), "{plan}");
-    assert!(plan.contains("segments_pruned=47"), "{plan}");
+    let plan = async |filter: &str| {
+        let explain = format!("EXPLAIN ANALYZE SELECT min(length(body)) FROM logs {filter}");
+        format!("{:?}", world.rows(&explain).await)
+    };
+    let hour = "WHERE timestamp >= '2024-01-02T10:00:00Z' AND timestamp < '2024-01-02T11:00:00Z'";
+    let (one, whole) = (plan(hour).await, plan("").await);
+    assert!(one.contains("segments_considered=48"), "{one}");
+    assert!(one.contains("segments_pruned=47"), "{one}");
+    assert!(whole.contains("segments_pruned=0"), "{whole}");
+    let (read, all) = (scanned(&one), scanned(&whole));
+    assert!(read > 0.0 && read <= all / 20.0, "{read} of {all} in {one}");
+}
+
+/// The bytes that a plan says were scanned: `bytes_scanned=1.50 K` and so on.
+fn scanned(plan: &str) -> f64 {
+    let (_, text) = plan.split_once("bytes_scanned=").expect("the plan says it");
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let (number, rest) = text.split_at(end.expect("something follows"));
+    let unit = match rest.trim_start().chars().next() {
+        Some('K') => 1e3,
+        Some('M') => 1e6,
+        _ => 1.0,
+    };
+    number.parse::<f64>().expect("a number") * unit
 }
 
 #[tokio::test(flavor = "multi_thread")]
