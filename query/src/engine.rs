@@ -9,7 +9,7 @@ pub use schema::{AttributeAnswer, ColumnAnswer, SchemaAnswer, TableAnswer};
 use crate::{
     config::Config,
     error::{Error, Result},
-    session::{self, EngineParts},
+    session::{self, Blueprint, EngineParts},
     sql::{
         answer::{Part, SqlAnswer},
         describe::{self, Described},
@@ -36,6 +36,7 @@ const SEQUENCE_POLL: Duration = Duration::from_millis(5);
 pub struct Engine {
     store: Arc<Store>,
     config: Config,
+    blueprint: Arc<Blueprint>,
     telemetry: Telemetry,
     memory: Memory,
     lanes: Arc<Lanes>,
@@ -81,10 +82,12 @@ impl Engine {
             threads: config.partitions().max(2),
         });
         let telemetry = Telemetry::register(registry);
+        let blueprint = Blueprint::new(&config)?;
         let scrub = Scrub::new(spill_dir);
         Ok(Engine {
             store,
             config,
+            blueprint,
             telemetry,
             memory,
             lanes,
@@ -163,6 +166,7 @@ impl Engine {
         Ok(EngineParts {
             store: Arc::clone(&self.store),
             config: self.config.clone(),
+            blueprint: Arc::clone(&self.blueprint),
             runtime: self.memory.statement()?,
             telemetry: self.telemetry.clone(),
         })
@@ -210,8 +214,8 @@ impl Engine {
     /// The tables of a tenant with their columns and attribute keys, as far as the catalog, the buffers and, for
     /// resources, the rows of the last day tell.
     pub async fn schema(&self, tenant: &TenantId) -> Result<SchemaAnswer> {
-        let session = session::open(&self.parts()?, tenant)?;
-        let described = describe::all(&session.context).await?;
+        let session = session::open(&self.parts()?, tenant);
+        let described = describe::all(&session).await?;
         let mut resources = Vec::with_capacity(described.len());
         for table in &described {
             resources.push(self.resources(tenant, table).await);

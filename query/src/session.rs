@@ -1,4 +1,7 @@
 //! One DataFusion session for one request of one tenant: its tables and nothing else, our rules and functions.
+//!
+//! What all sessions have in common (functions, rules, settings) is made once, in a [`Blueprint`]; a session is a
+//! copy of it with the catalog of its tenant.
 
 use crate::{
     completeness::ScanReport,
@@ -11,36 +14,48 @@ use crate::{
     tables::{CATALOG, SCHEMA, SharedParts, Tables},
     telemetry::Telemetry,
 };
+use arrow::datatypes::SchemaRef;
 use cairn_storage::{id::TenantId, store::Store};
 use datafusion::{
-    catalog::{CatalogProviderList, MemoryCatalogProviderList},
-    common::config::SpillCompression,
+    catalog::{CatalogProviderList, MemoryCatalogProviderList, SchemaProvider},
+    common::config::{ConfigOptions, SpillCompression},
+    error::DataFusionError,
     execution::{
-        SessionState, SessionStateBuilder, SessionStateDefaults,
+        SendableRecordBatchStream, SessionState, SessionStateBuilder, SessionStateDefaults,
+        TaskContext,
         object_store::ObjectStoreUrl,
         runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
     },
     logical_expr::{LogicalPlan, planner::ExprPlanner},
     optimizer::{Analyzer, analyzer::function_rewrite::ApplyFunctionRewrites},
-    prelude::{SessionConfig, SessionContext},
+    physical_plan::{ExecutionPlan, execute_stream},
+    prelude::SessionConfig,
     sql::parser::Statement,
 };
 use object_store::memory::InMemory;
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 /// What sessions of all tenants share.
 #[derive(Clone)]
 pub struct EngineParts {
     pub store: Arc<Store>,
     pub config: Config,
+    pub blueprint: Arc<Blueprint>,
     /// Memory pool and spill folder. Make it with [`runtime`], so that it can reach no file.
     pub runtime: Arc<RuntimeEnv>,
     pub telemetry: Telemetry,
 }
 
+/// Functions, rules and settings, without any table.
+pub struct Blueprint {
+    state: SessionState,
+}
+
 /// A session and what its scans report. Use it for one request.
 pub struct TenantSession {
-    pub context: SessionContext,
+    state: SessionState,
+    runtime: Arc<RuntimeEnv>,
+    tables: Tables,
     pub report: Arc<ScanReport>,
 }
 
@@ -57,16 +72,22 @@ pub fn runtime(builder: RuntimeEnvBuilder) -> Result<Arc<RuntimeEnv>> {
 }
 
 /// Opens a session of `tenant`. Snapshots are taken when its tables are first asked for.
-pub fn open(parts: &EngineParts, tenant: &TenantId) -> Result<TenantSession> {
+pub fn open(parts: &EngineParts, tenant: &TenantId) -> TenantSession {
     let report = Arc::new(ScanReport::default());
     let scope = Scope::new(parts.store.clone(), tenant.clone(), report.clone());
+    let tables = Tables::new(scope);
     let catalogs = MemoryCatalogProviderList::new();
-    catalogs.register_catalog(CATALOG.to_string(), Arc::new(Tables::new(scope)));
-    let state = state(parts, Arc::new(catalogs));
-    Ok(TenantSession {
-        context: SessionContext::new_with_state(state),
+    catalogs.register_catalog(CATALOG.to_string(), Arc::new(tables.clone()));
+    let mut state = parts.blueprint.state.clone();
+    state.register_catalog_list(Arc::new(catalogs));
+    // What `now()` says.
+    state.mark_start_execution();
+    TenantSession {
+        state,
+        runtime: parts.runtime.clone(),
+        tables,
         report,
-    })
+    }
 }
 
 impl TenantSession {
@@ -74,35 +95,86 @@ impl TenantSession {
     /// (`resource['k']`, hex ids) resolved. Nothing is read yet.
     pub async fn plan(&self, mut statement: Statement) -> Result<LogicalPlan> {
         dialect::normalize(&mut statement);
-        Ok(self.context.state().statement_to_plan(statement).await?)
+        Ok(self.state.statement_to_plan(statement).await?)
+    }
+
+    /// How `plan` is carried out, optimized.
+    pub async fn physical(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self.state.create_physical_plan(plan).await?)
+    }
+
+    /// Starts `plan`; its rows come in one stream.
+    pub fn execute(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+    ) -> Result<SendableRecordBatchStream, DataFusionError> {
+        // Plans carry their functions; only what comes over a wire would look them up by name.
+        let context = TaskContext::new(
+            None,
+            self.state.session_id().to_string(),
+            self.state.config().clone(),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            self.runtime.clone(),
+        );
+        execute_stream(plan, Arc::new(context))
+    }
+
+    /// The settings of this session.
+    pub fn options(&self) -> &ConfigOptions {
+        self.state.config_options()
+    }
+
+    /// The settings of this session, to change them.
+    pub fn options_mut(&mut self) -> &mut ConfigOptions {
+        self.state.config_mut().options_mut()
+    }
+
+    /// The names of the tables that statements can name, sorted, and their columns, hidden ones included.
+    pub async fn tables(&self) -> Result<Vec<(String, SchemaRef)>> {
+        let mut names = self.tables.table_names();
+        names.sort_unstable();
+        let mut tables = Vec::with_capacity(names.len());
+        for name in names {
+            if let Some(table) = self.tables.table(&name).await? {
+                tables.push((name, table.schema()));
+            }
+        }
+        Ok(tables)
     }
 }
 
-fn state(parts: &EngineParts, catalogs: Arc<dyn CatalogProviderList>) -> SessionState {
-    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(Dialect)];
-    planners.extend(SessionStateDefaults::default_expr_planners());
-    let mut scalar = SessionStateDefaults::default_scalar_functions();
-    scalar.extend(functions::all());
-    // Before types are coerced for what was not seen while planning, after it for the casts that coercion adds.
-    let rewrites = Arc::new(ApplyFunctionRewrites::new(vec![Arc::new(Analyze)]));
-    let mut analyzer = Analyzer::new().rules;
-    analyzer.insert(0, rewrites.clone());
-    analyzer.push(rewrites);
-    SessionStateBuilder::new()
-        .with_config(config(&parts.config))
-        .with_runtime_env(parts.runtime.clone())
-        .with_catalog_list(catalogs)
-        .with_expr_planners(planners)
-        .with_scalar_functions(scalar)
-        .with_aggregate_functions(SessionStateDefaults::default_aggregate_functions())
-        .with_window_functions(SessionStateDefaults::default_window_functions())
-        .with_table_function_list(SessionStateDefaults::default_table_functions())
-        .with_analyzer_rules(analyzer)
-        .with_optimizer_rule(Arc::new(SharedParts))
-        .build()
+impl Blueprint {
+    /// What sessions under `config` have in common. Takes about a millisecond: make one for the process.
+    pub fn new(config: &Config) -> Result<Arc<Blueprint>> {
+        let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(Dialect)];
+        planners.extend(SessionStateDefaults::default_expr_planners());
+        let mut scalar = SessionStateDefaults::default_scalar_functions();
+        scalar.extend(functions::all());
+        // Before types are coerced for what was not seen while planning, after it for the casts that coercion adds.
+        let rewrites = Arc::new(ApplyFunctionRewrites::new(vec![Arc::new(Analyze)]));
+        let mut analyzer = Analyzer::new().rules;
+        analyzer.insert(0, rewrites.clone());
+        analyzer.push(rewrites);
+        let state = SessionStateBuilder::new()
+            .with_config(session_config(config))
+            // Only planning sees it, which takes no memory from a pool.
+            .with_runtime_env(runtime(RuntimeEnvBuilder::new())?)
+            .with_expr_planners(planners)
+            .with_scalar_functions(scalar)
+            .with_aggregate_functions(SessionStateDefaults::default_aggregate_functions())
+            .with_window_functions(SessionStateDefaults::default_window_functions())
+            .with_table_function_list(SessionStateDefaults::default_table_functions())
+            .with_analyzer_rules(analyzer)
+            .with_optimizer_rule(Arc::new(SharedParts))
+            .build();
+        Ok(Arc::new(Blueprint { state }))
+    }
 }
 
-fn config(config: &Config) -> SessionConfig {
+fn session_config(config: &Config) -> SessionConfig {
     let mut session = SessionConfig::new()
         .with_target_partitions(config.partitions())
         .with_batch_size(config.batch_rows)

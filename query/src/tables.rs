@@ -44,7 +44,7 @@ pub fn names() -> Vec<&'static str> {
 }
 
 /// One tenant's tables, and nothing else: the catalog with its one schema.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tables {
     scope: Arc<Scope>,
 }

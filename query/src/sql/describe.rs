@@ -2,15 +2,15 @@
 
 mod documentation;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    session::TenantSession,
+};
 use arrow::{
     array::{ArrayRef, BooleanArray, RecordBatch, StringArray},
     datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},
 };
-use datafusion::{
-    catalog::SchemaProvider, error::DataFusionError, prelude::SessionContext,
-    sql::sqlparser::ast::ObjectName,
-};
+use datafusion::{error::DataFusionError, sql::sqlparser::ast::ObjectName};
 use std::sync::Arc;
 
 /// Columns that begin so are for the tables' own use.
@@ -38,35 +38,19 @@ impl Described {
 }
 
 /// All tables of the session, sorted by name.
-pub(crate) async fn all(context: &SessionContext) -> Result<Vec<Described>> {
-    let schema = schema(context)?;
-    let mut names = schema.table_names();
-    names.sort_unstable();
-    let mut tables = Vec::with_capacity(names.len());
-    for name in names {
-        if let Some(table) = schema.table(&name).await? {
-            let description = documentation::table(&name);
-            tables.push(Described {
-                name,
-                description,
-                schema: table.schema(),
-            });
-        }
-    }
-    Ok(tables)
-}
-
-fn schema(context: &SessionContext) -> Result<Arc<dyn SchemaProvider>> {
-    let state = context.state();
-    let names = &state.config().options().catalog;
-    let catalog = state.catalog_list().catalog(&names.default_catalog);
-    let schema = catalog.and_then(|catalog| catalog.schema(&names.default_schema));
-    schema.ok_or_else(|| Error::Internal("the session has no default schema".to_string()))
+pub(crate) async fn all(session: &TenantSession) -> Result<Vec<Described>> {
+    let tables = session.tables().await?;
+    let described = tables.into_iter().map(|(name, schema)| Described {
+        description: documentation::table(&name),
+        name,
+        schema,
+    });
+    Ok(described.collect())
 }
 
 /// The answer to `SHOW TABLES`.
-pub(super) async fn tables(context: &SessionContext) -> Result<RecordBatch> {
-    let tables = all(context).await?;
+pub(super) async fn tables(session: &TenantSession) -> Result<RecordBatch> {
+    let tables = all(session).await?;
     let names: StringArray = tables.iter().map(|t| Some(t.name.as_str())).collect();
     let descriptions: StringArray = tables.iter().map(|t| Some(t.description)).collect();
     batch(vec![
@@ -76,13 +60,13 @@ pub(super) async fn tables(context: &SessionContext) -> Result<RecordBatch> {
 }
 
 /// The answer to `DESCRIBE name`.
-pub(super) async fn columns(context: &SessionContext, name: &ObjectName) -> Result<RecordBatch> {
+pub(super) async fn columns(session: &TenantSession, name: &ObjectName) -> Result<RecordBatch> {
     let wanted = name.0.last().and_then(|part| part.as_ident());
     let wanted = wanted.map(|ident| match ident.quote_style {
         Some(_) => ident.value.clone(),
         None => ident.value.to_lowercase(),
     });
-    let tables = all(context).await?;
+    let tables = all(session).await?;
     let table = tables.iter().find(|t| Some(&t.name) == wanted.as_ref());
     let table = table.ok_or_else(|| Error::NotFound {
         what: "the table",

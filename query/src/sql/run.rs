@@ -21,12 +21,11 @@ use arrow::{
 };
 use cairn_storage::id::TenantId;
 use datafusion::{
-    common::config::{ConfigNonZeroUsize, ConfigOptions},
+    common::config::ConfigNonZeroUsize,
     datasource::source_as_provider,
     error::DataFusionError,
     execution::context::SQLOptions,
     logical_expr::{LogicalPlan, TableScan},
-    physical_plan::execute_stream,
     sql::{
         parser::Statement,
         sqlparser::dialect::{GenericDialect, dialect_from_str},
@@ -59,8 +58,8 @@ type Rows = BoxStream<'static, Result<RecordBatch>>;
 /// Runs `job` until its last row is sent, and says how it ended, `elapsed` left at zero. An error is what the
 /// caller should get, wherever in the answer it happens.
 pub(crate) async fn run(job: Job, reply: Reply) -> Result<AnswerEnd> {
-    let session = session::open(&job.parts, &job.tenant)?;
-    let (schema, rows) = rows(&job, &session).await?;
+    let mut session = session::open(&job.parts, &job.tenant);
+    let (schema, rows) = rows(&job, &mut session).await?;
     // Nobody listens any more: the first row will find out too.
     let _ = reply.schema.send(schema);
     let (rows, truncated) = send(&job, rows, &reply.parts).await?;
@@ -76,14 +75,14 @@ pub(crate) async fn run(job: Job, reply: Reply) -> Result<AnswerEnd> {
     })
 }
 
-async fn rows(job: &Job, session: &TenantSession) -> Result<(SchemaRef, Rows)> {
+async fn rows(job: &Job, session: &mut TenantSession) -> Result<(SchemaRef, Rows)> {
     let batch = match asked(job, session)? {
         Asked::Query(mut statement) => {
             parameters::bind(&mut statement, &job.parameters)?;
             return start(job, session, *statement).await;
         }
-        Asked::Tables => describe::tables(&session.context).await?,
-        Asked::Columns(name) => describe::columns(&session.context, &name).await?,
+        Asked::Tables => describe::tables(session).await?,
+        Asked::Columns(name) => describe::columns(session, &name).await?,
     };
     let rows = futures::stream::iter([Ok(batch.clone())]);
     Ok((batch.schema(), rows.boxed()))
@@ -91,14 +90,7 @@ async fn rows(job: &Job, session: &TenantSession) -> Result<(SchemaRef, Rows)> {
 
 /// Parses in the dialect of the session, so that guard and planner read the same statement.
 fn asked(job: &Job, session: &TenantSession) -> Result<Asked> {
-    let name = session
-        .context
-        .state()
-        .config()
-        .options()
-        .sql_parser
-        .dialect
-        .to_string();
+    let name = session.options().sql_parser.dialect.to_string();
     let dialect = dialect_from_str(name).unwrap_or_else(|| Box::new(GenericDialect {}));
     guard::check(&job.statement, dialect.as_ref())
 }
@@ -106,10 +98,10 @@ fn asked(job: &Job, session: &TenantSession) -> Result<Asked> {
 /// Plans `statement`, checks the plan and starts it.
 async fn start(
     job: &Job,
-    session: &TenantSession,
+    session: &mut TenantSession,
     statement: Statement,
 ) -> Result<(SchemaRef, Rows)> {
-    set_options(session, |options| options.sql_parser.collect_spans = true);
+    session.options_mut().sql_parser.collect_spans = true;
     let planned = session.plan(statement).await;
     let planned = planned.map_err(|error| located(error, job, session))?;
     let nothing_but_queries = SQLOptions::new()
@@ -121,12 +113,12 @@ async fn start(
     let row_bytes = width::check(&planned)?;
     let configured = job.parts.config.batch_rows;
     let batch_rows = ConfigNonZeroUsize::try_new(width::batch_rows(row_bytes, configured))?;
-    set_options(session, |options| options.execution.batch_size = batch_rows);
-    let physical = session.context.state().create_physical_plan(&planned).await;
-    let physical = physical.map_err(|error| located(error.into(), job, session))?;
+    session.options_mut().execution.batch_size = batch_rows;
+    let physical = session.physical(&planned).await;
+    let physical = physical.map_err(|error| located(error, job, session))?;
     let physical = cooperate(physical)?;
     let schema = physical.schema();
-    let rows = execute_stream(physical, session.context.task_ctx())?.map_err(place::locate);
+    let rows = session.execute(physical)?.map_err(place::locate);
     if !is_explain(&planned) {
         return Ok((schema, rows.boxed()));
     }
@@ -157,11 +149,6 @@ fn is_ours(scan: &TableScan) -> bool {
 
 fn is_explain(plan: &LogicalPlan) -> bool {
     matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_))
-}
-
-fn set_options(session: &TenantSession, set: impl FnOnce(&mut ConfigOptions)) {
-    let state = session.context.state_ref();
-    set(state.write().config_mut().options_mut());
 }
 
 /// Sends rows up to the limits of `job`. Returns how many, and at which limit it stopped.

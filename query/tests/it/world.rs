@@ -10,13 +10,14 @@ use cairn_query::{
     config::Config,
     error::{Error, Result},
     ids,
-    session::{self, EngineParts},
+    session::{self, Blueprint, EngineParts},
     telemetry::Telemetry,
 };
 use cairn_storage::{
     append::{Append, Decode, Decoded},
     catalog::memory::MemoryCatalog,
     id::TenantId,
+    objects,
     signal::{Encoding, Signal},
     store::{Parts, Store},
     time::Nanos,
@@ -25,7 +26,7 @@ use cairn_storage::{
 use datafusion::{
     execution::runtime_env::RuntimeEnvBuilder, logical_expr::LogicalPlan, sql::parser::DFParser,
 };
-use object_store::memory::InMemory;
+use futures::TryStreamExt;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -67,21 +68,26 @@ impl World {
             data_dir: folder.path().to_path_buf(),
             ..Default::default()
         };
+        let bucket = objects::open_bucket(&config, &world)
+            .await
+            .expect("a folder becomes a bucket");
         let parts = Parts {
             catalog: Arc::new(MemoryCatalog::new(world.clone())),
             world,
             config,
-            bucket: Arc::new(InMemory::new()),
+            bucket,
             decode: Arc::new(NoDecode),
             telemetry: cairn_storage::telemetry::Telemetry::unregistered(),
         };
         let store = Store::open(parts).await.expect("an empty folder opens");
+        let config = Config {
+            partitions: 3,
+            ..Config::default()
+        };
         let parts = EngineParts {
             store: store.clone(),
-            config: Config {
-                partitions: 3,
-                ..Config::default()
-            },
+            blueprint: Blueprint::new(&config).expect("the functions go together"),
+            config,
             runtime: session::runtime(RuntimeEnvBuilder::new()).expect("a runtime"),
             telemetry: Telemetry::default(),
         };
@@ -128,13 +134,13 @@ impl World {
 
     /// Runs a statement for a tenant.
     pub(crate) async fn sql_of(&self, tenant: &TenantId, statement: &str) -> Result<Answer> {
-        let session = session::open(&self.parts, tenant)?;
+        let session = session::open(&self.parts, tenant);
         let mut statements = DFParser::parse_sql(statement)?;
         let plan: LogicalPlan = session
             .plan(statements.pop_front().expect("one statement"))
             .await?;
-        let rows = session.context.execute_logical_plan(plan).await?;
-        let batches = rows.collect().await.map_err(Error::from)?;
+        let rows = session.execute(session.physical(&plan).await?)?;
+        let batches = rows.try_collect().await.map_err(Error::from)?;
         Ok(Answer {
             batches,
             completeness: session.report.completeness(),
