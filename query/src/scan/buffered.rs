@@ -46,7 +46,7 @@ pub(super) fn plan(
     let partitions = (rows / PARTITION_ROWS).clamp(1, outline.partitions.max(1));
     let all: Vec<usize> = (0..request.schema.fields().len()).collect();
     let columns = request.projection.unwrap_or(&all);
-    let source = BufferedSource {
+    let mut source = BufferedSource {
         scope: request.scope.clone(),
         table: request.table,
         schema: request.schema.clone(),
@@ -54,9 +54,11 @@ pub(super) fn plan(
         projection: ProjectionExprs::from_indices(columns, request.schema),
         predicate: outline.predicate.clone(),
         ordering: outline.ordering.clone(),
+        ordered: false,
         limit: request.limit,
         metrics: outline.metrics.clone(),
     };
+    source.ordered = source.eq_properties().output_ordering().is_some();
     Ok(DataSourceExec::from_data_source(source))
 }
 
@@ -96,6 +98,9 @@ struct BufferedSource {
     predicate: Option<Arc<dyn PhysicalExpr>>,
     /// Over `schema`.
     ordering: Option<LexOrdering>,
+    /// Whether rows come in this order. Once promised it is kept: the planner takes a sort away and may then let a
+    /// projection sink into this source that leaves the columns of the order out.
+    ordered: bool,
     limit: Option<usize>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -129,14 +134,13 @@ impl DataSource for BufferedSource {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let schema = self.output_schema()?;
-        let ordered = self.eq_properties().output_ordering().is_some();
         let gather = Gather {
             table: self.table,
             schema: &self.schema,
             output: schema.clone(),
             projection: &self.projection,
             predicate: self.predicate.as_ref(),
-            ordered,
+            ordered: self.ordered,
             limit: self.limit,
             batch_rows: context.session_config().batch_size(),
         };
