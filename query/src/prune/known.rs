@@ -4,7 +4,7 @@ use crate::attributes::evaluate::Wanted;
 use arrow::datatypes::{DataType, TimeUnit};
 use cairn_storage::{
     attributes::convert,
-    segment::{Bounds, ColumnStats, ObjectMeta, Promoted, ValueKind},
+    segment::{Bounds, ColumnStats, ObjectMeta, Promoted, ValueKind, layout::TIME_MS},
     snapshot::BufferedRequest,
 };
 use datafusion::common::ScalarValue;
@@ -54,6 +54,7 @@ impl Container for &ObjectMeta {
         match subject {
             Subject::Column { name, data_type } => match stats(self, name) {
                 Some(stats) => of_column(self, stats, |bounds| of_type(bounds, data_type)),
+                None if *name == "timestamp" => of_millis(self, data_type),
                 None => Known::default(),
             },
             Subject::Attribute { key, wanted } => of_attribute(self, key, *wanted),
@@ -102,6 +103,20 @@ fn of_column(
         max,
         nulls: Some(stats.nulls.min(object.rows)),
     }
+}
+
+/// What is known of the instants of points, which lie in the file as milliseconds and a rest.
+fn of_millis(object: &ObjectMeta, data_type: &DataType) -> Known {
+    let Some(millis) = stats(object, TIME_MS) else {
+        return Known::default();
+    };
+    of_column(object, millis, |bounds| match bounds {
+        Bounds::Int(min, max) => {
+            let last = max.saturating_mul(1_000_000).saturating_add(999_999);
+            of_type(&Bounds::Int(min.saturating_mul(1_000_000), last), data_type)
+        }
+        _ => None,
+    })
 }
 
 /// Bounds as values of a column's type; `None` where the two do not fit together.
