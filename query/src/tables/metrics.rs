@@ -127,7 +127,9 @@ fn points(
 
 /// The columns of the view.
 fn shown(of_histograms: &[(String, DataType)]) -> Vec<Expr> {
-    let of = |side: &str, name: &str| Expr::Column(Column::new(Some(side), name)).alias(name);
+    // Without aliases: the optimizer cannot take an attribute out below a projection that has a column under both
+    // its qualified and its bare name.
+    let of = |side: &str, name: &str| Expr::Column(Column::new(Some(side), name));
     let mut columns = vec![
         of("points", "timestamp"),
         of("points", "start_timestamp"),
