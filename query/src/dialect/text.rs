@@ -1,12 +1,13 @@
 //! Changes of the parsed statement before it is planned.
 //!
 //! `resource['k']` and `scope['k']` are short for the columns `resource_attributes` and `scope_attributes`; a
-//! column that is nothing but `attributes['k']` is named as it is written.
+//! column that is nothing but `attributes['k']` is named as it is written; `-attributes['k']` is a number.
 
 use datafusion::sql::{
     parser::Statement,
     sqlparser::ast::{
-        AccessExpr, Expr, Ident, Query, Select, SelectItem, SetExpr, VisitMut, VisitorMut,
+        AccessExpr, BinaryOperator, Expr, Ident, Query, Select, SelectItem, SetExpr, Subscript,
+        UnaryOperator, Value, VisitMut, VisitorMut,
     },
 };
 use std::ops::ControlFlow;
@@ -36,6 +37,9 @@ impl VisitorMut for Normalize {
         if let Expr::CompoundFieldAccess { root, access_chain } = expr {
             lengthen(root, access_chain);
         }
+        if let Some(negated) = negated_attribute(expr) {
+            *expr = negated;
+        }
         ControlFlow::Continue(())
     }
 }
@@ -61,6 +65,39 @@ fn name_columns_of(select: &mut Select) {
             };
         }
     }
+}
+
+/// `-attributes['k']` as `attributes['k'] * -1`: the planner takes a sign before numbers only, and here the
+/// attribute is still text. Also gives the same bits, those of zero included.
+fn negated_attribute(expr: &Expr) -> Option<Expr> {
+    let Expr::UnaryOp {
+        op: UnaryOperator::Minus,
+        expr: attribute,
+    } = expr
+    else {
+        return None;
+    };
+    let Expr::CompoundFieldAccess { access_chain, .. } = attribute.as_ref() else {
+        return None;
+    };
+    let Some(AccessExpr::Subscript(Subscript::Index {
+        index: Expr::Value(key),
+    })) = access_chain.last()
+    else {
+        return None;
+    };
+    if !matches!(key.value, Value::SingleQuotedString(_)) {
+        return None;
+    }
+    let number = Expr::Value(Value::Number("1".to_string(), false).into());
+    Some(Expr::BinaryOp {
+        left: attribute.clone(),
+        op: BinaryOperator::Multiply,
+        right: Box::new(Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr: Box::new(number),
+        }),
+    })
 }
 
 /// Puts the long name of a map column in the place of the short one.
