@@ -3,7 +3,7 @@
 //! Segments are ruled out before any file is opened: by time and column statistics and absent attributes
 //! (`prune`), then by the index sidecar for ids (`probe`). What remains becomes one Parquet scan with our own
 //! readers, newest first (`files`), adapted to each file's columns (`adapt`), beside one scan of the buffer
-//! (`buffered`). Both take over every filter and both declare the order of their rows.
+//! (`buffered`). Both take over every filter, and both declare the order of their rows where it is of use.
 
 mod adapt;
 mod buffered;
@@ -47,6 +47,8 @@ pub(crate) struct ScanRequest<'a> {
     pub(crate) schema: &'a SchemaRef,
     /// The parts (see [`columns::PART`]) that are of interest; all where `None`.
     pub(crate) parts: Option<&'a BTreeSet<i32>>,
+    /// Whether the order of rows is of use.
+    pub(crate) ordered: bool,
     /// Columns of `schema`, by position.
     pub(crate) projection: Option<&'a Vec<usize>>,
     /// All of them are taken over.
@@ -140,7 +142,10 @@ fn outline<'a>(state: &dyn Session, request: &'a ScanRequest<'a>) -> Result<Outl
     Ok(Outline {
         request,
         predicate,
-        ordering: ordering(request.table, request.schema),
+        ordering: match request.ordered {
+            true => ordering(request.table, request.schema),
+            false => None,
+        },
         partitions: state.config().target_partitions(),
         metrics: ExecutionPlanMetricsSet::new(),
     })

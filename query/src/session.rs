@@ -11,7 +11,7 @@ use crate::{
     functions,
     scan::STORE_URL,
     scope::Scope,
-    tables::{CATALOG, SCHEMA, SharedParts, Tables},
+    tables::{CATALOG, SCHEMA, SharedParts, Tables, Unordered},
     telemetry::Telemetry,
 };
 use arrow::datatypes::SchemaRef;
@@ -169,6 +169,7 @@ impl Blueprint {
             .with_table_function_list(SessionStateDefaults::default_table_functions())
             .with_analyzer_rules(analyzer)
             .with_optimizer_rule(Arc::new(SharedParts))
+            .with_optimizer_rule(Arc::new(Unordered))
             .build();
         Ok(Arc::new(Blueprint { state }))
     }

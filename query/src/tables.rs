@@ -3,9 +3,11 @@
 mod metrics;
 mod segments;
 mod shared_parts;
+mod unordered;
 
 pub use segments::SegmentTable;
 pub use shared_parts::SharedParts;
+pub use unordered::Unordered;
 
 use crate::scope::Scope;
 use async_trait::async_trait;

@@ -25,6 +25,8 @@ pub struct SegmentTable {
     schema: SchemaRef,
     /// Parts of the snapshot to which a join has narrowed this table; all where `None`.
     parts: Option<Arc<BTreeSet<i32>>>,
+    /// Whether the order of rows is of use to what is above.
+    ordered: bool,
 }
 
 impl SegmentTable {
@@ -41,7 +43,16 @@ impl SegmentTable {
             table,
             schema,
             parts: None,
+            ordered: true,
         }
+    }
+
+    /// This table for those who do not care about the order of its rows; `None` if it is that already.
+    pub(super) fn unordered(&self) -> Option<SegmentTable> {
+        self.ordered.then(|| SegmentTable {
+            ordered: false,
+            ..self.clone()
+        })
     }
 
     /// The table that this is.
@@ -78,6 +89,7 @@ impl SegmentTable {
             table: self.table,
             schema: &self.schema,
             parts: self.parts.as_deref(),
+            ordered: self.ordered,
             projection,
             filters,
             limit,

@@ -78,7 +78,7 @@ fn scans(plan: &LogicalPlan) -> Result<Vec<Scan>> {
     Ok(scans)
 }
 
-fn provider(scan: &TableScan) -> Option<SegmentTable> {
+pub(super) fn provider(scan: &TableScan) -> Option<SegmentTable> {
     let provider = source_as_provider(&scan.source).ok()?;
     let provider: &dyn std::any::Any = provider.as_ref();
     provider.downcast_ref::<SegmentTable>().cloned()

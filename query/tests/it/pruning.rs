@@ -206,6 +206,24 @@ async fn newest_first_needs_no_sort_and_stops_early() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn counting_asks_for_no_order() {
+    let world = two_days().await;
+    let explain = "EXPLAIN SELECT service_name, date_trunc('minute', timestamp) AS minute, count(*)
+        FROM logs GROUP BY 1, 2";
+    let plan = format!("{:?}", world.rows(explain).await);
+    for order in ["output_ordering", "preserve_order", "SortPreserving"] {
+        assert!(!plan.contains(order), "{order} is in {plan}");
+    }
+    // What needs it below still has it.
+    let newest = "SELECT count(*), min(body) FROM
+        (SELECT body FROM logs ORDER BY timestamp DESC LIMIT 2)";
+    assert_eq!(
+        world.rows(newest).await,
+        [["2", "request 95998 took 604 ms"]]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn metrics_prune_points_and_series_together() {
     let world = shop::open(Place::ManySegments).await;
     let answer = world
