@@ -792,6 +792,32 @@ async fn memory_is_limited_and_given_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_fit_into_memory_goes_to_disk() {
+    let config = Config {
+        statement_memory_bytes: 64 << 20,
+        memory_bytes: 128 << 20,
+        ..small()
+    };
+    let fixture = Fixture::new(config).await;
+    fixture.logs("a", 900).await;
+    // 810,000 texts of more than 100 bytes.
+    let sorted = "SELECT count(*), max(n) FROM (SELECT row_number() OVER (ORDER BY t) AS n FROM
+        (SELECT a.body || b.body || repeat('x', 100) AS t FROM logs a, logs b))";
+    let answer = fixture.sql(sorted).await.expect("it is answered");
+    assert_eq!(
+        (answer.int(0), answer.text(1, 0)),
+        (810_000, "810000".into())
+    );
+    let plan = fixture.sql(&format!("EXPLAIN ANALYZE {sorted}")).await;
+    let plan = plan.expect("it is answered").text(1, 0);
+    let spills = plan.split("spill_count=").skip(1);
+    let spills = spills.filter(|rest| !rest.starts_with('0')).count();
+    assert!(spills > 0, "nothing was spilled: {plan}");
+    fixture.idle().await;
+    assert_eq!(fixture.engine.memory.used_bytes(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_so_many_run_at_the_same_time() {
     let config = Config {
         lanes: 2,
