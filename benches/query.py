@@ -1,10 +1,11 @@
 """The `query` benchmark: the same questions to Cairn and to DuckDB, on the same Parquet files, in one run.
 
-`query.py --cairn BINARY --data-dir FOLDER [--rounds 7]` over a folder that `load` filled (see docs/benchmarks.md).
-Cairn is asked over HTTP and answers in Arrow; DuckDB runs in this process on a view over the segment files, with as
-many threads. Rounds are interleaved; the median of each counts. Cold means that the page cache was dropped and
-Cairn restarted (DuckDB: a new connection) before each question. Prints one row a question with the ratio
-Cairn / DuckDB, then the geometric mean and the worst.
+`query.py --cairn BINARY --folder FOLDER [--rounds 9]` over a folder that `cairn-bench load` filled; it is filled now
+if it does not exist. Cairn is asked over HTTP and answers in Arrow; DuckDB runs in this process on a view over the
+segment files, with as many threads. Before anything is measured both must give the same rows, value by value. Rounds
+are interleaved; the median counts. Cold means that the page cache was dropped and Cairn restarted (DuckDB: a new
+connection) before each question. Prints a row a question with the ratio Cairn / DuckDB, then the geometric mean and
+the worst. Needs duckdb and pyarrow (pinned in tests/sdk/python/requirements.txt).
 """
 
 import argparse
@@ -13,6 +14,7 @@ import io
 import math
 import os
 import statistics
+import subprocess
 import sys
 import time
 
@@ -23,55 +25,98 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "harness"))
 from server import Server  # noqa: E402
 
+# What is compared of whole records: the columns that both sides have under one name. Attributes are not, because the
+# files keep them in typed columns and an overflow, and SQL over the files shows both.
+WHOLE = [
+    "timestamp",
+    "observed_timestamp",
+    "service_name",
+    "severity_number",
+    "severity_text",
+    "body",
+    "trace_id",
+    "span_id",
+    "resource_attributes",
+    "row_epoch",
+    "row_sequence",
+    "row_ordinal",
+]
+
 
 def questions(facts):
-    """(name, statement for Cairn, statement for DuckDB)."""
+    """(name, statement for Cairn, statement for DuckDB, columns to compare)."""
     service, trace, word, key = facts["service"], facts["trace_id"], facts["word"], facts["key"]
     errors = f"service_name = '{service}' AND severity_number >= 17"
     minute = "service_name, date_trunc('minute', timestamp) AS minute, count(*) AS n"
+    by_minute = f"SELECT {minute} FROM logs GROUP BY 1, 2"
+    errors = f"SELECT * FROM logs WHERE {errors} ORDER BY timestamp DESC LIMIT 100"
+    last = "SELECT * FROM logs ORDER BY timestamp DESC LIMIT 100"
+    top = "SELECT {} AS k, count(*) AS n FROM logs GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10"
+    found = f"SELECT count(*) AS n FROM logs WHERE body LIKE '%{word}%'"
     return [
-        ("count by service and minute", f"SELECT {minute} FROM logs GROUP BY 1, 2", None),
-        ("last 100 errors of a service", f"SELECT * FROM logs WHERE {errors} ORDER BY timestamp DESC LIMIT 100", None),
-        ("last 100 of all", "SELECT * FROM logs ORDER BY timestamp DESC LIMIT 100", None),
+        ("count by service and minute", by_minute, by_minute, ["service_name", "minute", "n"]),
+        ("last 100 errors of a service", errors, errors, WHOLE),
+        ("last 100 of all", last, last, WHOLE),
         (
             "one trace id",
             f"SELECT * FROM logs WHERE trace_id = '{trace}'",
             f"SELECT * FROM logs WHERE trace_id = from_hex('{trace}')",
+            WHOLE,
         ),
         (
             "top 10 by an attribute",
-            f"SELECT attributes['{key}'] AS k, count(*) AS n FROM logs GROUP BY 1 ORDER BY 2 DESC LIMIT 10",
-            f"SELECT \"a.{key}\" AS k, count(*) AS n FROM logs GROUP BY 1 ORDER BY 2 DESC LIMIT 10",
+            top.format(f"attributes['{key}']"),
+            top.format(f'"a.{key}"'),
+            ["k", "n"],
         ),
-        ("a word in the body", f"SELECT count(*) AS n FROM logs WHERE body LIKE '%{word}%'", None),
+        ("a word in the body", found, found, ["n"]),
     ]
+
+
+def values(column):
+    """A column as comparable values: instants as nanoseconds, bytes as hexadecimal."""
+    if pa.types.is_timestamp(column.type):
+        return column.cast(pa.timestamp("ns", column.type.tz)).cast(pa.int64()).to_pylist()
+    plain = column.to_pylist()
+    return [value.hex() if isinstance(value, bytes) else value for value in plain]
+
+
+def rows(table, names):
+    """The rows of an answer, in an order of their own."""
+    return sorted(zip(*(values(table.column(name)) for name in names)), key=repr)
 
 
 class Duck:
     """DuckDB over the segment files."""
 
     def __init__(self, data_dir, threads):
-        files = glob.glob(os.path.join(data_dir, "bucket", "**", "*.logs.parquet"), recursive=True)
-        self.files, self.threads = files, threads
+        bucket = os.path.join(data_dir, "bucket")
+        self.files = glob.glob(os.path.join(bucket, "**", "*.logs.parquet"), recursive=True)
+        self.threads = threads
+        self.connection = None
         self.connect()
 
     def connect(self):
+        if self.connection:
+            self.connection.close()
         self.connection = duckdb.connect(config={"threads": self.threads})
+        self.connection.execute("SET TimeZone = 'UTC'")
+        options = "union_by_name=true, hive_partitioning=false"
         self.connection.execute(
-            f"CREATE VIEW logs AS SELECT * FROM read_parquet({self.files!r}, union_by_name=true, hive_partitioning=false)"
+            f"CREATE VIEW logs AS SELECT * FROM read_parquet({self.files!r}, {options})"
         )
 
     def ask(self, statement):
         started = time.perf_counter()
         table = self.connection.sql(statement).to_arrow_table()
-        return time.perf_counter() - started, table.num_rows
+        return time.perf_counter() - started, table
 
 
 class Cairn:
     """Cairn over HTTP, answers as Arrow."""
 
-    def __init__(self, binary, data_dir):
-        self.server = Server(binary, data_dir)
+    def __init__(self, binary, data_dir, threads):
+        self.server = Server(binary, data_dir, settings=[f"query.partitions={threads}"])
         self.server.start()
 
     def restart(self):
@@ -81,15 +126,15 @@ class Cairn:
     def ask(self, statement):
         started = time.perf_counter()
         raw = self.server.post_sql(statement, "application/vnd.apache.arrow.stream")
-        rows = pa.ipc.open_stream(io.BytesIO(raw)).read_all().num_rows
-        return time.perf_counter() - started, rows
+        table = pa.ipc.open_stream(io.BytesIO(raw)).read_all()
+        return time.perf_counter() - started, table
 
 
 def drop_page_cache():
-    """Needs root; says so when it cannot."""
+    """Needs root; False when it cannot."""
     os.sync()
     try:
-        with open("/proc/sys/vm/drop_caches", "w") as caches:
+        with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as caches:
             caches.write("3")
         return True
     except OSError:
@@ -97,57 +142,77 @@ def drop_page_cache():
 
 
 def facts(cairn):
-    """A service, a trace id, a word and an attribute key that the data has."""
-    server = cairn.server
-    service = server.sql("SELECT service_name AS s FROM logs WHERE severity_number >= 17 GROUP BY 1 ORDER BY count(*) DESC LIMIT 1")[0]["s"]
-    trace = server.sql("SELECT trace_id AS t FROM logs WHERE trace_id IS NOT NULL ORDER BY timestamp LIMIT 1")[0]["t"]
-    return {"service": service, "trace_id": trace, "word": "timeout", "key": "http.route"}
+    """A service with errors, a trace of several records, a word and an attribute key that the data has."""
+    sql = cairn.server.sql
+    errors = "SELECT service_name AS s FROM logs WHERE severity_number >= 17"
+    service = sql(f"{errors} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1")[0]["s"]
+    traces = "SELECT trace_id AS t FROM logs WHERE trace_id IS NOT NULL"
+    trace = sql(f"{traces} GROUP BY 1 HAVING count(*) = 8 ORDER BY min(timestamp), 1 LIMIT 1")
+    return {"service": service, "trace_id": trace[0]["t"], "word": "timeout", "key": "http.route"}
+
+
+def check(cairn, duck, asked):
+    """Both sides must give the same rows; returns how many."""
+    name, ours, theirs, names = asked
+    mine, peers = rows(cairn.ask(ours)[1], names), rows(duck.ask(theirs)[1], names)
+    if mine != peers:
+        different = [pair for pair in zip(mine, peers) if pair[0] != pair[1]][:3]
+        raise RuntimeError(f"{name}: {len(mine)} and {len(peers)} rows: {different}")
+    return len(mine)
 
 
 def measure(cairn, duck, asked, rounds, cold):
-    """Medians in milliseconds and the row counts of one question on both sides."""
-    name, ours, theirs = asked
+    """Medians in milliseconds of one question on both sides."""
+    _, ours, theirs, _ = asked
     times = {"cairn": [], "duckdb": []}
-    rows = {}
     for _ in range(rounds):
         if cold:
             cairn.restart()
             duck.connect()
             drop_page_cache()
-        seconds, rows["cairn"] = cairn.ask(ours)
-        times["cairn"].append(seconds * 1000)
+        times["cairn"].append(cairn.ask(ours)[0] * 1000)
         if cold:
             drop_page_cache()
-        seconds, rows["duckdb"] = duck.ask(theirs or ours)
-        times["duckdb"].append(seconds * 1000)
-    if rows["cairn"] != rows["duckdb"]:
-        raise RuntimeError(f"{name}: {rows}")
-    return statistics.median(times["cairn"]), statistics.median(times["duckdb"]), rows["cairn"]
+        times["duckdb"].append(duck.ask(theirs)[0] * 1000)
+    return statistics.median(times["cairn"]), statistics.median(times["duckdb"])
+
+
+def load(options):
+    """Fills the folder with the generated records."""
+    bench = os.path.join(os.path.dirname(os.path.abspath(options.cairn)), "cairn-bench")
+    command = [bench, "load", "--cairn", options.cairn, "--folder", options.folder]
+    subprocess.run([*command, "--records", str(options.records)], check=True)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cairn", required=True)
-    parser.add_argument("--data-dir", required=True)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--folder", required=True, help="a folder of `cairn-bench load`")
+    parser.add_argument("--records", type=int, default=10_000_000, help="what to load")
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--only", help="only questions with this text in their name")
     options = parser.parse_args()
-    cairn = Cairn(options.cairn, options.data_dir)
-    duck = Duck(options.data_dir, options.threads)
+    data_dir = os.path.join(options.folder, "data")
+    if not os.path.exists(data_dir):
+        load(options)
+    cairn = Cairn(options.cairn, data_dir, options.threads)
+    duck = Duck(data_dir, options.threads)
     total = cairn.server.sql("SELECT count(*) AS n FROM logs")[0]["n"]
-    print(f"{total} records in {len(duck.files)} files, {options.threads} threads, median of {options.rounds} rounds")
-    known = facts(cairn)
+    rounds = options.rounds
+    print(f"{total} records in {len(duck.files)} files, {options.threads} threads, median of {rounds} rounds")
+    asked = [each for each in questions(facts(cairn)) if (options.only or "") in each[0]]
+    counts = [check(cairn, duck, each) for each in asked]
     for cold in (False, True):
         if cold and not drop_page_cache():
             print("cold: not measured, the page cache cannot be dropped without root")
             continue
         print(f"\n| {'cold' if cold else 'warm'} | rows | Cairn ms | DuckDB ms | ratio |\n|---|---|---|---|---|")
         ratios = []
-        for asked in questions(known):
-            rounds = max(3, options.rounds // 2) if cold else options.rounds
-            ours, theirs, rows = measure(cairn, duck, asked, rounds, cold)
+        for each, count in zip(asked, counts):
+            ours, theirs = measure(cairn, duck, each, max(3, rounds // 2) if cold else rounds, cold)
             ratios.append(ours / theirs)
-            print(f"| {asked[0]} | {rows} | {ours:.1f} | {theirs:.1f} | {ratios[-1]:.2f} |")
+            print(f"| {each[0]} | {count} | {ours:.1f} | {theirs:.1f} | {ratios[-1]:.2f} |", flush=True)
         mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
         print(f"\ngeometric mean {mean:.2f}, worst {max(ratios):.2f}")
     cairn.server.stop()
