@@ -153,11 +153,11 @@ def facts(cairn):
 
 def check(cairn, duck, asked):
     """Both sides must give the same rows; returns how many."""
-    name, ours, theirs, names = asked
+    _, ours, theirs, names = asked
     mine, peers = rows(cairn.ask(ours)[1], names), rows(duck.ask(theirs)[1], names)
     if mine != peers:
         different = [pair for pair in zip(mine, peers) if pair[0] != pair[1]][:3]
-        raise RuntimeError(f"{name}: {len(mine)} and {len(peers)} rows: {different}")
+        raise RuntimeError(f"{len(mine)} and {len(peers)} rows, not the same: {str(different)[:400]}")
     return len(mine)
 
 
@@ -197,25 +197,40 @@ def main():
     if not os.path.exists(data_dir):
         load(options)
     cairn = Cairn(options.cairn, data_dir, options.threads)
-    duck = Duck(data_dir, options.threads)
+    try:
+        failed = compare(cairn, Duck(data_dir, options.threads), options)
+    finally:
+        cairn.server.stop()
+    sys.exit(1 if failed else 0)
+
+
+def compare(cairn, duck, options):
+    """Checks and measures every question; returns the names of those that one side could not answer as the other."""
     total = cairn.server.sql("SELECT count(*) AS n FROM logs")[0]["n"]
     rounds = options.rounds
     print(f"{total} records in {len(duck.files)} files, {options.threads} threads, median of {rounds} rounds")
-    asked = [each for each in questions(facts(cairn)) if (options.only or "") in each[0]]
-    counts = [check(cairn, duck, each) for each in asked]
+    asked, failed = [], []
+    for each in questions(facts(cairn)):
+        if (options.only or "") not in each[0]:
+            continue
+        try:
+            asked.append((each, check(cairn, duck, each)))
+        except RuntimeError as error:
+            print(f"FAILED: {each[0]}: {error}")
+            failed.append(each[0])
     for cold in (False, True):
         if cold and not drop_page_cache():
             print("cold: not measured, the page cache cannot be dropped without root")
             continue
         print(f"\n| {'cold' if cold else 'warm'} | rows | Cairn ms | DuckDB ms | ratio |\n|---|---|---|---|---|")
         ratios = []
-        for each, count in zip(asked, counts):
+        for each, count in asked:
             ours, theirs = measure(cairn, duck, each, max(3, rounds // 2) if cold else rounds, cold)
             ratios.append(ours / theirs)
             print(f"| {each[0]} | {count} | {ours:.1f} | {theirs:.1f} | {ratios[-1]:.2f} |", flush=True)
         mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
         print(f"\ngeometric mean {mean:.2f}, worst {max(ratios):.2f}")
-    cairn.server.stop()
+    return failed
 
 
 main()

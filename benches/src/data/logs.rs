@@ -112,16 +112,13 @@ impl Logs {
                 let trace = self.trace(random);
                 let statement = self.statement(resource.kind, random);
                 wire::message(out, 2, |out| {
-                    statement.record(
-                        out,
-                        (time, time + random.random_range(1_000..90_000)),
-                        &facts,
-                    );
+                    statement.record(out, time, &facts);
                     if let Some((trace, span)) = trace {
                         wire::fixed32(out, 8, 1);
                         wire::bytes(out, 9, &trace.to_be_bytes());
                         wire::bytes(out, 10, &span.to_be_bytes());
                     }
+                    wire::fixed64(out, 11, time + random.random_range(1_000..90_000));
                 });
             }
         });
@@ -174,8 +171,8 @@ impl Repertoire {
 }
 
 impl Statement {
-    /// Appends the fields of a `LogRecord` less its trace; times are its own and the observed one, ns.
-    fn record(&self, out: &mut Vec<u8>, (time, observed): (u64, u64), facts: &Facts) {
+    /// Appends the fields of a `LogRecord` up to its attributes; `time` in ns.
+    fn record(&self, out: &mut Vec<u8>, time: u64, facts: &Facts) {
         wire::fixed64(out, 1, time);
         wire::int(out, 2, self.severity);
         let severity: &[u8] = match self.severity {
@@ -191,6 +188,5 @@ impl Statement {
         for attribute in &self.attributes {
             attribute.write(out, 6, facts);
         }
-        wire::fixed64(out, 11, observed);
     }
 }

@@ -194,7 +194,8 @@ impl Spans {
         for attribute in &operation.attributes {
             attribute.write(out, 9, &facts);
         }
-        if random.random_range(0..FAILED) == 0 {
+        let failed = random.random_range(0..FAILED) == 0;
+        if failed {
             wire::message(out, 11, |out| {
                 wire::fixed64(out, 1, end);
                 wire::bytes(out, 2, b"exception");
@@ -202,16 +203,18 @@ impl Spans {
                     attribute.write(out, 3, &facts);
                 }
             });
-            wire::message(out, 15, |out| {
-                wire::bytes(out, 2, b"Read timed out");
-                wire::int(out, 3, 2);
-            });
         }
         if random.random_range(0..LINKED) == 0 {
             wire::message(out, 13, |out| {
                 wire::bytes(out, 1, &random.random::<u128>().to_be_bytes());
                 wire::bytes(out, 2, &random.random::<u64>().to_be_bytes());
                 wire::text_attribute(out, 4, "link.reason", "batch");
+            });
+        }
+        if failed {
+            wire::message(out, 15, |out| {
+                wire::bytes(out, 2, b"Read timed out");
+                wire::int(out, 3, 2);
             });
         }
         wire::fixed32(out, 16, 0x101);

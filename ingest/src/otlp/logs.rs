@@ -86,6 +86,7 @@ fn read_record<'a>(walk: &mut Walk<'a>, message: &'a [u8]) -> Result<Record<'a>,
     let mut record = Record::default();
     walk.attributes.begin();
     let mut reader = Reader::new(message);
+    read_in_order(walk, &mut record, &mut reader)?;
     while !reader.is_empty() {
         match reader.key()? {
             TIME => record.time = reader.fixed64()?,
@@ -109,6 +110,47 @@ fn read_record<'a>(walk: &mut Walk<'a>, message: &'a [u8]) -> Result<Record<'a>,
         }
     }
     Ok(record)
+}
+
+/// Reads the fields that come in the order of their numbers, or in the one in which the Rust SDK writes them. Stops
+/// at the first that does not.
+#[inline(always)]
+fn read_in_order<'a>(
+    walk: &mut Walk<'a>,
+    record: &mut Record<'a>,
+    reader: &mut Reader<'a>,
+) -> Result<(), Flaw> {
+    if reader.next_is(TIME) {
+        record.time = reader.fixed64()?;
+    }
+    if reader.next_is(OBSERVED_TIME) {
+        record.observed = reader.fixed64()?;
+    }
+    if reader.next_is(SEVERITY_NUMBER) {
+        record.severity_number = reader.varint()? as i32;
+    }
+    if reader.next_is(SEVERITY_TEXT) {
+        record.severity_text = reader.bytes()?;
+    }
+    if reader.next_is(BODY) {
+        record.body = Some(reader.bytes()?);
+    }
+    while reader.next_is(ATTRIBUTE) {
+        walk.attributes.add(reader.bytes()?)?;
+    }
+    if reader.next_is(FLAGS) {
+        record.flags = reader.fixed32()?;
+    }
+    if reader.next_is(TRACE_ID) {
+        record.trace_id = reader.bytes()?;
+    }
+    if reader.next_is(SPAN_ID) {
+        record.span_id = reader.bytes()?;
+    }
+    if reader.next_is(OBSERVED_TIME) {
+        record.observed = reader.fixed64()?;
+    }
+    Ok(())
 }
 
 #[inline]

@@ -168,6 +168,7 @@ fn read_record<'a>(
     tables.event_messages.clear();
     tables.link_messages.clear();
     let mut reader = Reader::new(message);
+    read_in_order(walk, &mut record, &mut reader)?;
     while !reader.is_empty() {
         match reader.key()? {
             TRACE_ID => record.trace_id = reader.bytes()?,
@@ -190,6 +191,40 @@ fn read_record<'a>(
         }
     }
     Ok(record)
+}
+
+/// Reads the fields up to the attributes that come in the order of their numbers. Stops at the first that does not.
+#[inline(always)]
+fn read_in_order<'a>(
+    walk: &mut Walk<'a>,
+    record: &mut Record<'a>,
+    reader: &mut Reader<'a>,
+) -> Result<(), Flaw> {
+    if reader.next_is(TRACE_ID) {
+        record.trace_id = reader.bytes()?;
+    }
+    if reader.next_is(SPAN_ID) {
+        record.span_id = reader.bytes()?;
+    }
+    if reader.next_is(PARENT_SPAN_ID) {
+        record.parent_span_id = reader.bytes()?;
+    }
+    if reader.next_is(NAME) {
+        record.name = reader.bytes()?;
+    }
+    if reader.next_is(KIND) {
+        record.kind = reader.varint()? as i32;
+    }
+    if reader.next_is(START) {
+        record.start = reader.fixed64()?;
+    }
+    if reader.next_is(END) {
+        record.end = reader.fixed64()?;
+    }
+    while reader.next_is(ATTRIBUTE) {
+        walk.attributes.add(reader.bytes()?)?;
+    }
+    Ok(())
 }
 
 fn read_status<'a>(record: &mut Record<'a>, message: &'a [u8]) -> Result<(), Flaw> {

@@ -101,12 +101,27 @@ impl<'a> ValueWriter<'a> {
     /// Appends the value of one `AnyValue` message.
     #[inline]
     pub(super) fn write(&mut self, out: &mut Vec<u8>, message: &'a [u8]) -> Result<(), Flaw> {
-        // What most values are: a text shorter than 128 bytes, and nothing else.
-        if let [0x0a, length @ 0..0x80, text @ ..] = message
-            && text.len() == usize::from(*length)
-        {
-            self.write_text(out, text);
-            return Ok(());
+        // What most values are: a text shorter than 128 bytes, a number, and nothing else.
+        match message {
+            [0x0a, length @ 0..0x80, text @ ..] if text.len() == usize::from(*length) => {
+                self.write_text(out, text);
+                return Ok(());
+            }
+            [0x18, value @ 0..0x80] => {
+                encode::int(out, i64::from(*value));
+                return Ok(());
+            }
+            [0x18, low @ 0x80.., high @ 0..0x80] => {
+                encode::int(out, i64::from(*low & 0x7f) | i64::from(*high) << 7);
+                return Ok(());
+            }
+            [0x21, bytes @ ..] => {
+                if let Ok(bits) = <[u8; 8]>::try_from(bytes) {
+                    encode::double(out, f64::from_le_bytes(bits));
+                    return Ok(());
+                }
+            }
+            _ => {}
         }
         let value = self.read(&[message])?;
         self.write_value(out, value)
