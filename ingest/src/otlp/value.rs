@@ -111,7 +111,7 @@ impl<'a> ValueWriter<'a> {
                 encode::int(out, i64::from(*value));
                 return Ok(());
             }
-            [0x18, low @ 0x80.., high @ 0..0x80] => {
+            [0x18, low @ 0x80..=0xff, high @ 0..0x80] => {
                 encode::int(out, i64::from(*low & 0x7f) | i64::from(*high) << 7);
                 return Ok(());
             }
