@@ -197,13 +197,13 @@ impl Surroundings {
     /// Sends a request as a client with retries does: a few times, byte by byte the same.
     async fn send(&self, store: &Store, number: usize) -> Result<(), Wrong> {
         for _ in 0..4 {
-            let (before, timed) = {
+            let (before, deduped) = {
                 let model = self.model.lock();
                 let request = &model.requests[number];
-                (request.acknowledged, request.timed())
+                (request.acknowledged, request.deduped())
             };
-            if before.is_some() && !timed {
-                // Another client with the same request got its answer meanwhile, and without times a repetition
+            if before.is_some() && !deduped {
+                // Another client with the same request got its answer meanwhile, and a repetition that is not deduped
                 // counts as a new request: nobody sends it again.
                 return Ok(());
             }

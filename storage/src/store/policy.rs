@@ -46,10 +46,9 @@ pub(super) fn due(open: &[Open], now: Duration, load: Load, config: &Config) -> 
         choose(open, "bytes");
     }
     if load.wal_bytes > config.wal_file_bytes.saturating_mul(WAL_FILES) {
-        for open in open
-            .iter()
-            .filter(|open| open.first_uncommitted <= load.oldest_file_ends)
-        {
+        // What is staged already waits for its upload: choosing it again would change nothing, and never end.
+        let behind = |open: &&Open| open.first_uncommitted <= load.oldest_file_ends;
+        for open in open.iter().filter(|open| open.bytes > 0).filter(behind) {
             choose(open, "wal");
         }
     }

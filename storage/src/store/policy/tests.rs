@@ -93,5 +93,10 @@ fn a_long_log_flushes_what_holds_back_its_oldest_file() {
         first_uncommitted: 10,
         ..open(Signal::Spans, 1, 4_999)
     };
-    check(&[holding, young], load, &[(Signal::Logs, "wal")]);
+    // Nothing of it can be staged any more: it waits for its upload.
+    let staged = Open {
+        staged: true,
+        ..open(Signal::Metrics, 0, 4_999)
+    };
+    check(&[holding, young, staged], load, &[(Signal::Logs, "wal")]);
 }
