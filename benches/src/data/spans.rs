@@ -26,7 +26,10 @@ const FAILED: usize = 20;
 const LINKED: usize = 100;
 
 /// Name, kind and attributes.
-const OPERATIONS: [(&str, u64, &[(&str, Value)]); 6] = [
+type Template = (&'static str, u64, &'static [(&'static str, Value)]);
+
+/// What spans are made after.
+const OPERATIONS: [Template; 6] = [
     (
         "{method} {route}",
         2,

@@ -70,8 +70,9 @@ fn logs() {
         "only {} distinct bodies",
         bodies.len()
     );
+    // Some of the 80 are rare.
     assert!(
-        resources.len() > 60 && resources.len() <= 80,
+        resources.len() > 50 && resources.len() <= 80,
         "{}",
         resources.len()
     );
@@ -88,7 +89,7 @@ fn small_requests_of_logs_have_one_resource_and_the_same_size() {
 fn spans() {
     let made = requests(Signal::Spans, 1_000, 40);
     let size = bytes_per_record(&made);
-    assert!((180.0..220.0).contains(&size), "{size} bytes a span");
+    assert!((170.0..220.0).contains(&size), "{size} bytes a span");
     let (mut spans, mut events, mut links) = (0, 0, 0);
     for made in &made {
         let request = ExportTraceServiceRequest::decode(made.bytes.as_slice()).unwrap();

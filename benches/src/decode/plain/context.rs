@@ -69,13 +69,15 @@ fn service_name(attributes: &[KeyValue]) -> Option<&str> {
     }
 }
 
-/// The columns `service_name` and 60 to 67.
+/// The columns `service_name` and 60 to 68.
 #[derive(Default)]
 pub(super) struct Context {
     service_name: Repeated,
     resource_attributes: Repeated,
     resource_dropped: Int64Builder,
     resource_schema_url: Repeated,
+    /// The data has none.
+    resource_entity_refs: Repeated,
     scope_name: Repeated,
     scope_version: Repeated,
     scope_attributes: Repeated,
@@ -94,6 +96,8 @@ impl Context {
             .append_value_n(group.resource_dropped, count);
         self.resource_schema_url
             .append_options(or_null(group.resource_schema_url), count);
+        self.resource_entity_refs
+            .append_options(None::<String>, count);
         self.scope_name
             .append_options(or_null(group.scope_name()), count);
         self.scope_version
@@ -109,13 +113,14 @@ impl Context {
     }
 
     /// `service_name`, and the others in their order.
-    pub(super) fn finish(mut self) -> (ArrayRef, [ArrayRef; 8]) {
+    pub(super) fn finish(mut self) -> (ArrayRef, [ArrayRef; 9]) {
         (
             Arc::new(self.service_name.finish()),
             [
                 Arc::new(self.resource_attributes.finish()),
                 Arc::new(self.resource_dropped.finish()),
                 Arc::new(self.resource_schema_url.finish()),
+                Arc::new(self.resource_entity_refs.finish()),
                 Arc::new(self.scope_name.finish()),
                 Arc::new(self.scope_version.finish()),
                 Arc::new(self.scope_attributes.finish()),
