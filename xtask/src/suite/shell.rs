@@ -41,10 +41,22 @@ impl Place {
         command
     }
 
-    /// The cargo that runs this very program, so that toolchain overrides hold.
+    /// The cargo that runs this very program, so that toolchain overrides hold, with the environment of one that is
+    /// started by hand.
     pub(super) fn cargo(&self) -> Command {
         let mut command = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.env("CARGO_TARGET_DIR", &self.target);
+        // What `cargo run` tells this program of itself. Build scripts that watch these (ring's) would run again, and
+        // all that stands on them, DataFusion included, would be compiled again.
+        for (name, _) in std::env::vars_os() {
+            let of_this = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+            if of_this
+                .iter()
+                .any(|prefix| name.to_string_lossy().starts_with(prefix))
+            {
+                command.env_remove(name);
+            }
+        }
         command
     }
 }
