@@ -176,6 +176,8 @@ def lives(options, s3, folder):
 
     other = os.path.join(folder, "elsewhere", "data")
     code, text = cairn(options, other, settings, "catalog", "rebuild")
+    expect("the bucket of another data folder is refused", (code, "600 rows" in text), (1, False))
+    code, text = cairn(options, other, settings, "catalog", "rebuild", "--take-over")
     expect("a rebuild with nothing but the bucket", (code, "600 rows" in text), (0, True))
     elsewhere = Server(options.cairn, other, settings)
     elsewhere.start()
