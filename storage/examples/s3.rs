@@ -4,7 +4,7 @@
 //! `tests/s3/s3.py` starts a server and runs this; `cargo xtask test s3` does both.
 
 use cairn_storage::{
-    config::Config,
+    config::{Config, Variables},
     conformance::{Place, cases},
     objects::open_bucket,
     world::real,
@@ -43,12 +43,14 @@ async fn run(endpoint: &str, bucket: &str) -> Result<usize, Box<dyn Error>> {
         ("aws_allow_http", "true"),
         ("aws_region", "us-east-1"),
     ];
+    let credentials = std::env::vars().filter(|(name, _)| name.starts_with("AWS_"));
     let config = Config {
         data_dir: folder.path().join("data"),
         bucket: format!("s3://{bucket}/conformance"),
         bucket_options: options
             .map(|(key, value)| (key.to_string(), value.to_string()))
             .into(),
+        bucket_variables: Variables(credentials.collect()),
         ..Config::default()
     };
     let bucket = open_bucket(&config, &world).await?;

@@ -11,7 +11,7 @@
 mod suite;
 mod tidy;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::{path::Path, process::ExitCode};
 
 const USAGE: &str = "\
@@ -37,9 +37,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .canonicalize()?;
+    // Asked now and not when this was compiled: a target folder may be shared by clones.
+    let folder = std::env::var_os("CARGO_MANIFEST_DIR")
+        .context("start this by `cargo xtask`, which says where the repository is")?;
+    let root = Path::new(&folder).join("..").canonicalize()?;
     match arguments.first().map(String::as_str) {
         Some("tidy") => tidy(&root),
         Some("test") => suite::run(&root, &arguments[1..]),

@@ -65,7 +65,8 @@ fn chain(error: &Error) -> String {
 }
 
 fn scripts() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql");
+    // Cargo starts tests in the folder of their package.
+    let folder = Path::new("tests/sql");
     #[expect(clippy::disallowed_methods, reason = "lists the scripts of this test")]
     let entries = std::fs::read_dir(folder).expect("the scripts are there");
     let mut scripts: Vec<_> = entries
