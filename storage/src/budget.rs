@@ -46,12 +46,17 @@ impl Budget {
         self.shared.used_bytes.load(Ordering::Relaxed)
     }
 
-    /// Takes `bytes`, or fails with `Limited` at once: waiting is the client's part.
-    pub fn reserve(&self, bytes: u64) -> Result<Reservation> {
-        let mut reservation = Reservation {
+    /// A reservation of nothing, for what [`Reservation::resize`] takes whatever is in use.
+    pub fn empty(&self) -> Reservation {
+        Reservation {
             shared: self.shared.clone(),
             bytes: 0,
-        };
+        }
+    }
+
+    /// Takes `bytes`, or fails with `Limited` at once: waiting is the client's part.
+    pub fn reserve(&self, bytes: u64) -> Result<Reservation> {
+        let mut reservation = self.empty();
         reservation.grow(bytes)?;
         Ok(reservation)
     }

@@ -83,6 +83,27 @@ async fn what_came_in_comes_out_over_stops_and_kills() {
 }
 
 #[tokio::test]
+async fn the_command_line_flushes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), &[]).await;
+    let sent = server.send_grpc(logs("a", &["one"]), None).await;
+    sent.expect("acknowledged");
+    let mut flush = tokio::process::Command::new(BINARY);
+    let flush = flush.args(["flush", "--url", &server.api]).output().await;
+    let flush = flush.expect("the binary runs");
+    let told = String::from_utf8_lossy(&flush.stdout);
+    assert_eq!(told, "everything up to sequence 1 is in segments\n");
+    assert!(flush.status.success(), "{flush:?}");
+    // A clean stop would flush, too.
+    server.kill().await;
+    let mut verify = Command::new(BINARY);
+    verify.arg("verify").arg("--data-dir").arg(folder.path());
+    let verified = verify.output().expect("the binary runs");
+    let told = String::from_utf8_lossy(&verified.stdout);
+    assert!(told.contains("1 segments: 1 files"), "{verified:?}");
+}
+
+#[tokio::test]
 async fn the_command_line_asks_in_sql() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(folder.path(), &[]).await;

@@ -1,13 +1,20 @@
 //! Chooses the attribute keys that get a column of their own, and splits rows into those columns and the overflow.
 
+mod sparse;
+
 use super::{Promoted, ValueKind};
-use crate::attributes::{
-    convert::Value,
-    decode::{self, Entry},
+use crate::{
+    attributes::{
+        convert::Value,
+        decode::{self, Entry},
+    },
+    error::Result,
 };
-use arrow::array::{
-    ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder,
+use arrow::{
+    array::{ArrayRef, StringBuilder},
+    datatypes::{Float64Type, Int64Type},
 };
+use sparse::{Sparse, SparseText};
 use std::{
     collections::{HashMap, HashSet},
     hash::{BuildHasherDefault, Hasher},
@@ -178,10 +185,10 @@ struct Known {
 }
 
 enum Values {
-    Text(StringBuilder),
-    Int(Int64Builder),
-    Double(Float64Builder),
-    Bool(BooleanBuilder),
+    Text(SparseText),
+    Int(Sparse<i64>),
+    Double(Sparse<f64>),
+    Bool(Sparse<bool>),
 }
 
 impl Splitter {
@@ -272,14 +279,14 @@ impl Splitter {
     }
 
     /// The overflow and the promoted columns of the rows added since the last call.
-    pub(crate) fn finish_rows(&mut self) -> (ArrayRef, Vec<ArrayRef>) {
+    pub(crate) fn finish_rows(&mut self) -> Result<(ArrayRef, Vec<ArrayRef>)> {
         let rows = std::mem::take(&mut self.rows);
-        let columns = self
-            .columns
-            .iter_mut()
-            .map(|column| column.finish(rows))
-            .collect();
-        (Arc::new(self.overflow.finish()), columns)
+        let columns = self.columns.iter_mut().map(|column| column.finish(rows));
+        let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
+        let overflow = self.overflow.finish();
+        // The next rows are like these.
+        self.overflow = StringBuilder::with_capacity(rows, overflow.value_data().len());
+        Ok((Arc::new(overflow), columns))
     }
 
     /// The keys that occurred in the overflow, sorted; `None` when they are too many.
@@ -299,53 +306,48 @@ impl Splitter {
 impl Values {
     fn new(kind: ValueKind) -> Values {
         match kind {
-            ValueKind::Text => Values::Text(StringBuilder::new()),
-            ValueKind::Int => Values::Int(Int64Builder::new()),
-            ValueKind::Double => Values::Double(Float64Builder::new()),
-            ValueKind::Bool => Values::Bool(BooleanBuilder::new()),
+            ValueKind::Text => Values::Text(SparseText::default()),
+            ValueKind::Int => Values::Int(Sparse::default()),
+            ValueKind::Double => Values::Double(Sparse::default()),
+            ValueKind::Bool => Values::Bool(Sparse::default()),
         }
     }
 
-    /// Puts a value at `row`, with nulls before it; false if it is of another type.
+    /// Puts a value at `row`, which is above all before it; false if it is of another type.
     fn push(&mut self, row: usize, entry: &Entry<'_>) -> bool {
         let json = entry.value;
         macro_rules! put {
-            ($builder:expr, $kind:ident) => {{
+            ($values:expr, $kind:ident) => {{
                 let Some(Value::$kind(value)) = Value::parse(json) else {
                     return false;
                 };
-                $builder.append_nulls(row - $builder.len());
-                $builder.append_value(value);
+                $values.push(row, value);
             }};
         }
         match self {
             // A number or nested value is not looked at further.
             Values::Text(_) if !json.starts_with('"') => return false,
-            Values::Text(builder) if !entry.value_escaped => {
-                builder.append_nulls(row - builder.len());
-                builder.append_value(&json[1..json.len() - 1]);
+            Values::Text(text) if !entry.value_escaped => text.push(row, &json[1..json.len() - 1]),
+            Values::Text(text) => {
+                let Some(Value::Text(value)) = Value::parse(json) else {
+                    return false;
+                };
+                text.push(row, &value);
             }
-            Values::Text(builder) => put!(builder, Text),
-            Values::Int(builder) => put!(builder, Int),
-            Values::Double(builder) => put!(builder, Double),
-            Values::Bool(builder) => put!(builder, Bool),
+            Values::Int(values) => put!(values, Int),
+            Values::Double(values) => put!(values, Double),
+            Values::Bool(values) => put!(values, Bool),
         }
         true
     }
 
-    fn finish(&mut self, rows: usize) -> ArrayRef {
-        macro_rules! finish {
-            ($builder:expr) => {{
-                $builder.append_nulls(rows - $builder.len());
-                Arc::new($builder.finish())
-            }};
-        }
-        match self {
-            Values::Text(builder) => finish!(builder),
-            Values::Int(builder) => finish!(builder),
-            Values::Double(builder) => finish!(builder),
-            Values::Bool(builder) => finish!(builder),
-        }
+    fn finish(&mut self, rows: usize) -> Result<ArrayRef> {
+        Ok(match self {
+            Values::Text(text) => Arc::new(text.finish(rows)?),
+            Values::Int(values) => Arc::new(values.finish_primitive::<Int64Type>(rows)),
+            Values::Double(values) => Arc::new(values.finish_primitive::<Float64Type>(rows)),
+            Values::Bool(values) => Arc::new(values.finish_booleans(rows)),
+        })
     }
 }
 

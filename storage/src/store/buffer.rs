@@ -268,26 +268,32 @@ impl Buffers {
         reason: &'static str,
     ) -> Option<Arc<Frozen>> {
         let mut inner = self.inner.write();
-        let number = inner.flushes;
-        let table = inner.tables.get_mut(key)?;
+        let table = inner.tables.get(key)?;
         let frozen = table.flushes.iter().find_map(|stage| match stage {
             Stage::Frozen(frozen) => Some(frozen.clone()),
             Stage::Staged(_) => None,
         });
-        if frozen.is_some() || table.open.is_empty() {
-            return frozen;
-        }
-        let requests = std::mem::take(&mut table.open);
-        table.open_bytes = 0;
-        let frozen = Arc::new(Frozen {
-            number,
-            requests,
-            since: now,
-            reason,
-        });
-        table.flushes.push_back(Stage::Frozen(frozen.clone()));
-        inner.flushes += 1;
-        Some(frozen)
+        frozen.or_else(|| inner.freeze(key, now, reason))
+    }
+
+    /// Freezes what is open of `key` whatever is frozen already; for who stages several flushes at a time.
+    pub(super) fn freeze_open(
+        &self,
+        key: &Key,
+        now: Duration,
+        reason: &'static str,
+    ) -> Option<Arc<Frozen>> {
+        self.inner.write().freeze(key, now, reason)
+    }
+
+    /// Flushes of `key` that wait to be staged.
+    pub(super) fn frozen(&self, key: &Key) -> usize {
+        let inner = self.inner.read();
+        let flushes = inner.tables.get(key).map(|table| &table.flushes);
+        flushes.map_or(0, |flushes| {
+            let frozen = flushes.iter().filter(|s| matches!(s, Stage::Frozen(_)));
+            frozen.count()
+        })
     }
 
     /// Replaces a frozen flush by its staged segments: the same rows, read from the disk from now on.
@@ -378,6 +384,25 @@ impl Buffers {
             .get(key)
             .map(|table| table.live.clone())
             .unwrap_or_default()
+    }
+}
+
+impl Inner {
+    fn freeze(&mut self, key: &Key, now: Duration, reason: &'static str) -> Option<Arc<Frozen>> {
+        let table = self.tables.get_mut(key)?;
+        if table.open.is_empty() {
+            return None;
+        }
+        table.open_bytes = 0;
+        let frozen = Arc::new(Frozen {
+            number: self.flushes,
+            requests: std::mem::take(&mut table.open),
+            since: now,
+            reason,
+        });
+        table.flushes.push_back(Stage::Frozen(frozen.clone()));
+        self.flushes += 1;
+        Some(frozen)
     }
 }
 

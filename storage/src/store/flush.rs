@@ -14,7 +14,7 @@ use crate::{error::Result, signal::Signal, wal::writer::Wal};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, atomic::Ordering},
+    sync::atomic::Ordering,
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 const TICK: Duration = Duration::from_secs(1);
 
 /// Buffers that are encoded at the same time: each takes a processor.
-const MAX_STAGING: usize = 2;
+pub(super) const MAX_STAGING: usize = 2;
 
 /// Flushes that are uploaded at the same time.
 const MAX_COMMITTING: usize = 4;
@@ -242,29 +242,11 @@ pub(super) async fn flush_all(state: &State, wal: &Wal<Cargo>, reason: &'static 
 }
 
 async fn flush(state: &State, wal: &Wal<Cargo>, key: Key, reason: &'static str) -> Result<()> {
-    // An earlier flush of it may be frozen still; what is open now comes after that.
-    if stage::stage(state, &key, reason).await? {
+    // Earlier flushes of it may be frozen still; what is open now comes after them.
+    for _ in 0..=state.buffers.frozen(&key) {
         stage::stage(state, &key, reason).await?;
     }
     commit_and_trim(state, wal, &key).await
-}
-
-/// Stages the largest buffers while memory is short; at replay, where nothing is committed yet.
-pub(super) async fn relieve(state: &Arc<State>) {
-    if !under_pressure(state) {
-        return;
-    }
-    let load = Load {
-        pressure: true,
-        memory_bytes: state.budget.used_bytes(),
-        wal_bytes: 0,
-        oldest_file_ends: 0,
-    };
-    let open = state.buffers.uncommitted();
-    for (key, reason) in policy::due(&open, state.monotonic(), load, &state.config) {
-        // The rows stay in memory where it fails, over the budget: new requests are refused until it works.
-        let _ = stage::stage(state, &key, reason).await;
-    }
 }
 
 impl Progress {

@@ -6,12 +6,12 @@
 use super::{
     append::{remember, under_pressure},
     buffer::{Key, Pending},
-    flush::relieve,
+    flush::MAX_STAGING,
     health::Part,
     letters::{Fate, Origin},
     retries::Known,
     rows::{Rows, Seat},
-    stage::SHARD,
+    stage::{self, SHARD},
     state::State,
 };
 use crate::{
@@ -29,6 +29,7 @@ use crate::{
 use futures::{
     FutureExt, StreamExt, TryStreamExt,
     future::{self, BoxFuture, Either},
+    stream::FuturesUnordered,
 };
 use std::{
     collections::BTreeMap,
@@ -38,6 +39,9 @@ use std::{
 
 /// Payload bytes that are decoded as one piece of work: small enough that two threads finish about together.
 const PIECE_BYTES: usize = 4 << 20;
+
+/// The share of the memory budget, in percent, below which open buffers are not worth a segment while others are staged.
+const SHARE_PERCENT: u64 = 30;
 
 /// Pieces decoded at the same time, each on a thread.
 const MAX_DECODING: usize = 2;
@@ -89,41 +93,61 @@ pub(super) async fn replay(state: &Arc<State>, marks: Marks) -> Result<Replayed>
     let begin = move || Replay::begin(&world, &directory, SHARD);
     let reader = state.world.blocking(begin).await??;
     let (mut reader, mut frames) = next_file(state, reader).await?;
-    let mut relief: Option<BoxFuture<'_, ()>> = None;
+    let mut staging: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
     while let Some(read) = frames {
         let work = future::join(decode_all(state, read, &marks), next_file(state, reader));
-        let (decoded, next) = alongside(work.boxed(), &mut relief).await;
+        let (decoded, next) = alongside(work.boxed(), &mut staging).await;
         insert(state, decoded?);
         (reader, frames) = next?;
-        if relief.is_none() && under_pressure(state) {
-            relief = Some(relieve(state).boxed());
+        if staging.len() < MAX_STAGING && under_pressure(state) {
+            staging.push(stage_all(state, largest(state)).boxed());
         }
-        if state.budget.used_bytes() > state.budget.limit_bytes()
-            && let Some(running) = relief.take()
-        {
-            running.await;
-        }
+        while state.budget.used_bytes() > state.budget.limit_bytes()
+            && staging.next().await.is_some()
+        {}
     }
-    if let Some(running) = relief {
-        running.await;
-    }
+    while staging.next().await.is_some() {}
     let replayed = reader.end();
     report(state, &marks, &replayed.damage);
     Ok(replayed)
 }
 
-/// Completes `work`, and `relief` meanwhile as far as it comes.
-async fn alongside<T>(work: BoxFuture<'_, T>, relief: &mut Option<BoxFuture<'_, ()>>) -> T {
-    let Some(running) = relief.take() else {
-        return work.await;
-    };
-    match future::select(work, running).await {
-        Either::Left((done, running)) => {
-            *relief = Some(running);
-            done
-        }
-        Either::Right(((), work)) => work.await,
+/// The largest open buffers, as many as it takes to come below half of [`SHARE_PERCENT`], if they are above it.
+fn largest(state: &State) -> Vec<Key> {
+    let share = state.budget.limit_bytes() / 100 * SHARE_PERCENT;
+    let mut open = state.buffers.uncommitted();
+    let mut left: u64 = open.iter().map(|open| open.bytes).sum();
+    if left <= share {
+        return Vec::new();
     }
+    open.sort_by_key(|open| std::cmp::Reverse(open.bytes));
+    let chosen = open.into_iter().take_while(|open| {
+        let needed = left > share / 2;
+        left = left.saturating_sub(open.bytes);
+        needed
+    });
+    chosen.map(|open| open.key).collect()
+}
+
+async fn stage_all(state: &State, keys: Vec<Key>) {
+    for key in keys {
+        // The rows stay in memory where it fails, over the budget: new requests are refused until it works.
+        let _ = stage::stage_open(state, &key, "memory").await;
+    }
+}
+
+/// Completes `work`, and `staging` meanwhile as far as it comes.
+async fn alongside<T>(
+    mut work: BoxFuture<'_, T>,
+    staging: &mut FuturesUnordered<BoxFuture<'_, ()>>,
+) -> T {
+    while !staging.is_empty() {
+        match future::select(work, staging.next()).await {
+            Either::Left((done, _)) => return done,
+            Either::Right((_, unfinished)) => work = unfinished,
+        }
+    }
+    work.await
 }
 
 /// Reads the next file on a thread; `None` when there is none.
@@ -301,8 +325,7 @@ fn insert(state: &State, frames: Vec<Replayable>) {
             epoch,
             sequence,
         };
-        let reservation = state.budget.reserve(0).expect("nothing always fits");
-        visible.extend(rows.seated(&seat, reservation, digest));
+        visible.extend(rows.seated(&seat, state.budget.empty(), digest));
     }
     state.buffers.insert(visible, last, now);
 }

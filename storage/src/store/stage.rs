@@ -37,9 +37,24 @@ pub(super) const SHARD: u32 = 0;
 pub(super) async fn stage(state: &State, key: &Key, reason: &'static str) -> Result<bool> {
     let lanes = state.lanes(key);
     let _lane = lanes.stage.lock().await;
-    let Some(frozen) = state.buffers.freeze(key, state.monotonic(), reason) else {
-        return Ok(false);
-    };
+    match state.buffers.freeze(key, state.monotonic(), reason) {
+        Some(frozen) => stage_frozen(state, key, frozen).await.map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// Stages what is open of `key`, also while an earlier flush of it is being staged; at replay, where nothing is
+/// committed yet.
+///
+/// On failure the rows stay where they are, for [`stage`].
+pub(super) async fn stage_open(state: &State, key: &Key, reason: &'static str) -> Result<()> {
+    match state.buffers.freeze_open(key, state.monotonic(), reason) {
+        Some(frozen) => stage_frozen(state, key, frozen).await,
+        None => Ok(()),
+    }
+}
+
+async fn stage_frozen(state: &State, key: &Key, frozen: Arc<Frozen>) -> Result<()> {
     match write_segments(state, key, &frozen).await {
         Ok(staged) => {
             state
@@ -47,7 +62,7 @@ pub(super) async fn stage(state: &State, key: &Key, reason: &'static str) -> Res
                 .fetch_add(staged.bytes, Ordering::Relaxed);
             state.buffers.stage(key, staged);
             state.problems.clear(Part::Flush, &subject(key));
-            Ok(true)
+            Ok(())
         }
         Err(error) => {
             tracing::warn!(table = subject(key), %error, "staging failed, the rows stay in the buffer");

@@ -704,6 +704,27 @@ fn pressure_on_memory_flushes_and_clients_go_on() {
 }
 
 #[test]
+fn a_log_longer_than_the_memory_is_replayed() {
+    let mut fixture = Fixture::new();
+    fixture.run(async {
+        let store = fixture.open().await;
+        for number in 0..200 {
+            let line = format!("{number} {}{number}\n", "x".repeat(20_000));
+            append(&store, request(&line)).await.expect("stored");
+        }
+    });
+    // Less than one file of the log holds.
+    fixture.config.memory_bytes = 32 << 10;
+    fixture.run(async {
+        let store = fixture.open().await;
+        assert_eq!(records(&store, Signal::Logs).await.len(), 200);
+        let snapshot = store.snapshot(&TenantId::default_tenant(), Signal::Logs);
+        assert!(snapshot.segments.len() > 10, "most of it was staged");
+        assert!(store.budget().used_bytes() < 1 << 20);
+    });
+}
+
+#[test]
 fn a_local_bucket_takes_staged_files_by_rename_and_old_views_still_read_them() {
     let mut fixture = Fixture::new();
     fixture.config.bucket = "local".to_string();

@@ -169,7 +169,16 @@ pub(super) struct LogFile {
     synced: u64,
     /// Whether the directory entry is durable.
     entered: bool,
+    /// What is written next; empty between batches, so that its memory is used again and again.
+    pub(super) waiting: Vec<u8>,
 }
+
+/// Zeros are written ahead for so many batches at least: of larger ones the new length costs little, and the zeros as much
+/// as the frames.
+const SMALL_BATCHES: u64 = 8;
+
+/// Memory that [`LogFile::waiting`] keeps between batches.
+const KEPT_BYTES: usize = 8 << 20;
 
 impl LogFile {
     /// Makes the file and writes its header; nothing is durable before [`LogFile::sync`].
@@ -197,6 +206,7 @@ impl LogFile {
             filled: length,
             synced: 0,
             entered: false,
+            waiting: Vec::new(),
         })
     }
 
@@ -210,17 +220,19 @@ impl LogFile {
         self.written
     }
 
-    /// Writes frames behind those that are there.
-    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Writes the waiting frames behind those that are there.
+    pub(super) fn append(&mut self) -> Result<()> {
         self.file
-            .write_at(self.written, bytes)
+            .write_at(self.written, &self.waiting)
             .map_err(|source| Error::Disk {
                 doing: "writing to the write-ahead log",
                 path: self.path.clone(),
                 source,
             })?;
-        self.written += bytes.len() as u64;
+        self.written += self.waiting.len() as u64;
         self.filled = self.filled.max(self.written);
+        self.waiting.clear();
+        self.waiting.shrink_to(KEPT_BYTES);
         Ok(())
     }
 
@@ -232,11 +244,13 @@ impl LogFile {
             path: self.path.clone(),
             source,
         };
-        if self.written >= self.filled && zero_fill_bytes > 0 {
-            let zeros = vec![0; zero_fill_bytes as usize];
+        let small = self.written - self.synced <= zero_fill_bytes / SMALL_BATCHES;
+        if self.written >= self.filled && zero_fill_bytes > 0 && small {
+            self.waiting.resize(zero_fill_bytes as usize, 0);
             self.file
-                .write_at(self.filled, &zeros)
+                .write_at(self.filled, &self.waiting)
                 .map_err(|e| failed("writing zeros ahead in the write-ahead log", e))?;
+            self.waiting.clear();
             self.filled += zero_fill_bytes;
         }
         self.file

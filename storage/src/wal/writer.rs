@@ -524,20 +524,18 @@ impl Job {
             synced: file.synced(),
         };
         let before = file.written();
-        let mut buffer = Vec::new();
         for (sequence, item) in (self.first..).zip(waiting) {
             let frame = Frame {
                 epoch: self.epoch,
                 sequence,
                 request: item.request.clone(),
             };
-            frame::encode(&frame, place, &mut buffer);
-            if buffer.len() >= WRITE_BYTES {
-                file.append(&buffer)?;
-                buffer.clear();
+            frame::encode(&frame, place, &mut file.waiting);
+            if file.waiting.len() >= WRITE_BYTES {
+                file.append()?;
             }
         }
-        file.append(&buffer)?;
+        file.append()?;
         // A file that is full gets no more frames, so zeros would be written for nothing.
         let full = file.written() >= self.settings.file_bytes;
         let zeros = if full {
