@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Flush(Server),
     /// Read every object of the bucket and check it, with the server stopped
     Verify(Offline),
+    /// Check any OTLP server against what the specification asks of it
+    OtlpCheck(OtlpCheck),
     /// Look after the catalog
     #[command(subcommand)]
     Catalog(Catalog),
@@ -80,6 +82,32 @@ pub(crate) enum Format {
     /// RFC 4180, with a header
     Csv,
     /// The answer of the API as it is
+    Json,
+}
+
+/// `cairn otlp-check`. It stores a few thousand records of the service `otlp-check`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct OtlpCheck {
+    /// Where OTLP/HTTP is served, without a path
+    #[arg(default_value = "http://127.0.0.1:4318")]
+    pub(crate) url: String,
+    /// Where OTLP/gRPC is served; without it gRPC is not checked
+    #[arg(long)]
+    pub(crate) grpc: Option<String>,
+    /// A header that goes with every request, for credentials; may be given several times
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) header: Vec<String>,
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t = CheckFormat::Table)]
+    pub(crate) format: CheckFormat,
+}
+
+/// How `cairn otlp-check` writes its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people
+    Table,
+    /// For machines
     Json,
 }
 

@@ -4,6 +4,7 @@ mod catalog;
 mod client;
 mod flush;
 mod key;
+mod otlp_check;
 mod query;
 mod settings;
 mod verify;
@@ -24,6 +25,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Query(options) => query::run(options).await,
         Command::Flush(server) => flush::run(&server).await,
+        Command::OtlpCheck(options) => otlp_check::run(&options).await,
         Command::Verify(options) => verify::run(config::load(&options.flags)?.config).await,
         Command::Catalog(Catalog::Rebuild(options)) => {
             let config = config::load(&options.flags)?.config;

@@ -3,12 +3,13 @@
 //! The flow: `cli` (what can be said), `config` (file, environment, flags), `commands` (one file a command), and
 //! for `serve`: `serve` (the whole server on one screen), `open` (bucket, catalog, store), `listen` (sockets), `api` (SQL, schema, metrics, health),
 //! `tasks` (what runs in the background), `telemetry` (our own logs and metrics), `demo` (a shop that sends
-//! telemetry).
+//! telemetry). `check` asks any OTLP server what the specification asks of it.
 //!
 //! Invariants: nothing here decides about rows; only `config` reads the environment; only `tasks` and `listen`
 //! start tasks; every error of the API is a problem document.
 
 mod api;
+mod check;
 mod cli;
 mod commands;
 mod config;

@@ -16,6 +16,8 @@ pub struct Budget {
 struct Shared {
     limit_bytes: u64,
     used_bytes: AtomicU64,
+    /// The most that was refused to one reservation since somebody looked.
+    refused_bytes: AtomicU64,
 }
 
 /// Bytes taken from a budget; given back on drop.
@@ -32,6 +34,7 @@ impl Budget {
             shared: Arc::new(Shared {
                 limit_bytes,
                 used_bytes: AtomicU64::new(0),
+                refused_bytes: AtomicU64::new(0),
             }),
         }
     }
@@ -44,6 +47,11 @@ impl Budget {
     /// The bytes taken now.
     pub fn used_bytes(&self) -> u64 {
         self.shared.used_bytes.load(Ordering::Relaxed)
+    }
+
+    /// The bytes that the largest refused reservation would have held, 0 without any; begins anew.
+    pub fn take_refused(&self) -> u64 {
+        self.shared.refused_bytes.swap(0, Ordering::Relaxed)
     }
 
     /// A reservation of nothing, for what [`Reservation::resize`] takes whatever is in use.
@@ -81,10 +89,18 @@ impl Reservation {
                 self.bytes += more;
                 Ok(())
             }
-            Err(used) => Err(Error::Limited {
-                what: "memory for telemetry in flight",
-                detail: format!("{used} of {limit} bytes are in use and {more} more are needed"),
-            }),
+            Err(used) => {
+                let wanted = self.bytes.saturating_add(more);
+                self.shared
+                    .refused_bytes
+                    .fetch_max(wanted, Ordering::Relaxed);
+                Err(Error::Limited {
+                    what: "memory for telemetry in flight",
+                    detail: format!(
+                        "{used} of {limit} bytes are in use and {more} more are needed"
+                    ),
+                })
+            }
         }
     }
 

@@ -83,6 +83,27 @@ async fn what_came_in_comes_out_over_stops_and_kills() {
 }
 
 #[tokio::test]
+async fn the_otlp_check_finds_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), &[]).await;
+    let mut check = tokio::process::Command::new(BINARY);
+    let check = check.args(["otlp-check", &server.http, "--grpc", &server.grpc]);
+    let check = check.args(["--format", "json"]).output().await;
+    let check = check.expect("the binary runs");
+    let rows: Vec<serde_json::Value> =
+        serde_json::from_slice(&check.stdout).expect("an array of checks");
+    assert!(rows.len() > 50, "{} checks", rows.len());
+    let failed: Vec<_> = rows.iter().filter(|row| row["passed"] != true).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert!(check.status.success(), "{check:?}");
+    // A server that is not there fails everything.
+    let mut nobody = tokio::process::Command::new(BINARY);
+    let nobody = nobody.args(["otlp-check", "http://127.0.0.1:1"]).output();
+    let nobody = nobody.await.expect("the binary runs");
+    assert!(!nobody.status.success(), "{nobody:?}");
+}
+
+#[tokio::test]
 async fn the_command_line_flushes() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(folder.path(), &[]).await;

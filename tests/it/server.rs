@@ -24,8 +24,8 @@ use tokio::{
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     child: Child,
-    grpc: String,
-    http: String,
+    pub(crate) grpc: String,
+    pub(crate) http: String,
     pub(crate) api: String,
 }
 

@@ -28,6 +28,9 @@ pub(super) const MAX_STAGING: usize = 2;
 /// Flushes that are uploaded at the same time.
 const MAX_COMMITTING: usize = 4;
 
+/// Refused requests have buffers flushed this often: a sender of nothing but large ones must not make all segments small.
+const ROOM_INTERVAL: Duration = Duration::from_secs(10);
+
 /// The first wait after a failure; doubled at each more.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(500);
 
@@ -61,6 +64,8 @@ struct Progress {
     running: BTreeMap<(Step, Key), ()>,
     /// Failures in a row, and the monotonic time of the next attempt.
     failed: BTreeMap<(Step, Key), (u32, Duration)>,
+    /// Monotonic time from which a refused request may have buffers flushed again.
+    room_made_until: Duration,
 }
 
 /// Flushes by size, age and pressure until `shutdown`, then waits for what runs, as long as a shutdown may take.
@@ -156,7 +161,8 @@ fn next_jobs<'a>(state: &'a State, wal: &'a Wal<Cargo>, progress: &mut Progress)
     let open = state.buffers.uncommitted();
     let now = state.monotonic();
     let mut jobs: Vec<Job<'a>> = Vec::new();
-    for (key, reason) in due(state, wal, &open) {
+    let refused_bytes = progress.refused_bytes(state, now);
+    for (key, reason) in due(state, wal, &open, refused_bytes) {
         if progress.begin(Step::Stage, &key, now, MAX_STAGING) {
             let job = async move {
                 let ok = stage::stage(state, &key, reason).await.is_ok();
@@ -177,13 +183,14 @@ fn next_jobs<'a>(state: &'a State, wal: &'a Wal<Cargo>, progress: &mut Progress)
     jobs
 }
 
-fn due(state: &State, wal: &Wal<Cargo>, open: &[Open]) -> Vec<Due> {
+fn due(state: &State, wal: &Wal<Cargo>, open: &[Open], refused_bytes: u64) -> Vec<Due> {
     let files = wal.files();
     let oldest_file_ends = files
         .first()
         .and_then(|file| file.last.values().max().copied());
     let load = Load {
         pressure: under_pressure(state),
+        refused_bytes,
         memory_bytes: state.budget.used_bytes(),
         wal_bytes: wal.bytes(),
         oldest_file_ends: oldest_file_ends.unwrap_or(0),
@@ -250,6 +257,18 @@ async fn flush(state: &State, wal: &Wal<Cargo>, key: Key, reason: &'static str) 
 }
 
 impl Progress {
+    /// What requests were refused for lack of memory, as far as it is time to make room for them.
+    fn refused_bytes(&mut self, state: &State, now: Duration) -> u64 {
+        if now < self.room_made_until {
+            return 0;
+        }
+        let refused_bytes = state.budget.take_refused();
+        if refused_bytes > 0 {
+            self.room_made_until = now + ROOM_INTERVAL;
+        }
+        refused_bytes
+    }
+
     /// Whether this work may begin; notes that it runs.
     fn begin(&mut self, step: Step, key: &Key, now: Duration, limit: usize) -> bool {
         let entry = (step, key.clone());

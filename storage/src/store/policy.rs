@@ -23,6 +23,8 @@ pub(super) type Due = (Key, &'static str);
 pub(super) struct Load {
     /// Whether memory is to be freed.
     pub(super) pressure: bool,
+    /// What a request was refused for lack of memory, 0 without any.
+    pub(super) refused_bytes: u64,
     /// Bytes in use of the memory budget.
     pub(super) memory_bytes: u64,
     pub(super) wal_bytes: u64,
@@ -60,12 +62,14 @@ pub(super) fn due(open: &[Open], now: Duration, load: Load, config: &Config) -> 
 
 /// The largest buffers, as many as it takes to relieve the memory.
 fn relief<'a>(open: &'a [Open], load: Load, config: &Config) -> Vec<&'a Open> {
-    if !load.pressure {
+    if !load.pressure && load.refused_bytes == 0 {
         return Vec::new();
     }
     let mut largest: Vec<&Open> = open.iter().filter(|open| open.bytes > 0).collect();
     largest.sort_by_key(|open| std::cmp::Reverse(open.bytes));
-    let target = config.memory_bytes / 100 * RELIEVED_PERCENT;
+    // A large request gets room for its next attempt, however little the buffers hold.
+    let target = (config.memory_bytes / 100 * RELIEVED_PERCENT)
+        .min(config.memory_bytes.saturating_sub(load.refused_bytes));
     // What is frozen gives its memory back as soon as it is staged.
     let frozen: u64 = open.iter().map(|open| open.frozen_bytes).sum();
     let mut excess = load

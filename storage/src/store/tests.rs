@@ -704,8 +704,29 @@ fn pressure_on_memory_flushes_and_clients_go_on() {
 }
 
 #[test]
+fn a_large_request_that_is_refused_gets_room() {
+    let fixture = Fixture::new();
+    fixture.run(async {
+        let store = fixture.open().await;
+        let shutdown = CancellationToken::new();
+        let client = async {
+            // Far less than what is flushed for its size or age, or for pressure on the memory.
+            append(&store, request("1 a\n")).await.expect("stored");
+            let large = store.budget().limit_bytes();
+            let refused = store.budget().reserve(large).expect_err("no room");
+            assert_eq!(refused.kind(), Kind::Limited);
+            store.world().clock.sleep(Duration::from_secs(5)).await;
+            store.budget().reserve(large).expect("room by now");
+            shutdown.cancel();
+        };
+        futures::join!(store.run(shutdown.clone()), client);
+    });
+}
+
+#[test]
 fn a_log_longer_than_the_memory_is_replayed() {
     let mut fixture = Fixture::new();
+    fixture.config.memory_bytes = 64 << 20;
     fixture.run(async {
         let store = fixture.open().await;
         for number in 0..200 {

@@ -5,6 +5,7 @@ use crate::{id::TenantId, signal::Signal};
 
 const CALM: Load = Load {
     pressure: false,
+    refused_bytes: 0,
     memory_bytes: 0,
     wal_bytes: 0,
     oldest_file_ends: 0,
@@ -79,6 +80,23 @@ fn pressure_takes_the_largest_first_and_no_more_than_it_needs() {
         ..open(Signal::DeadLetters, 1 << 20, 4_999)
     };
     check(&[relieved], load, &[]);
+}
+
+#[test]
+fn a_refused_request_gets_the_room_that_it_lacked() {
+    let all = [
+        open(Signal::Logs, 20 << 20, 4_999),
+        open(Signal::Metrics, 30 << 20, 4_999),
+    ];
+    let refused = |refused_bytes| Load {
+        memory_bytes: 50 << 20,
+        refused_bytes,
+        ..CALM
+    };
+    check(&all, refused(350 << 20), &[]);
+    check(&all, refused(370 << 20), &[(Signal::Metrics, "memory")]);
+    let both = [(Signal::Metrics, "memory"), (Signal::Logs, "memory")];
+    check(&all, refused(400 << 20), &both);
 }
 
 #[test]
