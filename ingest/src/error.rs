@@ -2,7 +2,7 @@
 //!
 //! A single record that cannot be kept is not an error: it is rejected, counted and told in the answer.
 
-use crate::otlp::DecodeError;
+use crate::otlp::{DecodeError, json::JsonError};
 
 /// What a client can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,9 @@ pub enum Error {
     },
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// JSON that is none, or no request.
+    #[error(transparent)]
+    Json(JsonError),
     #[error(transparent)]
     Storage(#[from] cairn_storage::error::Error),
     #[error("handling the request panicked")]
@@ -110,6 +113,7 @@ impl Error {
             | Error::Broken { .. }
             | Error::Framing { .. }
             | Error::Header { .. }
+            | Error::Json(_)
             | Error::Settings { .. } => Kind::Invalid,
             Error::CompressionUnnamed | Error::Panicked => Kind::Internal,
             Error::Decode(error) => match error.kind() {
@@ -145,7 +149,7 @@ impl Error {
             Error::Framing { .. } | Error::CompressionUnnamed => "framing",
             Error::Header { .. } => "header",
             Error::Decode(DecodeError::TooManyRows { .. }) => "too_many_rows",
-            Error::Decode(_) => "malformed",
+            Error::Decode(_) | Error::Json(_) => "malformed",
             Error::Storage(_) => match self.kind() {
                 Kind::Limited => "limited",
                 Kind::Unavailable => "unavailable",
@@ -153,6 +157,19 @@ impl Error {
             },
             Error::Panicked => "panicked",
             Error::Settings { .. } => "settings",
+        }
+    }
+}
+
+impl From<JsonError> for Error {
+    fn from(error: JsonError) -> Error {
+        match error {
+            JsonError::TooLarge { limit_bytes } => Error::TooLarge {
+                limit_bytes,
+                measured: "as protobuf",
+            },
+            JsonError::Memory(error) => Error::Storage(error),
+            JsonError::Malformed { .. } => Error::Json(error),
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The flow: [`decode`] - `outline` finds resources, scopes and records - `walk` reads resource and scope once a
 //! group - `logs`, `spans`, `metrics` read records - `attributes` and `value` write canonical JSON - `rows` and
-//! `columns` become batches. `wire` reads bytes; `tally` counts what does not become a row.
+//! `columns` become batches. `wire` reads bytes; `tally` counts what does not become a row. `json` makes such bytes of
+//! OTLP/JSON before.
 //!
 //! Held everywhere:
 //! - A record is stored whole or rejected whole, with a reason; a rejected one takes no other with it.
@@ -18,6 +19,7 @@ mod attributes;
 pub mod columns;
 mod entities;
 mod error;
+pub mod json;
 mod logs;
 mod metrics;
 mod outline;

@@ -1,10 +1,10 @@
-//! A request's bytes -> rows that are durable: decode, admit, append.
+//! A request's bytes -> rows that are durable: transcode where they are JSON, decode, admit, append.
 
 use crate::{
     admit::{self, Limits},
     config::Config,
     error::{Error, Result},
-    otlp,
+    otlp::{self, json},
 };
 use bytes::Bytes;
 use cairn_storage::{
@@ -32,6 +32,7 @@ const ROWS_PER_PAYLOAD: u64 = 2;
 pub struct Pipeline {
     store: Arc<Store>,
     limits: Limits,
+    max_request_bytes: u64,
 }
 
 /// One request, whole and decompressed, of a sender who may send.
@@ -45,12 +46,22 @@ pub struct Request {
     pub memory: Reservation,
 }
 
+/// A request on its way to the store, in protobuf.
+struct Admitted {
+    request: Request,
+    decoded: Decoded,
+    refusals: Vec<Refusal>,
+    /// What the client is told where the request holds nothing.
+    notice: Option<String>,
+}
+
 impl Pipeline {
     /// A pipeline into `store` with the limits of `config`.
     pub fn new(store: Arc<Store>, config: &Config) -> Pipeline {
         Pipeline {
             store,
             limits: Limits::new(config),
+            max_request_bytes: config.max_request_bytes,
         }
     }
 
@@ -58,29 +69,30 @@ impl Pipeline {
     ///
     /// Errors are of the request as a whole, and then nothing of it is stored. When the caller stops waiting,
     /// all of it is stored or nothing.
-    pub async fn ingest(&self, mut request: Request) -> Result<Outcome> {
+    pub async fn ingest(&self, request: Request) -> Result<Outcome> {
         let received = self.store.world().clock.now();
-        request
-            .memory
-            .grow(ROWS_PER_PAYLOAD * request.payload.len() as u64)?;
-        let (request, decoded, refusals) = self.decode_and_admit(request, received).await?;
-        if decoded.offered == 0 {
+        let admitted = self.decode_and_admit(request, received).await?;
+        if admitted.decoded.offered == 0 {
             // Nothing to make durable, so nothing to wait for (OTLP: an empty request is a success).
-            return Ok(nothing(self.store.sequence()));
+            return Ok(nothing(self.store.sequence(), admitted.notice));
         }
-        self.append(request, received, (decoded, refusals)).await
+        self.append(admitted, received).await
     }
 
     /// Takes the request and gives it back, so that what it reserved lasts as long as the work, also when the
     /// caller stops waiting.
-    async fn decode_and_admit(
-        &self,
-        request: Request,
-        received: Nanos,
-    ) -> Result<(Request, Decoded, Vec<Refusal>)> {
+    async fn decode_and_admit(&self, request: Request, received: Nanos) -> Result<Admitted> {
         let limits = self.limits;
+        let max_request_bytes = self.max_request_bytes;
         let large = request.payload.len() > INLINE_BYTES;
+        let memory = self.store.budget().reserve(0)?;
         let work = move || {
+            let (mut request, notice) = match request.encoding {
+                Encoding::OtlpProtobuf => (request, None),
+                Encoding::OtlpJson => transcode(request, max_request_bytes, memory)?,
+            };
+            let payload_bytes = request.payload.len() as u64;
+            request.memory.grow(ROWS_PER_PAYLOAD * payload_bytes)?;
             let (signal, encoding, payload) = (request.signal, request.encoding, &request.payload);
             let version = otlp::DECODER_VERSION;
             let mut decoded = otlp::decode(signal, encoding, version, payload, received)?;
@@ -90,7 +102,12 @@ impl Pipeline {
                 let records = otlp::records(signal, encoding, payload, &ordinals);
                 refuse::refuse(&mut decoded, &refusals, records)?;
             }
-            Ok((request, decoded, refusals))
+            Ok(Admitted {
+                request,
+                decoded,
+                refusals,
+                notice,
+            })
         };
         let done = if large {
             self.store
@@ -105,12 +122,8 @@ impl Pipeline {
         done?
     }
 
-    async fn append(
-        &self,
-        request: Request,
-        received: Nanos,
-        (decoded, refusals): (Decoded, Vec<Refusal>),
-    ) -> Result<Outcome> {
+    async fn append(&self, admitted: Admitted, received: Nanos) -> Result<Outcome> {
+        let request = admitted.request;
         let append = Append {
             tenant: request.tenant,
             signal: request.signal,
@@ -118,17 +131,38 @@ impl Pipeline {
             decoder_version: otlp::DECODER_VERSION,
             received,
             payload: request.payload,
-            decoded,
-            refusals,
+            decoded: admitted.decoded,
+            refusals: admitted.refusals,
         };
         Ok(self.store.append(append, request.memory).await?)
     }
 }
 
-fn nothing(sequence: u64) -> Outcome {
+/// The request in protobuf, paid from `memory`; its text and what was reserved for that are given back.
+fn transcode(
+    request: Request,
+    max_request_bytes: u64,
+    mut memory: Reservation,
+) -> Result<(Request, Option<String>)> {
+    let (signal, text) = (request.signal, &request.payload);
+    let transcoded = json::transcode(signal, text, max_request_bytes, &mut memory)?;
+    let request = Request {
+        tenant: request.tenant,
+        signal,
+        encoding: Encoding::OtlpProtobuf,
+        payload: transcoded.payload.into(),
+        memory,
+    };
+    Ok((request, transcoded.notice))
+}
+
+fn nothing(sequence: u64, notice: Option<String>) -> Outcome {
     Outcome {
         deduplicated: false,
-        answer: Answer::default(),
+        answer: Answer {
+            rejected: 0,
+            message: notice.unwrap_or_default(),
+        },
         sequence,
     }
 }

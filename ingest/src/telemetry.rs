@@ -17,6 +17,9 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
     Grpc,
+    HttpProtobuf,
+    HttpJson,
+    /// A media type that OTLP does not have, or none.
     Http,
 }
 
@@ -75,9 +78,12 @@ pub(crate) struct InFlight {
 }
 
 impl Protocol {
+    /// The names are those of `OTEL_EXPORTER_OTLP_PROTOCOL`.
     fn as_str(self) -> &'static str {
         match self {
             Protocol::Grpc => "grpc",
+            Protocol::HttpProtobuf => "http/protobuf",
+            Protocol::HttpJson => "http/json",
             Protocol::Http => "http",
         }
     }

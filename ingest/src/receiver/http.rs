@@ -1,4 +1,4 @@
-//! OTLP/HTTP (OTLP 1.11, "OTLP/HTTP"): protobuf over POST, every error a `google.rpc.Status`.
+//! OTLP/HTTP (OTLP 1.11, "OTLP/HTTP"): protobuf and JSON over POST, every error a `google.rpc.Status`.
 //!
 //! Order of checks: path, method, sender, media type, compression, body. So nobody unknown makes us read.
 
@@ -38,9 +38,9 @@ const SEQUENCE: &str = "cairn-sequence";
 
 const PATHS: &str = "POST to /v1/logs, /v1/metrics or /v1/traces";
 
-const MEDIA_TYPES: &str = "send application/x-protobuf";
+const MEDIA_TYPES: &str = "send application/x-protobuf, or application/json in UTF-8";
 
-/// The form of an answer.
+/// The form of a request and of its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Media {
     Protobuf,
@@ -50,6 +50,7 @@ enum Media {
 /// What the head of an acceptable request says.
 struct Accepted {
     tenant: TenantId,
+    encoding: Encoding,
     compression: Compression,
 }
 
@@ -71,9 +72,9 @@ fn exports(signal: Signal) -> MethodRouter<Arc<Intake>> {
 }
 
 async fn export(intake: &Intake, signal: Signal, request: http::Request<Body>) -> Response {
-    let exchange = intake.begin(Protocol::Http, signal);
     let (head, body) = request.into_parts();
     let media = Media::of_answer(&head.headers);
+    let exchange = intake.begin(protocol(&head.headers), signal);
     let mut wire = intake.wire(body);
     match receive(intake, &exchange, signal, (&head, &mut wire)).await {
         Ok(outcome) => {
@@ -102,7 +103,7 @@ async fn receive(
     let request = Request {
         tenant: accepted.tenant,
         signal,
-        encoding: Encoding::OtlpProtobuf,
+        encoding: accepted.encoding,
         payload: payload.bytes,
         memory: payload.memory,
     };
@@ -114,14 +115,7 @@ fn accept(intake: &Intake, exchange: &Exchange, head: &Parts) -> Result<Accepted
         return Err(Error::Method);
     }
     let sender = intake.sender(exchange, &head.headers)?;
-    let found = essence(&head.headers);
-    if found != "application/x-protobuf" {
-        let found = found[..found.floor_char_boundary(64)].to_string();
-        return Err(Error::MediaType {
-            found,
-            expected: MEDIA_TYPES,
-        });
-    }
+    let encoding = encoding(&head.headers)?;
     let compression = match head.headers.get(CONTENT_ENCODING).map(HeaderValue::to_str) {
         None => Compression::Identity,
         Some(Ok(name)) => Compression::parse(Some(name))?,
@@ -133,6 +127,7 @@ fn accept(intake: &Intake, exchange: &Exchange, head: &Parts) -> Result<Accepted
     };
     Ok(Accepted {
         tenant: sender.tenant,
+        encoding,
         compression,
     })
 }
@@ -192,12 +187,18 @@ fn failure(error: &Error, reply: &ErrorReply, media: Media) -> Response {
 }
 
 impl Media {
-    /// The media type of the request; for one that sent protobuf protobuf, for everybody else what people can read.
-    fn of_answer(headers: &HeaderMap) -> Media {
+    /// The media type of a request, whatever its parameters are.
+    fn of_request(headers: &HeaderMap) -> Option<Media> {
         match essence(headers).as_str() {
-            "application/x-protobuf" => Media::Protobuf,
-            _ => Media::Json,
+            "application/x-protobuf" => Some(Media::Protobuf),
+            "application/json" => Some(Media::Json),
+            _ => None,
         }
+    }
+
+    /// The media type of the request; where it has none of ours what people can read.
+    fn of_answer(headers: &HeaderMap) -> Media {
+        Media::of_request(headers).unwrap_or(Media::Json)
     }
 
     fn header(self) -> HeaderValue {
@@ -208,12 +209,55 @@ impl Media {
     }
 }
 
-/// The media type without its parameters, in lower case; empty when there is none.
-fn essence(headers: &HeaderMap) -> String {
-    let value = headers
+/// How the request is counted.
+fn protocol(headers: &HeaderMap) -> Protocol {
+    match Media::of_request(headers) {
+        Some(Media::Protobuf) => Protocol::HttpProtobuf,
+        Some(Media::Json) => Protocol::HttpJson,
+        None => Protocol::Http,
+    }
+}
+
+/// The encoding that the media type names. JSON is UTF-8 (RFC 8259); any other `charset` is refused.
+fn encoding(headers: &HeaderMap) -> Result<Encoding> {
+    match Media::of_request(headers) {
+        Some(Media::Protobuf) => Ok(Encoding::OtlpProtobuf),
+        Some(Media::Json) if charset(headers).is_none_or(|name| is_utf8(&name)) => {
+            Ok(Encoding::OtlpJson)
+        }
+        _ => {
+            let found = content_type(headers);
+            let found = found[..found.floor_char_boundary(64)].to_string();
+            Err(Error::MediaType {
+                found,
+                expected: MEDIA_TYPES,
+            })
+        }
+    }
+}
+
+fn is_utf8(charset: &str) -> bool {
+    charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    let essence = value.split(';').next().unwrap_or("");
+        .unwrap_or("")
+}
+
+/// The media type without its parameters, in lower case; empty when there is none.
+fn essence(headers: &HeaderMap) -> String {
+    let essence = content_type(headers).split(';').next().unwrap_or("");
     essence.trim().to_ascii_lowercase()
+}
+
+/// The parameter `charset`, without its quotes (RFC 9110, 8.3.1).
+fn charset(headers: &HeaderMap) -> Option<String> {
+    let parameters = content_type(headers).split(';').skip(1);
+    let (_, value) = parameters
+        .filter_map(|parameter| parameter.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
+    Some(value.trim().trim_matches('"').to_string())
 }

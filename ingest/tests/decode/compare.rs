@@ -33,7 +33,7 @@ pub(crate) fn decoded(signal: Signal, payload: &Bytes) -> Result<Decoded, Decode
 }
 
 /// What the decoder made, in the oracle's words.
-fn summary(decoded: &Decoded) -> Expected {
+pub(crate) fn summary(decoded: &Decoded) -> Expected {
     let tables: BTreeMap<_, _> = decoded
         .tables
         .iter()

@@ -21,15 +21,41 @@ use rand::{RngExt, rngs::StdRng};
 
 struct Generator<'r> {
     random: &'r mut StdRng,
+    /// Whether every NaN is the same one.
+    one_nan: bool,
+}
+
+/// A request.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Logs(LogsData),
+    Spans(TracesData),
+    Metrics(MetricsData),
 }
 
 /// A request of `signal`, encoded.
 pub(crate) fn request(random: &mut StdRng, signal: Signal) -> Vec<u8> {
-    let mut generator = Generator { random };
+    message(random, signal, false).encode()
+}
+
+/// A request of `signal`, in which every NaN is the same one where `one_nan` asks for it: JSON has only one.
+pub(crate) fn message(random: &mut StdRng, signal: Signal, one_nan: bool) -> Request {
+    let mut generator = Generator { random, one_nan };
     match signal {
-        Signal::Logs => generator.logs().encode_to_vec(),
-        Signal::Spans => generator.spans().encode_to_vec(),
-        _ => generator.metrics().encode_to_vec(),
+        Signal::Logs => Request::Logs(generator.logs()),
+        Signal::Spans => Request::Spans(generator.spans()),
+        _ => Request::Metrics(generator.metrics()),
+    }
+}
+
+impl Request {
+    /// The request as protobuf.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        match self {
+            Request::Logs(request) => request.encode_to_vec(),
+            Request::Spans(request) => request.encode_to_vec(),
+            Request::Metrics(request) => request.encode_to_vec(),
+        }
     }
 }
 
@@ -86,6 +112,14 @@ impl Generator<'_> {
     }
 
     fn double(&mut self) -> f64 {
+        let value = self.any_double();
+        if value.is_nan() && self.one_nan {
+            return f64::NAN;
+        }
+        value
+    }
+
+    fn any_double(&mut self) -> f64 {
         match self.below(10) {
             0 => 0.0,
             1 => -0.0,

@@ -2,11 +2,13 @@
 
 mod compare;
 mod generate;
+mod json;
 mod limits;
 mod mutate;
 mod oracle;
 mod rows;
 mod tree;
+mod write_json;
 
 use bytes::Bytes;
 use cairn_storage::{append::Reason, signal::Signal};

@@ -131,6 +131,19 @@ impl HttpClient {
             .await
     }
 
+    /// OTLP/HTTP with JSON.
+    pub(crate) async fn export_json(
+        &self,
+        address: SocketAddr,
+        signal: Signal,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Reply {
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        self.send(post(address, http_path(signal), &headers, body))
+            .await
+    }
+
     /// OTLP/gRPC with a body that is a frame, or not.
     pub(crate) async fn call(
         &self,

@@ -106,24 +106,6 @@ async fn media_types() {
     assert_eq!(reply.status, 415, "{reply:?}");
 }
 
-/// OTLP/JSON comes later: until then it is refused in its own media type, and not taken for something else.
-#[tokio::test]
-async fn json_is_refused_in_json() {
-    let server = Server::start().await;
-    let client = HttpClient::one();
-    let headers = [("content-type", "application/json")];
-    let reply = client
-        .send(post(server.http, "/v1/logs", &headers, "{}"))
-        .await;
-    assert_eq!(reply.status, 415);
-    assert_eq!(reply.header("content-type"), "application/json");
-    let error = reply.http_error();
-    assert!(
-        error.message().contains("application/x-protobuf"),
-        "{error}"
-    );
-}
-
 #[tokio::test]
 async fn content_encodings() {
     let server = Server::start().await;

@@ -3,6 +3,7 @@
 mod client;
 mod grpc;
 mod http;
+mod json;
 mod ledger;
 mod limits;
 mod outcomes;

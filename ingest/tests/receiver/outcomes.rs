@@ -80,7 +80,7 @@ async fn every_protocol_signal_and_compression() {
             );
         }
     }
-    for (protocol, code) in [("grpc", "0"), ("http", "200")] {
+    for (protocol, code) in [("grpc", "0"), ("http/protobuf", "200")] {
         let labels = [
             format!("protocol=\"{protocol}\""),
             format!("code=\"{code}\""),
