@@ -1,5 +1,6 @@
 //! The decoder against prost: the same rows from the same bytes, generated and mutated, down to each record.
 
+mod check_json;
 mod compare;
 mod generate;
 mod json;

@@ -273,13 +273,15 @@ impl Open {
 fn plain_length(text: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = 0x8080_8080_8080_8080;
+    const QUOTES: u64 = ONES * b'"' as u64;
+    const BACKSLASHES: u64 = ONES * b'\\' as u64;
     let (words, _) = text.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
         // The lowest top bit that is set marks the first zero byte of `x`; ones above it may be wrong.
         let zero = |x: u64| x.wrapping_sub(ONES) & !x & TOPS;
-        let quote = zero(word ^ ONES * u64::from(b'"'));
-        let backslash = zero(word ^ ONES * u64::from(b'\\'));
+        let quote = zero(word ^ QUOTES);
+        let backslash = zero(word ^ BACKSLASHES);
         let control = word.wrapping_sub(ONES * 0x20) & !word & TOPS;
         let found = quote | backslash | control;
         if found != 0 {
