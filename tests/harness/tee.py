@@ -11,6 +11,7 @@ import threading
 import zlib
 
 import hpack
+from otlp_json import to_protobuf
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -54,7 +55,10 @@ class Tee:
         self.listener.close()
 
     def requests(self):
-        """The requests of all connections: (signal, protobuf bytes, how it was sent). Equal ones, which are retries, once."""
+        """The requests of all connections: (signal, protobuf bytes, how it was sent). Equal ones, which are retries, once.
+
+        JSON is turned into protobuf by protobuf's own library.
+        """
         found = {}
         for kept in self.connections:
             raw = bytes(kept)
@@ -104,7 +108,11 @@ def http1_requests(raw):
             headers[name.strip().lower()] = value.strip()
         body = http1_body(stream, headers)
         encoding = headers.get("content-encoding")
-        yield signal_of(path), unpacked(body, encoding), f"http {encoding or 'plain'}"
+        signal, body = signal_of(path), unpacked(body, encoding)
+        if headers.get("content-type", "").startswith("application/json"):
+            yield signal, to_protobuf(signal, body), f"http/json {encoding or 'plain'}"
+        else:
+            yield signal, body, f"http {encoding or 'plain'}"
 
 
 def http1_body(stream, headers):

@@ -1,8 +1,9 @@
 """Real SDKs against the real binary: `acceptance.py --cairn BINARY --node DIR --rust-sender BINARY --readme-sender BINARY`.
 
-The Python SDK (gRPC and HTTP), the Node SDK, the Rust SDK and rotel (a forwarder that the Python SDK sends to) send all three
-signals; two more requests a signal have every field of OTLP (`everything.py`); the README's snippets are run too (`readme.py`). A relay keeps the bytes that went over the wire
-(`tee.py`). What these bytes say, decoded with the official protobuf classes, is what SQL must return: every field of every record
+The Python SDK (gRPC and HTTP), the Node SDK (protobuf and JSON), the Rust SDK and rotel (a forwarder that the Python SDK sends to)
+send all three signals; three more requests a signal have every field of OTLP (`everything.py`), one of them in JSON; curl sends
+OpenTelemetry's own examples of JSON; the README's snippets are run too (`readme.py`). A relay keeps the bytes that went over the
+wire (`tee.py`). What these bytes say, decoded with the official protobuf classes, is what SQL must return: every field of every record
 and nothing else, from the buffer and again after a restart that flushes. Then DuckDB reads the segment files without
 Cairn, and a hash over all columns of all tables must equal that of SQL's answer (`files.py`). At the end every field that
 was sent is changed once, to see that the comparison notices (`fields.py`).
@@ -29,6 +30,7 @@ import fields  # noqa: E402
 from answers import difference, stored  # noqa: E402
 from checks import CHECKS, expect, settle  # noqa: E402
 from files import check_files  # noqa: E402
+from otlp_json import from_protobuf  # noqa: E402
 from otlp_rows import REQUESTS, TABLES, rows  # noqa: E402
 from readme import run_snippets  # noqa: E402
 from said import check_said  # noqa: E402
@@ -40,6 +42,10 @@ METHODS = {
     "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
     "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
 }
+
+# OpenTelemetry's examples of OTLP/JSON, which are not part of this repository: their folder, and the signal of each.
+EXAMPLES = os.path.join(HERE, "..", "..", "..", "shared", "otlp-examples")
+EXAMPLE_SIGNALS = {"logs.json": "logs", "events.json": "logs", "metrics.json": "metrics", "trace.json": "traces"}
 
 ALL_TABLES = [table for tables in TABLES.values() for table in tables]
 
@@ -97,6 +103,7 @@ def send_sdks(server, options, folder):
         "python-grpc": lambda relays: send(*python, "grpc", relays.urls[0], "python-grpc"),
         "python-http": lambda relays: send(*python, "http", relays.urls[1], "python-http"),
         "node": lambda relays: send("node", os.path.join(options.node, "send.mjs"), *relays.urls, "node"),
+        "node-json": lambda relays: send("node", os.path.join(options.node, "send.mjs"), *relays.urls, "node-json", "json"),
         "rust": lambda relays: send(options.rust_sender, *relays.urls, "rust"),
         "via-rotel": lambda relays: send_through_rotel(relays, folder),
     }
@@ -110,6 +117,8 @@ def send_sdks(server, options, folder):
             for table, of_table in rows(signal, body).items():
                 counts[table] = counts.get(table, 0) + len(of_table)
         hows = sorted({how for _, _, how in wire[name]})
+        if name == "node-json":
+            settle("the JSON exporters send JSON alone", all(how.startswith("http/json") for how in hows), hows)
         print(f"{name}: {', '.join(hows)}; {json.dumps(counts)}")
         for table in ("logs", "spans", "metrics", "span_events", "span_links"):
             settle(f"{name} sent {table}", counts.get(table), counts)
@@ -117,8 +126,8 @@ def send_sdks(server, options, folder):
 
 
 def send_everything(server):
-    """Requests with every field, over both protocols. Returns (signal, bytes, how) by service."""
-    wire = {"every-grpc": [], "every-http": []}
+    """Requests with every field, over all protocols. Returns (signal, bytes, how) by service."""
+    wire = {"every-grpc": [], "every-http": [], "every-json": []}
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         for signal, request in everything.requests("every-grpc").items():
             body = request.SerializeToString()
@@ -129,12 +138,32 @@ def send_everything(server):
         body = request.SerializeToString()
         expect(f"answer to every field of {signal} over HTTP", post(server, signal, body), b"")
         wire["every-http"].append((signal, body, "http"))
+    for signal, request in everything.requests("every-json").items():
+        answer = post(server, signal, from_protobuf(request), "application/json")
+        expect(f"answer to every field of {signal} in JSON", answer, b"{}")
+        wire["every-json"].append((signal, request.SerializeToString(), "http/json"))
     return wire
 
 
-def post(server, signal, body):
+def send_examples(server):
+    """OpenTelemetry's examples of OTLP/JSON by curl. Returns the requests on the wire."""
+    if not os.path.isdir(EXAMPLES):
+        print(f"NOT CHECKED: the examples of OTLP/JSON, since there is no {os.path.normpath(EXAMPLES)}")
+        return []
+    relays = Relays(server)
+    for file, signal in EXAMPLE_SIGNALS.items():
+        command = ["curl", "--silent", "--show-error", "--max-time", "30", "--header", "Content-Type: application/json"]
+        command += ["--data-binary", f"@{os.path.join(EXAMPLES, file)}", f"{relays.urls[1]}/v1/{signal}"]
+        done = subprocess.run(command, capture_output=True, check=False)
+        expect(f"answer to curl with {file}", (done.stdout, done.stderr), (b"{}", b""))
+    requests = relays.requests()
+    expect("examples on the wire", sorted(signal for signal, _, _ in requests), sorted(EXAMPLE_SIGNALS.values()))
+    return requests
+
+
+def post(server, signal, body, media_type="application/x-protobuf"):
     url = f"http://127.0.0.1:{server.http_port}/v1/{signal}"
-    headers = {"content-type": "application/x-protobuf", "content-encoding": "gzip"}
+    headers = {"content-type": media_type, "content-encoding": "gzip"}
     request = urllib.request.Request(url, gzip.compress(body), headers)
     with urllib.request.urlopen(request, timeout=30) as answer:
         return answer.read()
@@ -209,6 +238,7 @@ def main():
     server.start()
     said, wire = send_sdks(server, options, folder)
     wire |= send_everything(server)
+    wire["curl"] = send_examples(server)
     send_rejected(server)
     check_said(server, said)
     relays = Relays(server)

@@ -31,7 +31,7 @@ def run_snippets(server, relays, options, folder):
     `relays` stand before the ports of `server`.
     """
     code, statement = snippets()
-    expect("languages of the README", sorted(code), ["js", "python", "rust"])
+    expect("languages of the README", sorted(code), ["js", "python", "rust", "sh"])
     python = at_port(code["python"], 4317, relays.grpc.port)
     node = os.path.join(options.node, "readme.mjs")
     with open(node, "w", encoding="utf-8") as file:
@@ -45,6 +45,7 @@ def run_snippets(server, relays, options, folder):
         "python": ([sys.executable, "-c", python], None),
         "js": (["node", node], None),
         "rust": ([options.readme_sender], environment),
+        "sh": (["sh", "-c", at_port(code["sh"], 4318, relays.http.port)], None),
     }
     for number, (language, (command, environment)) in enumerate(commands.items()):
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=120, check=False)

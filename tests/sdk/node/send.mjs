@@ -1,20 +1,25 @@
-// Sends all three signals through the Node OpenTelemetry SDK: `node send.mjs GRPC_URL HTTP_URL SERVICE`.
-// Traces and logs go over HTTP/protobuf, metrics over gRPC. Prints what it sent as JSON.
+// Sends all three signals through the Node OpenTelemetry SDK: `node send.mjs GRPC_URL HTTP_URL SERVICE [json]`.
+// Traces and logs go over HTTP/protobuf, metrics over gRPC; with `json` everything over HTTP/JSON. Prints what it sent as JSON.
 
 import { SeverityNumber, SpanKind, SpanStatusCode, context, trace } from '@opentelemetry/api';
+import { OTLPLogExporter as JsonLogExporter } from '@opentelemetry/exporter-logs-otlp-http';
 import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
 import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-grpc';
+import { OTLPMetricExporter as JsonMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
+import { OTLPTraceExporter as JsonTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchLogRecordProcessor, LoggerProvider } from '@opentelemetry/sdk-logs';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 
-const [grpc, http, service] = process.argv.slice(2);
+const [grpc, http, service, encoding] = process.argv.slice(2);
+const isJson = encoding === 'json';
+const [traceUrl, logUrl, metricUrl] = ['traces', 'logs', 'metrics'].map((signal) => ({ url: `${http}/v1/${signal}` }));
 const resource = resourceFromAttributes({ 'service.name': service, 'host.cpus': 4, ratio: 0.5 });
 const sent = { service, logs: [], spans: [], metrics: {} };
 
-const spanProcessor = new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url: `${http}/v1/traces` }) });
+const spanProcessor = new BatchSpanProcessor({ exporter: isJson ? new JsonTraceExporter(traceUrl) : new OTLPTraceExporter(traceUrl) });
 const tracers = new TracerProvider({ resource, spanProcessors: [spanProcessor] });
 const tracer = tracers.getTracer('shop.spans', '2.0');
 const parent = tracer.startSpan('parent', { kind: SpanKind.SERVER, attributes: { k: 'p', n: 3 } });
@@ -33,7 +38,7 @@ for (const [name, span] of [['parent', parent], ['child', child]]) {
   sent.spans.push({ name, trace_id: ids.traceId, span_id: ids.spanId });
 }
 
-const logProcessor = new BatchLogRecordProcessor({ exporter: new OTLPLogExporter({ url: `${http}/v1/logs` }) });
+const logProcessor = new BatchLogRecordProcessor({ exporter: isJson ? new JsonLogExporter(logUrl) : new OTLPLogExporter(logUrl) });
 const loggers = new LoggerProvider({ resource, processors: [logProcessor] });
 const logger = loggers.getLogger('shop.logs', '1.2.3');
 for (let index = 0; index < 5; index += 1) {
@@ -48,7 +53,7 @@ for (let index = 0; index < 5; index += 1) {
   sent.logs.push({ index, body_type: index === 4 ? 'kvlist' : 'string' });
 }
 
-const exporter = new OTLPMetricExporter({ url: grpc });
+const exporter = isJson ? new JsonMetricExporter(metricUrl) : new OTLPMetricExporter({ url: grpc });
 const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000, exportTimeoutMillis: 30_000 });
 const meters = new MeterProvider({ resource, readers: [reader] });
 const meter = meters.getMeter('shop.metrics', '3.0');
