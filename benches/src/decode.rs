@@ -1,9 +1,10 @@
-//! `decode`: bytes to batches with our decoder, beside prost with Arrow's builders and prost alone.
+//! `decode`: bytes to batches with our decoder, beside prost with Arrow's builders and prost alone; and logs in JSON.
 //!
 //! The same bytes for all, on one thread, in rounds of all contenders one after the other; the median round of each
 //! counts. Times are of the thread on the processor, so that a busy machine distorts them little. Before the clock
 //! starts, both ways are shown to make the same tables.
 
+mod json_text;
 mod plain;
 
 use crate::{
@@ -14,6 +15,7 @@ use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use cairn_ingest::otlp;
 use cairn_storage::{
+    budget::Budget,
     signal::{Encoding, Signal},
     time::Nanos,
 };
@@ -67,10 +69,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             measure(arguments, signal)?;
         }
     }
-    Ok(())
+    match arguments.signal {
+        None | Some(Signal::Logs) if !arguments.only_ours => measure_json(arguments),
+        _ => Ok(()),
+    }
 }
 
-fn measure(arguments: &Arguments, signal: Signal) -> Result<()> {
+/// The requests of a signal, and how many records are in them.
+fn generated(arguments: &Arguments, signal: Signal) -> (Vec<Bytes>, u64) {
     let mut generator = Generator::new(&Plan {
         signal,
         records: 1_000_000,
@@ -79,9 +85,70 @@ fn measure(arguments: &Arguments, signal: Signal) -> Result<()> {
         seed: 1,
     });
     let made: Vec<Made> = (0..arguments.requests).map(|_| generator.next()).collect();
-    let records: u64 = made.iter().map(|made| made.records).sum();
-    let size: usize = made.iter().map(|made| made.bytes.len()).sum();
-    let requests: Vec<Bytes> = made.into_iter().map(|made| made.bytes.into()).collect();
+    let records = made.iter().map(|made| made.records).sum();
+    let requests = made.into_iter().map(|made| made.bytes.into()).collect();
+    (requests, records)
+}
+
+/// Logs in JSON beside the same logs in protobuf: to protobuf alone, and to batches.
+fn measure_json(arguments: &Arguments) -> Result<()> {
+    let (protobuf, records) = generated(arguments, Signal::Logs);
+    let mut texts = Vec::new();
+    for payload in &protobuf {
+        let text: Bytes = json_text::logs(payload)?.into();
+        let (ours, same) = (from_json(&text)?, decode(Signal::Logs, payload)?);
+        ensure!(ours.tables == same.tables, "JSON makes other tables");
+        texts.push(text);
+    }
+    let mut rounds = Vec::new();
+    for _ in 0..arguments.rounds {
+        rounds.push([
+            timed(arguments, &protobuf, |payload| {
+                decode(Signal::Logs, payload).map(drop)
+            })?,
+            timed(arguments, &texts, |text| from_json(text).map(drop))?,
+            timed(arguments, &texts, |text| transcode(text).map(drop))?,
+        ]);
+    }
+    let nanoseconds = |of: usize| {
+        let seconds: Vec<f64> = rounds.iter().map(|round| round[of]).collect();
+        report::median(&seconds) / (records * arguments.passes as u64) as f64 * 1e9
+    };
+    let size: usize = texts.iter().map(Bytes::len).sum();
+    let (protobuf, json, transcoding) = (nanoseconds(0), nanoseconds(1), nanoseconds(2));
+    report::line(&[
+        "",
+        "bytes/record",
+        "JSON, ns",
+        "of it transcoding",
+        "protobuf, ns",
+        "ratio",
+    ])?;
+    report::rule(6)?;
+    report::line(&[
+        "logs in JSON",
+        &format!("{:.0}", size as f64 / records as f64),
+        &format!("{json:.0}"),
+        &format!("{transcoding:.0}"),
+        &format!("{protobuf:.0}"),
+        &format!("{:.2}", json / protobuf),
+    ])
+}
+
+fn transcode(text: &Bytes) -> Result<Bytes> {
+    let budget = Budget::new(1 << 30);
+    let mut memory = budget.reserve(0)?;
+    let transcoded = otlp::json::transcode(Signal::Logs, text, 64 << 20, &mut memory)?;
+    Ok(black_box(transcoded.payload.into()))
+}
+
+fn from_json(text: &Bytes) -> Result<cairn_storage::append::Decoded> {
+    decode(Signal::Logs, &transcode(text)?)
+}
+
+fn measure(arguments: &Arguments, signal: Signal) -> Result<()> {
+    let (requests, records) = generated(arguments, signal);
+    let size: usize = requests.iter().map(Bytes::len).sum();
     for payload in &requests {
         check(signal, payload)?;
     }
@@ -144,14 +211,7 @@ fn decode(signal: Signal, payload: &Bytes) -> Result<cairn_storage::append::Deco
 }
 
 fn round(arguments: &Arguments, signal: Signal, requests: &[Bytes]) -> Result<Round> {
-    let timed = |work: &mut dyn FnMut(&Bytes) -> Result<()>| {
-        let start = on_processor()?;
-        for _ in 0..arguments.passes {
-            requests.iter().try_for_each(&mut *work)?;
-        }
-        Ok::<f64, anyhow::Error>(on_processor()? - start)
-    };
-    let ours = timed(&mut |payload| {
+    let ours = timed(arguments, requests, |payload| {
         drop(black_box(decode(signal, payload)?));
         Ok(())
     })?;
@@ -162,16 +222,31 @@ fn round(arguments: &Arguments, signal: Signal, requests: &[Bytes]) -> Result<Ro
             structs: f64::NAN,
         });
     }
-    let builders = timed(&mut |payload| {
+    let builders = timed(arguments, requests, |payload| {
         drop(black_box(plain::decode(signal, payload)?));
         Ok(())
     })?;
-    let structs = timed(&mut |payload| plain::structs(signal, payload))?;
+    let structs = timed(arguments, requests, |payload| {
+        plain::structs(signal, payload)
+    })?;
     Ok(Round {
         ours,
         builders,
         structs,
     })
+}
+
+/// Seconds that `work` takes for all requests, as often as asked for.
+fn timed(
+    arguments: &Arguments,
+    requests: &[Bytes],
+    work: impl Fn(&Bytes) -> Result<()>,
+) -> Result<f64> {
+    let start = on_processor()?;
+    for _ in 0..arguments.passes {
+        requests.iter().try_for_each(&work)?;
+    }
+    Ok(on_processor()? - start)
 }
 
 /// Seconds that this thread spent on the processor; exact to a tick of 1 to 10 ms, of rounds of 100 ms and more.
