@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Bytes of a request after decompression. 64 MiB, because a batch refused for its size is a batch lost:
-    /// SDKs and collectors do not split.
+    /// Bytes of a request after decompression; of JSON as protobuf, too. 64 MiB, because a batch refused for its
+    /// size is a batch lost: SDKs and collectors do not split.
     pub max_request_bytes: u64,
     /// Time that a request may take to come in, in seconds.
     pub body_timeout_seconds: u64,
