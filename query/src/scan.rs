@@ -9,12 +9,14 @@ mod adapt;
 mod buffered;
 mod files;
 mod groups;
+mod keep_order;
 mod probe;
 mod reader;
 mod statistics;
 mod time_parts;
 
 pub(crate) use files::STORE_URL;
+pub(crate) use keep_order::KeepOrder;
 
 use crate::{columns, prune, scope::Scope};
 use cairn_storage::{

@@ -9,7 +9,7 @@ use crate::{
     dialect::{self, Analyze, Dialect},
     error::Result,
     functions,
-    scan::STORE_URL,
+    scan::{KeepOrder, STORE_URL},
     scope::Scope,
     tables::{CATALOG, SCHEMA, SharedParts, Tables, Unordered},
     telemetry::Telemetry,
@@ -170,6 +170,7 @@ impl Blueprint {
             .with_analyzer_rules(analyzer)
             .with_optimizer_rule(Arc::new(SharedParts))
             .with_optimizer_rule(Arc::new(Unordered))
+            .with_physical_optimizer_rule(Arc::new(KeepOrder))
             .build();
         Ok(Arc::new(Blueprint { state }))
     }
@@ -189,8 +190,5 @@ fn session_config(config: &Config) -> SessionConfig {
     options.execution.spill_compression = SpillCompression::Lz4Frame;
     // The catalog gives statistics; nothing is to be collected from files.
     options.execution.collect_statistics = false;
-    // A limit that is pushed through a merge lets DataFusion 55 forget that the files of a group are in order; with
-    // this on, a scan then reads files of its neighbour's group, and `ORDER BY timestamp DESC LIMIT n` gives wrong rows.
-    options.execution.enable_file_stream_work_stealing = false;
     session
 }
