@@ -10,6 +10,7 @@
 //! - `tables`: the tables, their columns and the `metrics` view;
 //! - `prune`: which segments a filter cannot match, from the catalog's statistics alone;
 //! - `scan`: the remaining segments and the buffered rows as one physical plan;
+//! - `condense`, over `codes`: batches that repeat themselves, on their way to an aggregation;
 //! - `completeness`: what an answer is based on;
 //! - `format`: answers as JSON, NDJSON, Arrow and CSV.
 //!
@@ -22,8 +23,10 @@
 //! Deliberately not here: HTTP, authentication, writing of any kind.
 
 pub mod attributes;
+mod codes;
 mod columns;
 pub mod completeness;
+mod condense;
 pub mod config;
 pub mod dialect;
 pub mod engine;

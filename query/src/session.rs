@@ -5,6 +5,7 @@
 
 use crate::{
     completeness::ScanReport,
+    condense::Condense,
     config::Config,
     dialect::{self, Analyze, Dialect},
     error::Result,
@@ -171,6 +172,7 @@ impl Blueprint {
             .with_optimizer_rule(Arc::new(SharedParts))
             .with_optimizer_rule(Arc::new(Unordered))
             .with_physical_optimizer_rule(Arc::new(KeepOrder))
+            .with_physical_optimizer_rule(Arc::new(Condense))
             .build();
         Ok(Arc::new(Blueprint { state }))
     }

@@ -1,18 +1,15 @@
 //! One key out of a column of canonical JSON maps, as text, number or integer.
 
+use crate::codes::{self, Codes};
 use arrow::{
     array::{
         Array, ArrayRef, AsArray, DictionaryArray, Float64Builder, Int64Builder, StringArray,
-        StringViewArray, StringViewBuilder, UInt32Array, new_null_array,
+        StringViewBuilder, new_null_array,
     },
     datatypes::{DataType, Int32Type},
 };
 use cairn_storage::attributes::{convert, decode};
-use datafusion::{
-    // Made for keys like these: the standard library's hash took a third of a count by a resource key.
-    common::HashMap,
-    error::{DataFusionError, Result},
-};
+use datafusion::error::{DataFusionError, Result};
 use std::sync::Arc;
 
 /// What an attribute is wanted as.
@@ -91,7 +88,7 @@ impl Builder {
 /// The value of `key` in each map of `maps` (text of any Arrow type, or a dictionary of it).
 pub fn evaluate(maps: &ArrayRef, key: &str, wanted: Wanted) -> Result<ArrayRef> {
     match maps.data_type() {
-        DataType::Utf8View => of_views(maps.as_string_view(), key, wanted),
+        DataType::Utf8View => of_views(maps, key, wanted),
         DataType::Utf8 => Ok(of_texts(maps.as_string::<i32>(), key, wanted)),
         DataType::Dictionary(index, _) if **index == DataType::Int32 => {
             of_dictionary(maps.as_dictionary::<Int32Type>(), key, wanted)
@@ -117,16 +114,27 @@ fn of_texts(maps: &StringArray, key: &str, wanted: Wanted) -> ArrayRef {
 /// Rows that are looked at before deciding whether values repeat.
 const SAMPLE_ROWS: usize = 256;
 
-/// Equal values out of one Parquet dictionary page are equal views, bit by bit. So maps that repeat (those of
-/// resources and scopes) are told by their views and read once.
-fn of_views(maps: &StringViewArray, key: &str, wanted: Wanted) -> Result<ArrayRef> {
-    let views = maps.views();
-    let sample = &views[..views.len().min(SAMPLE_ROWS)];
-    let distinct = sample
-        .iter()
-        .collect::<std::collections::HashSet<_>>()
-        .len();
-    if distinct * 4 > sample.len() {
+/// In a column that repeats a value has at least so many rows.
+const ROWS_PER_VALUE: usize = 4;
+
+/// `of` over a column that may repeat: where it does, over one row of each different value.
+pub(super) fn once_a_value(
+    column: &ArrayRef,
+    of: impl Fn(&ArrayRef) -> Result<ArrayRef>,
+) -> Result<ArrayRef> {
+    let repeats = |codes: &Codes| codes.firsts.len() * ROWS_PER_VALUE <= codes.of_row.len();
+    let sample = column.slice(0, column.len().min(SAMPLE_ROWS));
+    if !repeats(&codes::of_column(&sample)?) {
+        return of(column);
+    }
+    let codes = codes::of_column(column)?;
+    codes.spread(&of(&codes.gather(column)?)?)
+}
+
+/// Maps that repeat (those of resources and scopes) are read once.
+fn of_views(maps: &ArrayRef, key: &str, wanted: Wanted) -> Result<ArrayRef> {
+    once_a_value(maps, |maps| {
+        let maps = maps.as_string_view();
         let mut builder = Builder::new(wanted, maps.len());
         for json in maps {
             match json {
@@ -134,30 +142,8 @@ fn of_views(maps: &StringViewArray, key: &str, wanted: Wanted) -> Result<ArrayRe
                 None => builder.null(),
             }
         }
-        return Ok(builder.finish());
-    }
-    let mut first_of: HashMap<u128, u32> = HashMap::new();
-    let mut builder = Builder::new(wanted, distinct);
-    let mut indices = Vec::with_capacity(maps.len());
-    let mut null_at = None;
-    let mut values = 0u32;
-    for (row, view) in views.iter().enumerate() {
-        let slot = if maps.is_null(row) {
-            null_at.get_or_insert(values)
-        } else {
-            first_of.entry(*view).or_insert(values)
-        };
-        if *slot == values {
-            match maps.is_null(row) {
-                true => builder.null(),
-                false => builder.entry(maps.value(row), key),
-            }
-            values += 1;
-        }
-        indices.push(*slot);
-    }
-    let indices = UInt32Array::from(indices);
-    Ok(arrow::compute::take(&builder.finish(), &indices, None)?)
+        Ok(builder.finish())
+    })
 }
 
 fn of_dictionary(maps: &DictionaryArray<Int32Type>, key: &str, wanted: Wanted) -> Result<ArrayRef> {

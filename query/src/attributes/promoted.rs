@@ -3,7 +3,7 @@
 //! The adapter of a file puts these functions in the place of `attr(attributes, 'k')` and `attributes`. They are
 //! never reached from a statement.
 
-use super::evaluate::{Builder, Wanted};
+use super::evaluate::{Builder, Wanted, once_a_value};
 use arrow::{
     array::StringViewBuilder,
     array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringViewArray},
@@ -61,12 +61,22 @@ impl ScalarUDFImpl for OfColumns {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let columns = columns(&self.kinds, &arrays)?;
+        let values = match arrays.as_slice() {
+            [only] => once_a_value(only, |only| self.of(std::slice::from_ref(only), only.len())),
+            arrays => self.of(arrays, arrays.first().map_or(args.number_rows, |a| a.len())),
+        };
+        Ok(ColumnarValue::Array(values?))
+    }
+}
+
+impl OfColumns {
+    /// The values of `rows` rows.
+    fn of(&self, arrays: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+        let columns = columns(&self.kinds, arrays)?;
         let overflow = match self.overflow {
             true => Some(text(arrays.last())?),
             false => None,
         };
-        let rows = arrays.first().map_or(args.number_rows, |a| a.len());
         let mut builder = Builder::new(self.wanted, rows);
         for row in 0..rows {
             match (columns.iter().find_map(|c| c.value(row)), overflow) {
@@ -77,7 +87,7 @@ impl ScalarUDFImpl for OfColumns {
                 _ => builder.null(),
             }
         }
-        Ok(ColumnarValue::Array(builder.finish()))
+        Ok(builder.finish())
     }
 }
 

@@ -109,6 +109,11 @@ type Expr = Arc<dyn PhysicalExpr>;
 impl PhysicalExprAdapter for Adapter {
     fn rewrite(&self, expr: Expr) -> Result<Expr> {
         let done = |expr| Transformed::new(expr, true, TreeNodeRecursion::Jump);
+        if let Some(call) = ScalarFunctionExpr::try_downcast_func::<Attribute>(expr.as_ref())
+            && let Some(shown) = self.attribute(call, Use::Shown)?
+        {
+            return Ok(shown);
+        }
         let adapted = expr
             .transform_down(|expr| {
                 Ok(match self.replacement(&expr)? {
@@ -131,6 +136,15 @@ impl PhysicalExprAdapter for Adapter {
     }
 }
 
+/// What becomes of an attribute.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// It is a column of its own above the scan, often one to group by: numbers become text once a value.
+    Shown,
+    /// It is a part of something else, like a predicate: statistics should reach through it.
+    Compared,
+}
+
 /// Whether `expr` is a function that this module put in.
 fn is_ours(expr: &Expr) -> bool {
     ScalarFunctionExpr::try_downcast_func::<Attribute>(expr.as_ref()).is_some()
@@ -142,7 +156,7 @@ impl Adapter {
     /// What stands for `expr` (this node with its children) in the file; `None` where nothing special does.
     fn replacement(&self, expr: &Expr) -> Result<Option<Expr>> {
         if let Some(call) = ScalarFunctionExpr::try_downcast_func::<Attribute>(expr.as_ref()) {
-            return self.attribute(call);
+            return self.attribute(call, Use::Compared);
         }
         if let Some(comparison) = expr.downcast_ref::<BinaryExpr>() {
             return self.time_comparison(comparison);
@@ -172,7 +186,7 @@ impl Adapter {
     }
 
     /// `attr(map, 'key')`, where the map is a column.
-    fn attribute(&self, call: &ScalarFunctionExpr) -> Result<Option<Expr>> {
+    fn attribute(&self, call: &ScalarFunctionExpr, used: Use) -> Result<Option<Expr>> {
         let [map, key] = call.args() else {
             return Ok(None);
         };
@@ -192,7 +206,7 @@ impl Adapter {
         };
         match &self.part {
             Some(part) if map.name() == "attributes" => {
-                Ok(Some(self.promoted(part, key_text, wanted)?))
+                Ok(Some(self.promoted(part, key_text, wanted, used)?))
             }
             // Over the column as it is: a dictionary is read once a distinct value.
             _ => {
@@ -202,7 +216,7 @@ impl Adapter {
         }
     }
 
-    fn promoted(&self, part: &SegmentPart, key: &str, wanted: Wanted) -> Result<Expr> {
+    fn promoted(&self, part: &SegmentPart, key: &str, wanted: Wanted, used: Use) -> Result<Expr> {
         let object = part.object();
         let in_overflow = match &object.overflow_keys {
             Some(keys) => keys.binary_search_by(|k| k.as_str().cmp(key)).is_ok(),
@@ -229,7 +243,7 @@ impl Adapter {
                     vec![self.column("attributes")?, key],
                 )
             }
-            ([only], false) => match self.plain(only, wanted)? {
+            ([only], false) => match self.plain(only, wanted, used)? {
                 Some(plain) => Ok(plain),
                 None => self.of_columns(key, wanted, &columns, false),
             },
@@ -238,7 +252,7 @@ impl Adapter {
     }
 
     /// A promoted column that is, or is cast to, what is wanted: statistics still prune it.
-    fn plain(&self, promoted: &Promoted, wanted: Wanted) -> Result<Option<Expr>> {
+    fn plain(&self, promoted: &Promoted, wanted: Wanted, used: Use) -> Result<Option<Expr>> {
         let column = self.column(&promoted.column)?;
         let to = match (promoted.kind, wanted) {
             (ValueKind::Text, Wanted::Text)
@@ -246,7 +260,9 @@ impl Adapter {
             | (ValueKind::Int, Wanted::Int) => return Ok(Some(column)),
             (ValueKind::Int, Wanted::Double) => DataType::Float64,
             // The same digits and words as `convert` writes.
-            (ValueKind::Int | ValueKind::Bool, Wanted::Text) => DataType::Utf8View,
+            (ValueKind::Int | ValueKind::Bool, Wanted::Text) if used == Use::Compared => {
+                DataType::Utf8View
+            }
             _ => return Ok(None),
         };
         Ok(Some(Arc::new(CastExpr::new(column, to, None))))
