@@ -28,9 +28,11 @@ use futures::{StreamExt, stream::BoxStream};
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use std::{path::Path, sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
 
-/// How often a statement that waits for a commit sequence looks again.
-const SEQUENCE_POLL: Duration = Duration::from_millis(5);
+/// Statements that may wait for a commit sequence at the same time. They hold no lane, only their text and their
+/// connection; one that asks for a sequence that never comes waits until its deadline.
+const MOST_WAITING: usize = 256;
 
 /// Answers questions of all tenants. Share it in an `Arc`.
 pub struct Engine {
@@ -40,6 +42,8 @@ pub struct Engine {
     telemetry: Telemetry,
     memory: Memory,
     lanes: Arc<Lanes>,
+    /// A permit for each statement that waits for a commit sequence.
+    waiting: Semaphore,
     scrub: Scrub,
 }
 
@@ -91,6 +95,7 @@ impl Engine {
             telemetry,
             memory,
             lanes,
+            waiting: Semaphore::new(MOST_WAITING),
             scrub,
         })
     }
@@ -186,16 +191,17 @@ impl Engine {
     }
 
     async fn wait_for_sequence(&self, sequence: u64, deadline: &Deadline) -> Result<()> {
-        while self.store.sequence() < sequence {
-            if deadline.left().is_zero() {
-                return Err(Error::TimedOut(deadline.timeout));
-            }
-            deadline
-                .clock
-                .sleep(SEQUENCE_POLL.min(deadline.left()))
-                .await;
+        if self.store.sequence() >= sequence {
+            return Ok(());
         }
-        Ok(())
+        let _waiting = self.waiting.try_acquire().map_err(|_| Error::Limited {
+            what: "statements that wait for a commit sequence",
+            detail: format!("{MOST_WAITING} are waiting; try again in a moment"),
+        })?;
+        tokio::select! {
+            () = self.store.reached(sequence) => Ok(()),
+            () = deadline.passed() => Err(Error::TimedOut(deadline.timeout)),
+        }
     }
 
     fn report(&self, error: Error, account: &Account) -> Error {

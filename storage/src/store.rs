@@ -237,6 +237,11 @@ impl Store {
         self.state.buffers.sequence()
     }
 
+    /// Returns when the commit sequence is `sequence` or a higher one, which may be never.
+    pub async fn reached(&self, sequence: u64) {
+        self.state.buffers.reached(sequence).await;
+    }
+
     /// What is wrong now, if anything.
     pub fn health(&self) -> Health {
         let unwritable = self.wal.fault().map(Problem::of_wal);

@@ -1,6 +1,6 @@
 //! The engine over a real store: what it answers, what it refuses, and that nothing stops it.
 
-use super::{Engine, SqlRequest};
+use super::{Engine, MOST_WAITING, SqlRequest};
 use crate::{
     config::Config,
     error::{Error, Kind, Place},
@@ -865,6 +865,31 @@ async fn a_commit_sequence_is_waited_for() {
         .err()
         .expect("it is not there");
     assert_eq!(error.kind(), Kind::TimedOut);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_many_wait_for_a_commit_sequence_and_no_more() {
+    let fixture = Fixture::new(small()).await;
+    let next = fixture.logs("a", 1).await + 1;
+    let asked = || {
+        Box::pin(fixture.engine.sql(SqlRequest {
+            min_sequence: Some(next),
+            deadline: Some(PATIENCE),
+            ..request("SELECT count(*) FROM logs")
+        }))
+    };
+    let mut waiting: Vec<_> = (0..MOST_WAITING).map(|_| asked()).collect();
+    for each in &mut waiting {
+        assert!(futures::poll!(each.as_mut()).is_pending());
+    }
+    let error = asked().await.err().expect("there are enough");
+    assert_eq!(error.kind(), Kind::Limited, "{error}");
+    let one = waiting.pop().expect("some wait");
+    drop(waiting);
+    let again = asked();
+    assert_eq!(fixture.logs("a", 2).await, next);
+    assert!(one.await.is_ok(), "it is woken");
+    assert!(again.await.is_ok(), "those who left made room");
 }
 
 #[tokio::test(flavor = "multi_thread")]

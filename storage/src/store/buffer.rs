@@ -17,6 +17,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::watch;
 
 /// A tenant's signal.
 pub(super) type Key = (TenantId, Signal);
@@ -79,6 +80,8 @@ pub(super) struct Flushed {
 #[derive(Default)]
 pub(super) struct Buffers {
     inner: RwLock<Inner>,
+    /// The commit sequence, for those who wait for it.
+    visible: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -187,6 +190,13 @@ impl Buffers {
             table.open.push(pending);
             largest = largest.max(table.open_bytes);
         }
+        let sequence = inner.sequence;
+        drop(inner);
+        self.visible.send_if_modified(|visible| {
+            let rises = sequence > *visible;
+            *visible = sequence.max(*visible);
+            rises
+        });
         largest
     }
 
@@ -211,6 +221,13 @@ impl Buffers {
     /// The commit sequence.
     pub(super) fn sequence(&self) -> u64 {
         self.inner.read().sequence
+    }
+
+    /// Returns when the commit sequence is `sequence` or a higher one.
+    pub(super) async fn reached(&self, sequence: u64) {
+        let mut visible = self.visible.subscribe();
+        let reached = visible.wait_for(|visible| *visible >= sequence).await;
+        reached.expect("the sender lives as long as the buffers");
     }
 
     /// The tenants that have anything here, sorted.
