@@ -158,6 +158,7 @@ impl Server {
             (Arc::new(engine), receiver)
         };
         self.tasks.flush(store.clone());
+        self.tasks.warm_up(engine.clone());
         self.api.set_ready(Parts {
             engine,
             store: store.clone(),

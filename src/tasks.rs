@@ -1,6 +1,7 @@
 //! Everything that runs in the background, in one list. (Connections are tasks of their listener.)
 
 use crate::{demo::Demo, listen::Listener};
+use cairn_query::engine::Engine;
 use cairn_storage::store::Store;
 use futures::FutureExt;
 use std::{panic::AssertUnwindSafe, sync::Arc};
@@ -27,6 +28,17 @@ impl Tasks {
     pub(crate) fn flush(&self, store: Arc<Store>) {
         let stop = self.stop.clone();
         self.spawn("flush", stop.clone(), async move { store.run(stop).await });
+    }
+
+    /// Warms the query engine up, once; whoever asks meanwhile does not wait for it.
+    pub(crate) fn warm_up(&self, engine: Arc<Engine>) {
+        let stop = self.stop.clone();
+        self.spawn("warm_up", stop.clone(), async move {
+            tokio::select! {
+                () = engine.warm_up() => stop.cancelled().await,
+                () = stop.cancelled() => {}
+            }
+        });
     }
 
     /// Sends the telemetry of the demo shop until the drain, so that it does not hold it up.

@@ -3,6 +3,7 @@
 mod account;
 mod delivery;
 mod schema;
+mod warm;
 
 pub use schema::{AttributeAnswer, ColumnAnswer, SchemaAnswer, TableAnswer};
 

@@ -25,6 +25,7 @@ mod staged;
 mod state;
 mod upload;
 mod verify;
+mod warm;
 
 pub use claim::Claim;
 pub use health::{Health, Problem};
@@ -175,6 +176,11 @@ impl Store {
         counters: &ReadCounters,
     ) -> Result<Option<Arc<Index>>> {
         self.state.readers.index(segment, counters).await
+    }
+
+    /// Reads the footers of the newest segments, so that the first queries find them in memory; returns how many.
+    pub async fn read_footers(&self) -> usize {
+        warm::read_footers(self).await
     }
 
     /// Takes a segment out of later snapshots, which name it as missing with `reason`: a reader found that an

@@ -1,6 +1,6 @@
 //! The engine over a real store: what it answers, what it refuses, and that nothing stops it.
 
-use super::{Engine, MOST_WAITING, SqlRequest};
+use super::{Engine, MOST_WAITING, SqlRequest, warm};
 use crate::{
     config::Config,
     error::{Error, Kind, Place},
@@ -890,6 +890,29 @@ async fn so_many_wait_for_a_commit_sequence_and_no_more() {
     assert_eq!(fixture.logs("a", 2).await, next);
     assert!(one.await.is_ok(), "it is woken");
     assert!(again.await.is_ok(), "those who left made room");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn warming_up_asks_unseen() {
+    let fixture = Fixture::new(small()).await;
+    fixture.engine.warm_up().await;
+    fixture.logs("a", 3_000).await;
+    fixture.store.flush_all().await.expect("it is flushed");
+    let read = fixture.store.read_footers().await;
+    assert_eq!(read, 1, "the footer of the one object");
+    fixture.engine.warm_up().await;
+    fixture.idle().await;
+    let unseen = crate::telemetry::OutcomeLabels {
+        tenant: "a".to_string(),
+        outcome: "ok",
+    };
+    let statements = &fixture.engine.telemetry.statements;
+    assert_eq!(statements.get_or_create(&unseen).get(), 0);
+    let since = "timestamp >= to_timestamp_nanos(0)";
+    for statement in warm::LOGS.iter().chain(&warm::SPANS) {
+        let statement = statement.replace("timestamp >= {since}", since);
+        assert!(fixture.sql(&statement).await.is_ok(), "{statement}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

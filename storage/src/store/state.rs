@@ -35,7 +35,7 @@ use std::{
 use tokio::sync::Notify;
 
 /// Bytes of footers that readers keep: some thousand segments of 20 KB each.
-const FOOTER_CACHE_BYTES: u64 = 64 << 20;
+pub(super) const FOOTER_CACHE_BYTES: u64 = 64 << 20;
 
 /// What appends, flushes and replay share.
 pub(super) struct State {
