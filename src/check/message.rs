@@ -149,16 +149,25 @@ fn point(value: f64) -> NumberDataPoint {
 
 /// All five kinds of data, both temporalities, exemplars, a point without a value, and doubles that are no numbers.
 pub(super) fn all_metrics() -> Vec<Metric> {
-    let exemplar = Exemplar {
+    let mut metrics = numbers();
+    metrics.extend(distributions());
+    metrics
+}
+
+fn exemplar() -> Exemplar {
+    Exemplar {
         time_unix_nano: TIME,
         trace_id: vec![1; 16],
         span_id: vec![2; 8],
         value: Some(exemplar::Value::AsInt(i64::MIN)),
         ..Exemplar::default()
-    };
+    }
+}
+
+fn numbers() -> Vec<Metric> {
     let sum = |temporality: AggregationTemporality| Sum {
         data_points: vec![NumberDataPoint {
-            exemplars: vec![exemplar.clone()],
+            exemplars: vec![exemplar()],
             ..point(-0.0)
         }],
         aggregation_temporality: temporality as i32,
@@ -169,67 +178,63 @@ pub(super) fn all_metrics() -> Vec<Metric> {
         value: None,
         ..point(0.0)
     };
-    let histogram = HistogramDataPoint {
-        time_unix_nano: TIME,
-        count: 3,
-        sum: Some(f64::INFINITY),
-        bucket_counts: vec![1, 2],
-        explicit_bounds: vec![0.5],
-        exemplars: vec![exemplar.clone()],
-        ..HistogramDataPoint::default()
-    };
-    let exponential = ExponentialHistogramDataPoint {
-        time_unix_nano: TIME,
-        count: 3,
-        scale: 20,
-        zero_count: 1,
-        positive: Some(Buckets {
-            offset: -3,
-            bucket_counts: vec![1, 1],
-        }),
-        ..ExponentialHistogramDataPoint::default()
-    };
-    let summary = SummaryDataPoint {
-        time_unix_nano: TIME,
-        count: 1,
-        sum: 1.0,
-        quantile_values: vec![ValueAtQuantile {
-            quantile: 0.99,
-            value: f64::NAN,
-        }],
-        ..SummaryDataPoint::default()
+    let gauge = Gauge {
+        data_points: vec![point(f64::NAN), point(f64::MIN_POSITIVE / 2.0), no_value],
     };
     let (delta, cumulative) = (
         AggregationTemporality::Delta,
         AggregationTemporality::Cumulative,
     );
-    let gauge = Gauge {
-        data_points: vec![point(f64::NAN), point(f64::MIN_POSITIVE / 2.0), no_value],
-    };
     vec![
         metric("check.gauge", Data::Gauge(gauge)),
         metric("check.delta", Data::Sum(sum(delta))),
         metric("check.cumulative", Data::Sum(sum(cumulative))),
-        metric(
-            "check.histogram",
-            Data::Histogram(Histogram {
-                data_points: vec![histogram],
-                aggregation_temporality: delta as i32,
+    ]
+}
+
+fn distributions() -> Vec<Metric> {
+    let histogram = Histogram {
+        data_points: vec![HistogramDataPoint {
+            time_unix_nano: TIME,
+            count: 3,
+            sum: Some(f64::INFINITY),
+            bucket_counts: vec![1, 2],
+            explicit_bounds: vec![0.5],
+            exemplars: vec![exemplar()],
+            ..HistogramDataPoint::default()
+        }],
+        aggregation_temporality: AggregationTemporality::Delta as i32,
+    };
+    let exponential = ExponentialHistogram {
+        data_points: vec![ExponentialHistogramDataPoint {
+            time_unix_nano: TIME,
+            count: 3,
+            scale: 20,
+            zero_count: 1,
+            positive: Some(Buckets {
+                offset: -3,
+                bucket_counts: vec![1, 1],
             }),
-        ),
-        metric(
-            "check.exponential",
-            Data::ExponentialHistogram(ExponentialHistogram {
-                data_points: vec![exponential],
-                aggregation_temporality: cumulative as i32,
-            }),
-        ),
-        metric(
-            "check.summary",
-            Data::Summary(Summary {
-                data_points: vec![summary],
-            }),
-        ),
+            ..ExponentialHistogramDataPoint::default()
+        }],
+        aggregation_temporality: AggregationTemporality::Cumulative as i32,
+    };
+    let summary = Summary {
+        data_points: vec![SummaryDataPoint {
+            time_unix_nano: TIME,
+            count: 1,
+            sum: 1.0,
+            quantile_values: vec![ValueAtQuantile {
+                quantile: 0.99,
+                value: f64::NAN,
+            }],
+            ..SummaryDataPoint::default()
+        }],
+    };
+    vec![
+        metric("check.histogram", Data::Histogram(histogram)),
+        metric("check.exponential", Data::ExponentialHistogram(exponential)),
+        metric("check.summary", Data::Summary(summary)),
     ]
 }
 

@@ -43,7 +43,12 @@ async fn run(endpoint: &str, bucket: &str) -> Result<usize, Box<dyn Error>> {
         ("aws_allow_http", "true"),
         ("aws_region", "us-east-1"),
     ];
-    let credentials = std::env::vars().filter(|(name, _)| name.starts_with("AWS_"));
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an example reads its own environment"
+    )]
+    let variables = std::env::vars();
+    let credentials = variables.filter(|(name, _)| name.starts_with("AWS_"));
     let config = Config {
         data_dir: folder.path().join("data"),
         bucket: format!("s3://{bucket}/conformance"),

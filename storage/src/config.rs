@@ -63,7 +63,7 @@ impl Default for Config {
             bucket: "local".into(),
             bucket_options: BTreeMap::new(),
             bucket_variables: Variables::default(),
-            memory_bytes: 256 << 20,
+            memory_bytes: 384 << 20,
             flush_bytes: 96 << 20,
             flush_age_seconds: 60,
             small_segment_bytes: 1 << 20,
