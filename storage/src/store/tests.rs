@@ -735,12 +735,12 @@ fn a_log_longer_than_the_memory_is_replayed() {
         }
     });
     // Less than one file of the log holds.
-    fixture.config.memory_bytes = 32 << 10;
+    (fixture.config.memory_bytes, fixture.config.flush_bytes) = (32 << 10, 16 << 10);
     fixture.run(async {
         let store = fixture.open().await;
         assert_eq!(records(&store, Signal::Logs).await.len(), 200);
         let snapshot = store.snapshot(&TenantId::default_tenant(), Signal::Logs);
-        assert!(snapshot.segments.len() > 10, "most of it was staged");
+        assert!(snapshot.segments.len() > 1, "most of it was staged");
         assert!(store.budget().used_bytes() < 1 << 20);
     });
 }
