@@ -6,6 +6,19 @@
 //! The flow: [`run`] - `target` sends and takes answers apart - `protobuf`, `json`, `grpc` and `socket` hold the
 //! checks - `message` makes what they send - `report` writes what came out.
 
+/// The rows of a file, all asked in one way: `number level title function;`.
+macro_rules! checks {
+    ($way:ident: $($number:literal $level:ident $title:literal $ask:ident;)*) => {
+        &[$(crate::check::Check {
+            number: $number,
+            level: crate::check::Level::$level,
+            way: crate::check::Way::$way,
+            title: $title,
+            ask: |target| futures::FutureExt::boxed($ask(target)),
+        }),*]
+    };
+}
+
 mod grpc;
 mod json;
 mod message;

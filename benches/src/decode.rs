@@ -136,8 +136,7 @@ fn measure_json(arguments: &Arguments) -> Result<()> {
 }
 
 fn transcode(text: &Bytes) -> Result<Bytes> {
-    let budget = Budget::new(1 << 30);
-    let mut memory = budget.reserve(0)?;
+    let mut memory = Budget::new(1 << 30).empty();
     let transcoded = otlp::json::transcode(Signal::Logs, text, 64 << 20, &mut memory)?;
     Ok(black_box(transcoded.payload.into()))
 }

@@ -85,7 +85,7 @@ impl Pipeline {
         let limits = self.limits;
         let max_request_bytes = self.max_request_bytes;
         let large = request.payload.len() > INLINE_BYTES;
-        let memory = self.store.budget().reserve(0)?;
+        let memory = self.store.budget().empty();
         let work = move || {
             let (mut request, notice) = match request.encoding {
                 Encoding::OtlpProtobuf => (request, None),

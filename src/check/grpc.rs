@@ -1,14 +1,16 @@
 //! OTLP/gRPC.
 
 use super::{
-    Check, Level, Verdict, Way, ensure,
+    Check, Verdict, ensure,
     message::{self, gzip, logs, record},
     target::Target,
 };
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use cairn_proto::status::StatusMessage;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
+use futures::{StreamExt, TryStreamExt, stream};
+use opentelemetry_proto::tonic::collector::logs::v1::{
+    ExportLogsPartialSuccess, ExportLogsServiceResponse,
+};
 use prost::Message;
 
 const METHODS: [&str; 3] = [
@@ -23,31 +25,18 @@ const INVALID_ARGUMENT: i32 = 3;
 const RESOURCE_EXHAUSTED: i32 = 8;
 const UNIMPLEMENTED: i32 = 12;
 
-/// A row of this file.
-macro_rules! check {
-    ($number:literal $level:ident $title:literal $ask:ident) => {
-        Check {
-            number: $number,
-            level: Level::$level,
-            way: Way::Grpc,
-            title: $title,
-            ask: |target| $ask(target).boxed(),
-        }
-    };
-}
-
-pub(super) const CHECKS: &[Check] = &[
-    check!(1 Must "Export of all three signals is OK" exports),
-    check!(5 Must "gzip is taken" takes_gzip),
-    check!(6 Must "an unknown encoding is UNIMPLEMENTED, and the known ones are named" unknown_encoding),
-    check!(11 Must "partial success counts exactly and says why" partial_success),
-    check!(15 Should "an empty request is OK" empty),
-    check!(16 Must "what is no protobuf is INVALID_ARGUMENT" undecodable),
-    check!(19 Must "a message beyond 64 MiB is RESOURCE_EXHAUSTED without RetryInfo" too_large),
-    check!(44 Sense "64 levels of arrays and of maps are stored" deep),
-    check!(49 Should "a thousand calls at a time on one connection" concurrent),
-    check!(53 Sense "profiles are UNIMPLEMENTED until they are supported" profiles),
-];
+pub(super) const CHECKS: &[Check] = checks! { Grpc:
+    1 Must "Export of all three signals is OK" exports;
+    5 Must "gzip is taken" takes_gzip;
+    6 Must "an unknown encoding is UNIMPLEMENTED, and the known ones are named" unknown_encoding;
+    11 Must "partial success counts exactly and says why" partial_success;
+    15 Should "an empty request is OK" empty;
+    16 Must "what is no protobuf is INVALID_ARGUMENT" undecodable;
+    19 Must "a message beyond 64 MiB is RESOURCE_EXHAUSTED without RetryInfo" too_large;
+    44 Sense "64 levels of arrays and of maps are stored" deep;
+    49 Should "a thousand calls at a time on one connection" concurrent;
+    53 Sense "profiles are UNIMPLEMENTED until they are supported" profiles;
+};
 
 async fn exports(target: &Target) -> Verdict {
     for (method, message) in METHODS.into_iter().zip(message::one_of_each()) {
@@ -74,12 +63,8 @@ async fn unknown_encoding(target: &Target) -> Verdict {
 async fn partial_success(target: &Target) -> Verdict {
     let deep = message::with_attribute(message::nested(100, false));
     let message = logs(vec![record("good"), deep]);
-    let answer = target.grpc(LOGS, "", &message).await?;
-    answer.is(0)?;
-    let response = ExportLogsServiceResponse::decode(answer.message)
-        .map_err(|error| format!("the answer is no message: {error}"))?;
     // A server that stores a hundred levels has nothing to reject here.
-    let Some(partial) = response.partial_success else {
+    let Some(partial) = partial_of(target, &message).await? else {
         return Ok(());
     };
     let exact = partial.rejected_log_records == 1 && !partial.error_message.is_empty();
@@ -101,7 +86,7 @@ async fn undecodable(target: &Target) -> Verdict {
 }
 
 async fn too_large(target: &Target) -> Verdict {
-    let message = gzip(&message::of_length((64 << 20) + 1));
+    let message = message::too_large();
     let answer = target.grpc(LOGS, "gzip", &message).await?;
     answer.is(RESOURCE_EXHAUSTED)?;
     let Some(details) = answer.trailers.get("grpc-status-details-bin") else {
@@ -122,10 +107,7 @@ async fn too_large(target: &Target) -> Verdict {
 async fn deep(target: &Target) -> Verdict {
     for is_map in [false, true] {
         let deep = message::with_attribute(message::nested(64, is_map));
-        let answer = target.grpc(LOGS, "", &logs(vec![deep])).await?;
-        answer.is(0)?;
-        let response = ExportLogsServiceResponse::decode(answer.message);
-        let partial = response.ok().and_then(|response| response.partial_success);
+        let partial = partial_of(target, &logs(vec![deep])).await?;
         ensure(partial.is_none(), || format!("rejected: {partial:?}"))?;
     }
     Ok(())
@@ -148,6 +130,18 @@ async fn profiles(target: &Target) -> Verdict {
     ensure(answer.code == UNIMPLEMENTED || answer.code == 0, || {
         format!("answered code {}", answer.code)
     })
+}
+
+/// Sends log records, which must be OK, and returns what the answer says of a part of them.
+async fn partial_of(
+    target: &Target,
+    message: &[u8],
+) -> Result<Option<ExportLogsPartialSuccess>, String> {
+    let answer = target.grpc(LOGS, "", message).await?;
+    answer.is(0)?;
+    let response = ExportLogsServiceResponse::decode(answer.message)
+        .map_err(|error| format!("the answer is no message: {error}"))?;
+    Ok(response.partial_success)
 }
 
 /// Metadata of names ending in `-bin` is base64, with padding or without (gRPC over HTTP/2).

@@ -1,43 +1,29 @@
 //! OTLP/HTTP in JSON.
 
 use super::{
-    Check, Level, Verdict, Way, ensure,
+    Check, Verdict, ensure,
     target::{Answer, Target},
 };
-use futures::FutureExt;
 use serde_json::Value;
 
 /// The media type of OTLP/HTTP in JSON.
 const JSON: &str = "application/json";
 
-/// A row of this file.
-macro_rules! check {
-    ($number:literal $level:ident $title:literal $ask:ident) => {
-        Check {
-            number: $number,
-            level: Level::$level,
-            way: Way::Json,
-            title: $title,
-            ask: |target| $ask(target).boxed(),
-        }
-    };
-}
-
-pub(super) const CHECKS: &[Check] = &[
-    check!(4 Should "JSON of all three signals on the same port" posts),
-    check!(9 Must "the answer is JSON, errors too" content_type),
-    check!(15 Should "{} and empty levels are a success" empty),
-    check!(17 Must "what is no JSON is 400 with a Status in JSON" undecodable),
-    check!(31 Sense "application/json with a charset and in mixed case is taken" charset),
-    check!(32 Must "ids are hexadecimal in either case" hexadecimal),
-    check!(32 Must "ids in base64 are not taken for hexadecimal" base64_id),
-    check!(33 Must "snake_case members are unknown, not errors" snake_case),
-    check!(34 Must "unknown members are ignored at every level" unknown_members),
-    check!(35 Must "names of enum values are not taken" enum_names),
-    check!(36 Must "integers as text or number, doubles as text, base64 of both alphabets" numbers),
-    check!(37 Must "null stands for the default" nulls),
-    check!(44 Sense "64 levels of arrays and of maps are stored" deep),
-];
+pub(super) const CHECKS: &[Check] = checks! { Json:
+    4 Should "JSON of all three signals on the same port" posts;
+    9 Must "the answer is JSON, errors too" content_type;
+    15 Should "{} and empty levels are a success" empty;
+    17 Must "what is no JSON is 400 with a Status in JSON" undecodable;
+    31 Sense "application/json with a charset and in mixed case is taken" charset;
+    32 Must "ids are hexadecimal in either case" hexadecimal;
+    32 Must "ids in base64 are not taken for hexadecimal" base64_id;
+    33 Must "snake_case members are unknown, not errors" snake_case;
+    34 Must "unknown members are ignored at every level" unknown_members;
+    35 Must "names of enum values are not taken" enum_names;
+    36 Must "integers as text or number, doubles as text, base64 of both alphabets" numbers;
+    37 Must "null stands for the default" nulls;
+    44 Sense "64 levels of arrays and of maps are stored" deep;
+};
 
 async fn send(target: &Target, body: &str) -> Result<Answer, String> {
     target.post("/v1/logs", JSON, "", body.to_string()).await

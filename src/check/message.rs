@@ -269,8 +269,16 @@ pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     written.expect("memory takes everything")
 }
 
+/// What a request may have after decompression; servers may take more.
+const LIMIT_BYTES: usize = 64 << 20;
+
+/// A request of one record that is longer than the limit, compressed.
+pub(super) fn too_large() -> Vec<u8> {
+    gzip(&of_length(LIMIT_BYTES + 1))
+}
+
 /// A request of one record whose body brings it to `bytes` in all.
-pub(super) fn of_length(bytes: usize) -> Vec<u8> {
+fn of_length(bytes: usize) -> Vec<u8> {
     // The lengths inside take up to five bytes each.
     let mut body = bytes.saturating_sub(200);
     loop {

@@ -1,12 +1,11 @@
 //! OTLP/HTTP in protobuf.
 
 use super::{
-    Check, Level, Verdict, Way, ensure,
+    Check, Verdict, ensure,
     message::{self, PATHS, gzip, logs, record, text},
     target::{Answer, PROTOBUF, Target},
 };
 use bytes::Bytes;
-use futures::FutureExt;
 use http::{
     Method,
     header::{ALLOW, CONTENT_ENCODING},
@@ -20,51 +19,35 @@ use opentelemetry_proto::tonic::{
     logs::v1::LogRecord,
 };
 
-/// What a request may have after decompression; servers may take more.
-const LIMIT_BYTES: usize = 64 << 20;
-
-/// A row of this file.
-macro_rules! check {
-    ($number:literal $level:ident $title:literal $ask:ident) => {
-        Check {
-            number: $number,
-            level: Level::$level,
-            way: Way::Protobuf,
-            title: $title,
-            ask: |target| $ask(target).boxed(),
-        }
-    };
-}
-
-pub(super) const CHECKS: &[Check] = &[
-    check!(2 Must "POST of all three signals over HTTP/1.1 is 200" posts),
-    check!(3 Should "HTTP/2 without an upgrade on the same port" http2),
-    check!(5 Must "gzip is taken" takes_gzip),
-    check!(7 Sense "an unknown Content-Encoding is 415 with a Status" unknown_encoding),
-    check!(8 Must "success is 200 with an Export*ServiceResponse" response),
-    check!(9 Must "the answer has the request's Content-Type, errors too" content_type),
-    check!(10 Must "partial_success is unset when nothing was rejected" no_partial_success),
-    check!(11 Must "partial success counts exactly and says why" partial_success),
-    check!(15 Should "an empty request, and empty levels, are a success" empty),
-    check!(16 Must "what is no protobuf is 400 with a Status" undecodable),
-    check!(18 Must "gzip of several members is taken" gzip_members),
-    check!(18 Sense "broken gzip is 400" broken_gzip),
-    check!(19 Must "a body beyond 64 MiB after decompression is 413" too_large),
-    check!(30 Sense "an unknown path is 404" unknown_path),
-    check!(30 Sense "GET is 405 with Allow" get),
-    check!(30 Sense "a wrong or missing Content-Type is 415" wrong_type),
-    check!(31 Sense "Content-Type in mixed case and with a parameter is taken" mixed_case),
-    check!(39 Must "unknown fields and enum numbers do not cost the record" unknown_fields),
-    check!(40 Must "a message in two parts merges" split_message),
-    check!(40 Sense "text that is no UTF-8 does not cost the record" not_utf8),
-    check!(41 Should "a trace id of the wrong length does not cost the record" wrong_id),
-    check!(42 Should "a record without any time is stored" no_time),
-    check!(43 Should "empty values, bytes, mixed arrays and double keys are stored" odd_values),
-    check!(44 Sense "64 levels of arrays and of maps are stored" deep),
-    check!(47 Must "all kinds of metrics are stored" all_metrics),
-    check!(52 Must "an answer is not compressed unless asked for" not_compressed),
-    check!(53 Sense "profiles are a clean 404 until they are supported" profiles),
-];
+pub(super) const CHECKS: &[Check] = checks! { Protobuf:
+    2 Must "POST of all three signals over HTTP/1.1 is 200" posts;
+    3 Should "HTTP/2 without an upgrade on the same port" http2;
+    5 Must "gzip is taken" takes_gzip;
+    7 Sense "an unknown Content-Encoding is 415 with a Status" unknown_encoding;
+    8 Must "success is 200 with an Export*ServiceResponse" response;
+    9 Must "the answer has the request's Content-Type, errors too" content_type;
+    10 Must "partial_success is unset when nothing was rejected" no_partial_success;
+    11 Must "partial success counts exactly and says why" partial_success;
+    15 Should "an empty request, and empty levels, are a success" empty;
+    16 Must "what is no protobuf is 400 with a Status" undecodable;
+    18 Must "gzip of several members is taken" gzip_members;
+    18 Sense "broken gzip is 400" broken_gzip;
+    19 Must "a body beyond 64 MiB after decompression is 413" too_large;
+    30 Sense "an unknown path is 404" unknown_path;
+    30 Sense "GET is 405 with Allow" get;
+    30 Sense "a wrong or missing Content-Type is 415" wrong_type;
+    31 Sense "Content-Type in mixed case and with a parameter is taken" mixed_case;
+    39 Must "unknown fields and enum numbers do not cost the record" unknown_fields;
+    40 Must "a message in two parts merges" split_message;
+    40 Sense "text that is no UTF-8 does not cost the record" not_utf8;
+    41 Should "a trace id of the wrong length does not cost the record" wrong_id;
+    42 Should "a record without any time is stored" no_time;
+    43 Should "empty values, bytes, mixed arrays and double keys are stored" odd_values;
+    44 Sense "64 levels of arrays and of maps are stored" deep;
+    47 Must "all kinds of metrics are stored" all_metrics;
+    52 Must "an answer is not compressed unless asked for" not_compressed;
+    53 Sense "profiles are a clean 404 until they are supported" profiles;
+};
 
 async fn posts(target: &Target) -> Verdict {
     for (path, body) in PATHS.into_iter().zip(message::one_of_each()) {
@@ -193,7 +176,7 @@ async fn broken_gzip(target: &Target) -> Verdict {
 }
 
 async fn too_large(target: &Target) -> Verdict {
-    let body = gzip(&message::of_length(LIMIT_BYTES + 1));
+    let body = message::too_large();
     let answer = target.post("/v1/logs", PROTOBUF, "gzip", body).await?;
     answer.is(413)
 }

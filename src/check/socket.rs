@@ -1,33 +1,19 @@
 //! What no HTTP client sends.
 
 use super::{
-    Check, Level, Verdict, Way,
+    Check, Verdict,
     message::{logs, record},
     target::{Target, said},
 };
-use futures::FutureExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-/// A row of this file.
-macro_rules! check {
-    ($number:literal $level:ident $title:literal $ask:ident) => {
-        Check {
-            number: $number,
-            level: Level::$level,
-            way: Way::Socket,
-            title: $title,
-            ask: |target| $ask(target).boxed(),
-        }
-    };
-}
-
-pub(super) const CHECKS: &[Check] = &[
-    check!(51 Sense "a client that goes away in the middle hurts nobody" goes_away),
-    check!(51 Sense "what is no HTTP is answered or closed, and the next client is served" no_http),
-];
+pub(super) const CHECKS: &[Check] = checks! { Socket:
+    51 Sense "a client that goes away in the middle hurts nobody" goes_away;
+    51 Sense "what is no HTTP is answered or closed, and the next client is served" no_http;
+};
 
 async fn connect(target: &Target) -> Result<TcpStream, String> {
     TcpStream::connect(target.authority()).await.map_err(said)

@@ -30,8 +30,7 @@ fn from_json(signal: Signal, json: &[u8]) -> Result<Decoded, JsonError> {
 }
 
 fn transcoded(signal: Signal, json: &[u8]) -> Result<Transcoded, JsonError> {
-    let budget = Budget::new(1 << 30);
-    let mut memory = budget.reserve(0).expect("nothing");
+    let mut memory = Budget::new(1 << 30).empty();
     transcode(signal, json, 64 << 20, &mut memory)
 }
 
@@ -64,19 +63,22 @@ fn cell(json: &str, column: &str) -> String {
     summary(&decoded).tables["logs"][0][index].clone()
 }
 
+/// A request, and the text that stands for it.
+fn generated(random: &mut StdRng, signal: Signal) -> (generate::Request, String) {
+    let request = generate::message(random, signal, true);
+    let json = Writer { random }.request(&request);
+    (request, json)
+}
+
 #[test]
 fn json_is_what_the_same_message_is_as_protobuf() {
     let (mut rows, mut rejected) = (0, 0);
     for seed in 0..GENERATED {
         for (signal, _) in REQUESTS {
             let mut random = StdRng::seed_from_u64(seed);
-            let request = generate::message(&mut random, signal, true);
+            let (request, json) = generated(&mut random, signal);
             let protobuf = request.encode().into();
             let wanted = summary(&decoded(signal, &protobuf).expect("generated"));
-            let json = Writer {
-                random: &mut random,
-            }
-            .request(&request);
             let found = from_json(signal, json.as_bytes());
             let found = found.unwrap_or_else(|e| panic!("{signal} {seed}: {e}\n{json}"));
             assert_eq!(summary(&found), wanted, "{signal} {seed}\n{json}");
@@ -144,12 +146,7 @@ fn mutated_json_never_panics_and_is_taken_only_if_it_is_json() {
     for seed in 0..MUTATED {
         for (signal, _) in REQUESTS {
             let mut random = StdRng::seed_from_u64(seed);
-            let request = generate::message(&mut random, signal, true);
-            let mut json = Writer {
-                random: &mut random,
-            }
-            .request(&request)
-            .into_bytes();
+            let mut json = generated(&mut random, signal).1.into_bytes();
             mutate(&mut random, &mut json);
             match from_json(signal, &json) {
                 Ok(_) => taken += 1,

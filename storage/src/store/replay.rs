@@ -9,6 +9,7 @@ use super::{
     flush::MAX_STAGING,
     health::Part,
     letters::{Fate, Origin},
+    policy::{self, Due, Load},
     retries::Known,
     rows::{Rows, Seat},
     stage::{self, SHARD},
@@ -39,9 +40,6 @@ use std::{
 
 /// Payload bytes that are decoded as one piece of work: small enough that two threads finish about together.
 const PIECE_BYTES: usize = 4 << 20;
-
-/// The share of the memory budget, in percent, below which open buffers are not worth a segment while others are staged.
-const SHARE_PERCENT: u64 = 30;
 
 /// Pieces decoded at the same time, each on a thread.
 const MAX_DECODING: usize = 2;
@@ -100,7 +98,7 @@ pub(super) async fn replay(state: &Arc<State>, marks: Marks) -> Result<Replayed>
         insert(state, decoded?);
         (reader, frames) = next?;
         if staging.len() < MAX_STAGING && under_pressure(state) {
-            staging.push(stage_all(state, largest(state)).boxed());
+            staging.push(stage_all(state, pressing(state)).boxed());
         }
         while state.budget.used_bytes() > state.budget.limit_bytes()
             && staging.next().await.is_some()
@@ -112,27 +110,23 @@ pub(super) async fn replay(state: &Arc<State>, marks: Marks) -> Result<Replayed>
     Ok(replayed)
 }
 
-/// The largest open buffers, as many as it takes to come below half of [`SHARE_PERCENT`], if they are above it.
-fn largest(state: &State) -> Vec<Key> {
-    let share = state.budget.limit_bytes() / 100 * SHARE_PERCENT;
-    let mut open = state.buffers.uncommitted();
-    let mut left: u64 = open.iter().map(|open| open.bytes).sum();
-    if left <= share {
-        return Vec::new();
-    }
-    open.sort_by_key(|open| std::cmp::Reverse(open.bytes));
-    let chosen = open.into_iter().take_while(|open| {
-        let needed = left > share / 2;
-        left = left.saturating_sub(open.bytes);
-        needed
-    });
-    chosen.map(|open| open.key).collect()
+/// What the flushes' own policy has staged while memory is short; the log and ages do not count yet.
+fn pressing(state: &State) -> Vec<Due> {
+    let load = Load {
+        pressure: true,
+        refused_bytes: 0,
+        memory_bytes: state.budget.used_bytes(),
+        wal_bytes: 0,
+        oldest_file_ends: 0,
+    };
+    let open = state.buffers.uncommitted();
+    policy::due(&open, state.monotonic(), load, &state.config)
 }
 
-async fn stage_all(state: &State, keys: Vec<Key>) {
-    for key in keys {
+async fn stage_all(state: &State, due: Vec<Due>) {
+    for (key, reason) in due {
         // The rows stay in memory where it fails, over the budget: new requests are refused until it works.
-        let _ = stage::stage_open(state, &key, "memory").await;
+        let _ = stage::stage_open(state, &key, reason).await;
     }
 }
 

@@ -740,7 +740,7 @@ fn a_log_longer_than_the_memory_is_replayed() {
         let store = fixture.open().await;
         assert_eq!(records(&store, Signal::Logs).await.len(), 200);
         let snapshot = store.snapshot(&TenantId::default_tenant(), Signal::Logs);
-        assert!(snapshot.segments.len() > 1, "most of it was staged");
+        assert!(snapshot.segments.len() > 10, "most of it was staged");
         assert!(store.budget().used_bytes() < 1 << 20);
     });
 }
