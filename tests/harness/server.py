@@ -29,6 +29,8 @@ class Server:
         self.settings, self.wrapper = list(settings), list(wrapper)
         self.grpc_port, self.http_port, self.api_port = free_ports(3)
         self.process = None
+        # The settings file, if there is one.
+        self.config = None
 
     def start(self, wait=True):
         """Starts the process; with `wait` until it is ready."""
@@ -38,6 +40,8 @@ class Server:
         command += ["--listen-api", f"127.0.0.1:{self.api_port}"]
         for setting in self.settings:
             command += ["--set", setting]
+        if self.config:
+            command += ["--config", self.config]
         self.log = open(os.path.join(os.path.dirname(self.data_dir), "cairn.log"), "ab")
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
         if wait:

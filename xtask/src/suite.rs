@@ -76,6 +76,16 @@ const STEPS: &[Step] = &[
         run: harness::s3,
     },
     Step {
+        name: "sql",
+        about: "escapes, bombs and random statements of two tenants",
+        run: harness::sql,
+    },
+    Step {
+        name: "limits",
+        about: "requests and sockets made to hurt, with a client beside",
+        run: harness::limits,
+    },
+    Step {
         name: "crash",
         about: "30 kills under writers, compared by SQL",
         run: harness::crash,

@@ -1,4 +1,4 @@
-//! The steps that run the real binary: SDK acceptance, kills, the order of syncs. Each is a Python program below
+//! The steps that run the real binary: SDK acceptance, hostile clients, kills, the order of syncs. Each is a Python program below
 //! `tests/` that ends with a line `N passed, M failed`.
 
 use super::{
@@ -13,6 +13,9 @@ use std::{
 
 /// Power cuts within the suite: each takes about two seconds.
 const POWER_CUTS: &str = "8";
+
+/// Time of a hostile statement within the suite: many are made to take all of it.
+const STATEMENT_MILLISECONDS: &str = "2000";
 
 /// What the Python programs below `tests/` import.
 const REQUIREMENTS: &str = "tests/sdk/python/requirements.txt";
@@ -83,6 +86,16 @@ pub(super) fn crash_with(place: &Place, arguments: &[String]) -> Result<()> {
 pub(super) fn sync_order(place: &Place) -> Result<Counts> {
     install("strace", "strace", place)?;
     counted(&mut program(place, "tests/crash/sync_order.py")?)
+}
+
+/// Statements of tenants that want out, and random ones; `tests/hostile/sql.py --fuzz N` does more.
+pub(super) fn sql(place: &Place) -> Result<Counts> {
+    counted(program(place, "tests/hostile/sql.py")?.args(["--deadline", STATEMENT_MILLISECONDS]))
+}
+
+/// Requests and sockets made to hurt.
+pub(super) fn limits(place: &Place) -> Result<Counts> {
+    counted(&mut program(place, "tests/hostile/limits.py")?)
 }
 
 /// A Python program of ours with the server to run.
