@@ -12,7 +12,7 @@ use axum::{
     extract::State,
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
-        header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, TRAILER},
+        header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, TRAILER},
     },
     response::Response,
 };
@@ -104,6 +104,16 @@ fn request(principal: Principal, headers: &HeaderMap, body: &[u8]) -> Result<Sql
 }
 
 fn question(headers: &HeaderMap, body: &[u8]) -> Result<Question, Problem> {
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|value| value != "identity")
+    {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "invalid",
+            "the body must not be compressed",
+        ));
+    }
     let media = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
