@@ -1,6 +1,8 @@
 //! The one error of this crate; its kind says what the caller can do.
 
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
+use parquet::errors::ParquetError;
 use std::time::Duration;
 
 /// What a caller can do about an error.
@@ -127,7 +129,7 @@ impl Error {
                 clean(&self.outage())
             }
             _ => match &self {
-                Error::Engine(source) => clean(&source.find_root().message()),
+                Error::Engine(source) => short(clean(&source.find_root().message())),
                 _ => return self,
             },
         };
@@ -234,10 +236,52 @@ fn engine_kind(error: &DataFusionError) -> Kind {
         | DataFusionError::ArrowError(..) => Kind::Invalid,
         DataFusionError::ResourcesExhausted(_) => Kind::TooLarge,
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => Kind::Unavailable,
-        DataFusionError::ParquetError(_) => Kind::Corrupt,
+        DataFusionError::ParquetError(source) => parquet_kind(source),
         DataFusionError::External(source) => external_kind(source.as_ref()),
+        DataFusionError::Internal(text) if is_of_statement(text) => Kind::Invalid,
         _ => Kind::Internal,
     }
+}
+
+/// The reader of Parquet evaluates filters, too: what goes wrong there is the statement's, and comes as an error of
+/// Arrow in one of its own.
+fn parquet_kind(error: &ParquetError) -> Kind {
+    let ParquetError::External(source) = error else {
+        return Kind::Corrupt;
+    };
+    match source.downcast_ref::<ArrowError>() {
+        Some(ArrowError::ComputeError(_)) => Kind::Invalid,
+        Some(_) => Kind::Corrupt,
+        None => match external_kind(source.as_ref()) {
+            Kind::Internal => Kind::Corrupt,
+            kind => kind,
+        },
+    }
+}
+
+/// What DataFusion calls an internal error although the statement is at fault. Its words are all there is to tell it
+/// by: patterns that are none or too large come from libraries that we do not depend on.
+fn is_of_statement(text: &str) -> bool {
+    [
+        "regex parse error",
+        "Regular expression did not compile",
+        "Compiled regex exceeds size limit",
+        "Failed to coerce types",
+        "failed to match any signature",
+    ]
+    .iter()
+    .any(|words| text.contains(words))
+}
+
+/// Longest message about a statement, in bytes: DataFusion repeats values of any size in them.
+const MESSAGE_BYTES: usize = 2_048;
+
+fn short(mut message: String) -> String {
+    if message.len() > MESSAGE_BYTES {
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES));
+        message.push('…');
+    }
+    message
 }
 
 fn external_kind(source: &(dyn std::error::Error + Send + Sync + 'static)) -> Kind {
@@ -245,6 +289,8 @@ fn external_kind(source: &(dyn std::error::Error + Send + Sync + 'static)) -> Ki
         own.kind()
     } else if let Some(storage) = source.downcast_ref::<cairn_storage::error::Error>() {
         storage_kind(storage)
+    } else if is_of_statement(&source.to_string()) {
+        Kind::Invalid
     } else {
         Kind::Internal
     }
