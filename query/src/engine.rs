@@ -16,6 +16,7 @@ use crate::{
         describe::{self, Described},
         lanes::{LaneLimits, Lanes},
         memory::Memory,
+        pressure::Pressure,
         run::Job,
         scrub::Scrub,
     },
@@ -24,12 +25,13 @@ use crate::{
 use account::Account;
 use arrow::record_batch::RecordBatch;
 use cairn_storage::{id::TenantId, store::Store};
-use delivery::{Deadline, Delivery, Running, report, start};
+use delivery::{Deadline, Delivery, Running, given_up, report, start};
 use futures::{StreamExt, stream::BoxStream};
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 /// Statements that may wait for a commit sequence at the same time. They hold no lane, only their text and their
 /// connection; one that asks for a sequence that never comes waits until its deadline.
@@ -42,6 +44,7 @@ pub struct Engine {
     blueprint: Arc<Blueprint>,
     telemetry: Telemetry,
     memory: Memory,
+    pressure: Arc<Pressure>,
     lanes: Arc<Lanes>,
     /// A permit for each statement that waits for a commit sequence.
     waiting: Semaphore,
@@ -79,6 +82,8 @@ impl Engine {
     ) -> Result<Engine> {
         config.validate()?;
         let memory = Memory::new(&config, spill_dir, store.world())?;
+        let budgets_bytes = store.budget().limit_bytes() + config.memory_bytes;
+        let pressure = Pressure::new(store.world().clone(), budgets_bytes);
         let lanes = Lanes::new(LaneLimits {
             lanes: config.lanes,
             per_tenant: config.concurrent,
@@ -95,6 +100,7 @@ impl Engine {
             blueprint,
             telemetry,
             memory,
+            pressure,
             lanes,
             waiting: Semaphore::new(MOST_WAITING),
             scrub,
@@ -134,7 +140,7 @@ impl Engine {
         let clock = deadline.clock.as_ref();
         let lane = self.lanes.take(&request.tenant, patience, clock).await?;
         let job = self.job(request)?;
-        let mut running = start(lane, job, deadline, account);
+        let mut running = start(lane, job, (deadline, self.pressure.watch()), account);
         tokio::select! {
             schema = &mut running.schema => match schema {
                 Ok(schema) => Ok(SqlAnswer { schema, parts: self.deliver(running, deadline, account) }),
@@ -144,9 +150,9 @@ impl Engine {
                     _ => Error::Internal("a statement ended without an answer".to_string()),
                 }),
             },
-            () = deadline.passed() => {
+            error = given_up(&running.watched, deadline) => {
                 account.leave_running();
-                Err(Error::TimedOut(deadline.timeout))
+                Err(error)
             }
         }
     }
@@ -188,6 +194,7 @@ impl Engine {
             max_rows: wanted.min(self.config.answer_rows),
             max_bytes: self.config.answer_bytes,
             scrub: self.scrub.clone(),
+            stop: CancellationToken::new(),
         })
     }
 

@@ -6,6 +6,7 @@ use crate::{
     sql::{
         answer::{AnswerEnd, Part},
         lanes::{Ended, TakenLane},
+        pressure::Watched,
         run::{self, Job, Reply},
         scrub::Scrub,
     },
@@ -18,7 +19,7 @@ use futures::{
 };
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
 /// Parts of an answer that wait for a slow client; the statement waits after that.
 const WAITING_PARTS: usize = 2;
@@ -57,23 +58,32 @@ pub(super) struct Running {
     /// Comes when the statement is planned; fails when it ends before that.
     pub(super) schema: oneshot::Receiver<SchemaRef>,
     pub(super) parts: mpsc::Receiver<Result<Part>>,
+    pub(super) watched: Watched,
     _stop: DropGuard,
+}
+
+/// Why a statement is not waited for any more: its time is over, or the process holds too much memory.
+pub(super) async fn given_up(watched: &Watched, deadline: &Deadline) -> Error {
+    tokio::select! {
+        () = deadline.passed() => Error::TimedOut(deadline.timeout),
+        () = watched.exceeded() => Error::TooLarge {
+            what: "the memory of the server, in bytes, while this statement ran,".to_string(),
+            limit: watched.limit_bytes(),
+            place: None,
+        },
+    }
 }
 
 /// Starts `job` on `lane`.
 pub(super) fn start(
     lane: TakenLane,
     job: Job,
-    deadline: &Deadline,
+    (deadline, watched): (&Deadline, Watched),
     account: &Arc<Account>,
 ) -> Running {
     let (schema_sender, schema) = oneshot::channel();
     let (parts_sender, parts) = mpsc::channel(WAITING_PARTS);
-    let (stop, deadline, account) = (
-        CancellationToken::new(),
-        deadline.clone(),
-        Arc::clone(account),
-    );
+    let (stop, deadline, account) = (job.stop.clone(), deadline.clone(), Arc::clone(account));
     let stopped = stop.clone();
     lane.spawn(async move {
         let reply = Reply {
@@ -110,6 +120,7 @@ pub(super) fn start(
     Running {
         schema,
         parts,
+        watched,
         _stop: stop.drop_guard(),
     }
 }
@@ -160,9 +171,9 @@ impl Delivery {
                 }
                 None => Err(Error::Internal("a statement ended without an end".to_string())),
             },
-            () = self.deadline.passed() => {
+            error = given_up(&self.running.watched, &self.deadline) => {
                 self.account.leave_running();
-                Err(Error::TimedOut(self.deadline.timeout))
+                Err(error)
             }
         };
         match part {

@@ -362,6 +362,23 @@ const ATTEMPTS: &[(&str, Kind)] = &[
         Kind::Denied,
     ),
     ("SELECT 'a' ~ '((a{1000}){1000}){1000}'", Kind::Invalid),
+    ("SELECT count(*) FROM logs WHERE body ~ '['", Kind::Invalid),
+    (
+        "SELECT count(*) FROM logs WHERE body ILIKE repeat('%_', 20000)",
+        Kind::Invalid,
+    ),
+    (
+        "SELECT regexp_replace(body, '(?=a)', 'x') FROM logs",
+        Kind::Invalid,
+    ),
+    (
+        "SELECT (SELECT (SELECT (SELECT (SELECT (SELECT (SELECT (SELECT (SELECT (SELECT 1)))))))))",
+        Kind::TooLarge,
+    ),
+    (
+        "SELECT array_agg(body) OVER (ORDER BY body) FROM logs",
+        Kind::Denied,
+    ),
     ("SELECT @@version", Kind::Invalid),
     ("SELECT * FROM other.public.logs", Kind::Invalid),
     ("SELECT * FROM series", Kind::Invalid),

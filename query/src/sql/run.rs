@@ -6,7 +6,7 @@ use super::{
     describe,
     guard::{self, Asked},
     missing::Missing,
-    parameters, place, plan,
+    nesting, parameters, place, plan,
     scrub::Scrub,
     size, width,
 };
@@ -35,6 +35,7 @@ use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use serde_json::Value;
 use std::{any::Any, sync::Arc};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// A statement, its limits, and what it needs.
 pub(crate) struct Job {
@@ -45,6 +46,8 @@ pub(crate) struct Job {
     pub(crate) max_rows: u64,
     pub(crate) max_bytes: u64,
     pub(crate) scrub: Scrub,
+    /// Nobody waits for the statement any more.
+    pub(crate) stop: CancellationToken,
 }
 
 /// Where the answer goes: the schema once, then the rows. The receiver being gone ends the statement.
@@ -109,6 +112,7 @@ async fn start(
         .with_allow_dml(false)
         .with_allow_statements(false);
     nothing_but_queries.verify_plan(&planned)?;
+    nesting::check(&planned)?;
     plan::check(&planned, &is_ours)?;
     let row_bytes = width::check(&planned)?;
     let configured = job.parts.config.batch_rows;
@@ -116,7 +120,7 @@ async fn start(
     session.options_mut().execution.batch_size = batch_rows;
     let physical = session.physical(&planned).await;
     let physical = physical.map_err(|error| located(error, job, session))?;
-    let physical = cooperate(physical)?;
+    let physical = cooperate(physical, &job.stop)?;
     let schema = physical.schema();
     let rows = session.execute(physical)?.map_err(place::locate);
     if !is_explain(&planned) {
