@@ -38,6 +38,10 @@ pub(super) const SELECT_LIST: usize = 1_000;
 /// each level: 14 levels take 0.3 s, 20 take minutes that nothing can stop.
 pub(super) const SUB_SELECTS: usize = 8;
 
+/// Queries with WITH, inside each other. DataFusion looks for the tables of each of its queries twice, and so twice for
+/// each level, before anything can stop it: 20 levels take seconds, 64 never end.
+pub(super) const WITHS: usize = 8;
+
 /// Window functions of one statement. Planning time grows with more than the square of them: 100 take 0.5 s, 450 take 15 s.
 pub(super) const WINDOWS: usize = 100;
 

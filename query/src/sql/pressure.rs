@@ -16,7 +16,7 @@ const GROWTH_BYTES: u64 = 64 << 20;
 
 /// What code, catalog, caches, stacks, answers on their way and freed memory that the allocator keeps may take beside the
 /// budgets of storage and queries.
-const SLACK_BYTES: u64 = 512 << 20;
+const SLACK_BYTES: u64 = 384 << 20;
 
 /// A stopped statement gets this long to give its memory back before the next one is stopped.
 const GIVE_BACK: Duration = Duration::from_millis(250);

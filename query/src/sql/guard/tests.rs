@@ -93,6 +93,8 @@ fn statements_that_are_no_queries_are_denied() {
         "EXPLAIN CREATE TABLE t (a int)",
         "EXPLAIN ANALYZE INSERT INTO logs VALUES (1)",
         "EXPLAIN EXPLAIN SELECT 1",
+        "EXPLAIN FORMAT TREE SELECT 1",
+        "EXPLAIN (FORMAT TREE) SELECT 1",
         "WITH a AS (INSERT INTO logs VALUES (1) RETURNING 1) SELECT * FROM a",
         "KILL 1",
         "CALL f()",
@@ -229,6 +231,23 @@ fn sizes_are_limited() {
     too_large("SELECT 1 FROM logs GROUP BY CUBE (a, b, c, d, e), CUBE (f, g, h, i)");
     let commas = vec!["logs"; 34].join(", ");
     assert!(too_large(&format!("SELECT 1 FROM {commas}")).contains("joins"));
+}
+
+#[test]
+fn with_inside_with_ends_at_8() {
+    let nested = |levels: usize| {
+        let (open, close) = (
+            "WITH a AS (".repeat(levels),
+            ") SELECT * FROM a".repeat(levels),
+        );
+        format!("{open}SELECT 1{close}")
+    };
+    assert!(asked(&nested(8)).is_ok());
+    let (kind, told, _) = refused(&nested(9));
+    assert_eq!(kind, Kind::TooLarge);
+    assert!(told.contains("the depth of WITH"), "{told}");
+    let side_by_side = vec!["(WITH a AS (SELECT 1) SELECT * FROM a)"; 20].join(" UNION ALL ");
+    assert!(asked(&side_by_side).is_ok());
 }
 
 #[test]
