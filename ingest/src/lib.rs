@@ -6,6 +6,7 @@
 //! - `pipeline`: decode, admit, append.
 //! - `otlp`: bytes -> rows and rejected records.
 //! - `admit`: rows -> those within the limits on records, and refusals.
+//! - `replay`: dead letters -> rows, through the same pipeline, when their cause is mended.
 //! - `reply`: outcome or error -> what the client is told; the only place with codes of HTTP and gRPC.
 //!
 //! Invariants: nobody unknown makes the server read or decompress a body. No size that a client declares
@@ -19,6 +20,8 @@ pub mod error;
 pub mod telemetry;
 
 pub mod receiver;
+
+pub mod replay;
 
 pub mod pipeline;
 

@@ -24,6 +24,7 @@ mod logs;
 mod metrics;
 mod outline;
 mod records;
+mod replay;
 pub mod rows;
 mod spans;
 mod tally;
@@ -33,6 +34,8 @@ mod wire;
 
 pub use error::DecodeError;
 pub use records::records;
+pub(crate) use records::request;
+pub(crate) use replay::Offer;
 
 use self::{
     columns::Unfit,
@@ -41,7 +44,7 @@ use self::{
 };
 use bytes::Bytes;
 use cairn_storage::{
-    append::{Decode, Decoded},
+    append::{Decode, Decoded, Record},
     signal::{Encoding, Signal},
     time::Nanos,
 };
@@ -69,14 +72,30 @@ pub fn decode(
             known: DECODER_VERSION,
         });
     }
-    if encoding != Encoding::OtlpProtobuf {
-        return Err(DecodeError::Encoding { encoding });
+    match encoding {
+        Encoding::OtlpProtobuf => decode_protobuf(signal, payload, received),
+        Encoding::OtlpJson => Err(DecodeError::Encoding { encoding }),
+        Encoding::Replay => {
+            let offer = Offer::read(payload)?;
+            let mut decoded = decode_protobuf(signal, &offer.request, offer.received)?;
+            decoded.replayed = offer.letters;
+            Ok(decoded)
+        }
     }
-    match decode_with(signal, payload, received, Care::Unchecked) {
-        Err(Failure::Columns(Unfit::Text)) => {}
-        done => return done.map_err(into_error),
-    }
-    decode_with(signal, payload, received, Care::Repair).map_err(into_error)
+}
+
+fn decode_protobuf(
+    signal: Signal,
+    payload: &Bytes,
+    received: Nanos,
+) -> Result<Decoded, DecodeError> {
+    let decoded = match decode_with(signal, payload, received, Care::Unchecked) {
+        Err(Failure::Columns(Unfit::Text)) => decode_with(signal, payload, received, Care::Repair),
+        done => done,
+    };
+    let mut decoded = decoded.map_err(into_error)?;
+    records::envelop(signal, payload, &mut decoded);
+    Ok(decoded)
 }
 
 fn decode_with(
@@ -125,7 +144,7 @@ impl Decode for OtlpDecode {
         encoding: Encoding,
         payload: &Bytes,
         ordinals: &[u32],
-    ) -> Vec<Bytes> {
+    ) -> Vec<Record> {
         records(signal, encoding, payload, ordinals)
     }
 }

@@ -30,8 +30,8 @@ const ROWS_PER_PAYLOAD: u64 = 2;
 
 /// The way of every request into the store.
 pub struct Pipeline {
-    store: Arc<Store>,
-    limits: Limits,
+    pub(crate) store: Arc<Store>,
+    pub(crate) limits: Limits,
     max_request_bytes: u64,
 }
 
@@ -71,6 +71,11 @@ impl Pipeline {
     /// all of it is stored or nothing.
     pub async fn ingest(&self, request: Request) -> Result<Outcome> {
         let received = self.store.world().clock.now();
+        self.ingest_at(request, received).await
+    }
+
+    /// [`Pipeline::ingest`] of what was received at `received`.
+    pub(crate) async fn ingest_at(&self, request: Request, received: Nanos) -> Result<Outcome> {
         let admitted = self.decode_and_admit(request, received).await?;
         if admitted.decoded.offered == 0 {
             // Nothing to make durable, so nothing to wait for (OTLP: an empty request is a success).
@@ -88,7 +93,7 @@ impl Pipeline {
         let memory = self.store.budget().empty();
         let work = move || {
             let (mut request, notice) = match request.encoding {
-                Encoding::OtlpProtobuf => (request, None),
+                Encoding::OtlpProtobuf | Encoding::Replay => (request, None),
                 Encoding::OtlpJson => transcode(request, max_request_bytes, memory)?,
             };
             let payload_bytes = request.payload.len() as u64;

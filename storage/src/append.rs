@@ -81,6 +81,46 @@ pub struct Rejected {
     pub detail: String,
     /// The bytes of the record, a slice of the payload.
     pub record: Bytes,
+    /// What the record stood in; `None` where that cannot be told.
+    pub envelope: Option<Envelope>,
+}
+
+/// What a record stands in: with it the record makes a request of its own, so that it can be offered again.
+///
+/// Each part is a protobuf message that lacks the field the next one goes into. Records of one scope share them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Envelope {
+    /// `ResourceLogs` and its like without scopes: the resource and its schema URL.
+    pub resource: Bytes,
+    /// `ScopeLogs` and its like without records: the scope and its schema URL.
+    pub scope: Bytes,
+    /// The `Metric` without data points, where the record is a data point.
+    pub metric: Option<Bytes>,
+}
+
+/// A record of a request, apart: its bytes and what they stand in.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Record {
+    pub bytes: Bytes,
+    pub envelope: Option<Envelope>,
+}
+
+/// The id of a dead letter: that of its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LetterId {
+    pub epoch: u64,
+    pub sequence: u64,
+    pub ordinal: u32,
+}
+
+/// A dead letter that this request makes a row of, or rows of where the letter was a whole request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replayed {
+    pub letter: LetterId,
+    /// What it was a dead letter for.
+    pub reason: Reason,
+    /// Where it, or the first of its records, stands in this request.
+    pub ordinal: u32,
 }
 
 /// A request decoded: rows by table, and the records that made none.
@@ -91,6 +131,9 @@ pub struct Decoded {
     /// Batches with the schema of `schema::batch_schema(table)`; tables without rows are left out.
     pub tables: Vec<(Table, RecordBatch)>,
     pub rejected: Vec<Rejected>,
+    /// The dead letters that are offered again with this request; they are marked as replayed in the same step in
+    /// which its rows become visible.
+    pub replayed: Vec<Replayed>,
     /// Records in the request.
     pub offered: u64,
     /// At least one record has no time of its own, so that a byte-identical request may be another event.
@@ -218,15 +261,15 @@ pub trait Decode: Send + Sync {
         received: Nanos,
     ) -> std::result::Result<Decoded, String>;
 
-    /// The bytes of the records with these ordinals, slices of `payload`, in the order asked for; for the dead
-    /// letters of records that admission refused. May return fewer where they cannot be told.
+    /// The records with these ordinals, in the order asked for; for the dead letters of records that admission
+    /// refused. May return fewer where they cannot be told.
     fn records(
         &self,
         signal: Signal,
         encoding: Encoding,
         payload: &Bytes,
         ordinals: &[u32],
-    ) -> Vec<Bytes> {
+    ) -> Vec<Record> {
         let _ = (signal, encoding, payload, ordinals);
         Vec::new()
     }

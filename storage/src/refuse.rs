@@ -2,7 +2,7 @@
 //! which decodes anew and never admits anew.
 
 use crate::{
-    append::{Decoded, Refusal, Rejected},
+    append::{Decoded, Record, Refusal, Rejected},
     error::{Error, Result},
     schema::ROW_ORDINAL,
     signal::Table,
@@ -12,15 +12,14 @@ use arrow::{
     compute::filter_record_batch,
     datatypes::{ArrowPrimitiveType, Int32Type, Int64Type},
 };
-use bytes::Bytes;
 use std::collections::HashSet;
 
 /// Takes the rows of refused records out of every table and adds the records to `decoded.rejected`.
 ///
 /// A record goes whole: a span with its events and links, a data point with its exemplars, and a series with
-/// its last data point. `records` are the bytes of the refused records, in the order of `refusals`; one that is
-/// not there is kept without its bytes. Fails with `Internal` where a batch has not the columns of its table.
-pub fn refuse(decoded: &mut Decoded, refusals: &[Refusal], records: Vec<Bytes>) -> Result<()> {
+/// its last data point. `records` are the refused records, in the order of `refusals`; one that is
+/// not there is kept without its bytes and what it stood in. Fails with `Internal` where a batch has not the columns of its table.
+pub fn refuse(decoded: &mut Decoded, refusals: &[Refusal], records: Vec<Record>) -> Result<()> {
     if refusals.is_empty() {
         return Ok(());
     }
@@ -47,14 +46,16 @@ pub fn refuse(decoded: &mut Decoded, refusals: &[Refusal], records: Vec<Bytes>) 
     decoded.tables.retain(|(_, batch)| batch.num_rows() > 0);
 
     let mut records = records.into_iter();
-    decoded
-        .rejected
-        .extend(refusals.iter().map(|refusal| Rejected {
+    decoded.rejected.extend(refusals.iter().map(|refusal| {
+        let Record { bytes, envelope } = records.next().unwrap_or_default();
+        Rejected {
             ordinal: refusal.ordinal,
             reason: refusal.reason,
             detail: refusal.detail.clone(),
-            record: records.next().unwrap_or_default(),
-        }));
+            record: bytes,
+            envelope,
+        }
+    }));
     decoded.rejected.sort_by_key(|rejected| rejected.ordinal);
     Ok(())
 }

@@ -40,6 +40,8 @@ pub enum Table {
 pub enum Encoding {
     OtlpProtobuf = 1,
     OtlpJson = 2,
+    /// Dead letters that are offered again: which they are, then a request in OTLP protobuf. Nobody sends this.
+    Replay = 3,
 }
 
 impl Signal {
@@ -127,6 +129,7 @@ impl Encoding {
         match self {
             Encoding::OtlpProtobuf => "otlp_protobuf",
             Encoding::OtlpJson => "otlp_json",
+            Encoding::Replay => "replay",
         }
     }
 
@@ -135,6 +138,7 @@ impl Encoding {
         match code {
             1 => Some(Encoding::OtlpProtobuf),
             2 => Some(Encoding::OtlpJson),
+            3 => Some(Encoding::Replay),
             _ => None,
         }
     }

@@ -57,6 +57,7 @@ pub(crate) enum RecordOutcome {
     Deduplicated,
     Rejected,
     Quarantined,
+    Replayed,
 }
 
 impl RecordOutcome {
@@ -67,6 +68,7 @@ impl RecordOutcome {
             RecordOutcome::Deduplicated => "deduplicated",
             RecordOutcome::Rejected => "rejected",
             RecordOutcome::Quarantined => "quarantined",
+            RecordOutcome::Replayed => "replayed",
         }
     }
 }
@@ -77,7 +79,7 @@ pub struct RecordLabels {
     tenant: String,
     signal: &'static str,
     outcome: &'static str,
-    /// Empty but for `rejected` and `quarantined`.
+    /// Empty but for `rejected`, `quarantined` and `replayed`.
     reason: &'static str,
 }
 
@@ -184,7 +186,8 @@ impl Telemetry {
     fn register_requests(&self, registry: &mut Registry) {
         registry.register(
             "records",
-            "Records by outcome: received = stored + deduplicated + rejected + quarantined",
+            "Records by outcome: received = stored + deduplicated + rejected + quarantined; replayed are dead letters \
+             among those received, by the reason they had",
             self.records.clone(),
         );
         registry.register("requests", "Requests appended", self.requests.clone());
@@ -278,7 +281,7 @@ impl Telemetry {
         );
     }
 
-    /// Counts `count` records of one outcome; `reason` for those rejected or quarantined.
+    /// Counts `count` records of one outcome; `reason` for those rejected, quarantined or replayed.
     pub(crate) fn count_records(
         &self,
         (tenant, signal): (&TenantId, Signal),

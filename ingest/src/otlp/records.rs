@@ -1,10 +1,24 @@
-//! The bytes of single records of a request that was decoded: what dead letters keep of those refused later.
+//! Single records of a request: what dead letters keep of those that made no row, and requests made of them again.
 
-use super::{metrics::message::MetricMessage, outline::Outline};
-use bytes::Bytes;
-use cairn_storage::signal::{Encoding, Signal};
+use super::{
+    metrics::message::{MetricMessage, without_points},
+    outline::{Outline, ResourceGroup, ScopeGroup},
+    replay::Offer,
+    wire::{BYTES, key},
+};
+use bytes::{Bytes, BytesMut};
+use cairn_storage::{
+    append::{Decoded, Envelope, Record},
+    signal::{Encoding, Signal},
+};
 
-/// The bytes of the records with these ordinals, slices of `payload`, in the order asked for.
+/// Field numbers of the framing: see `outline`.
+const RESOURCE_GROUP: u32 = key(1, BYTES);
+const CONTEXT: u32 = key(1, BYTES);
+const NESTED: u32 = key(2, BYTES);
+const SCHEMA_URL: u32 = key(3, BYTES);
+
+/// The records with these ordinals, in the order asked for; their bytes are slices of `payload`.
 ///
 /// Nothing for a request that cannot be decoded, or of an encoding whose records do not stand apart.
 pub fn records(
@@ -12,34 +26,220 @@ pub fn records(
     encoding: Encoding,
     payload: &Bytes,
     ordinals: &[u32],
-) -> Vec<Bytes> {
-    let Encoding::OtlpProtobuf = encoding else {
-        return Vec::new();
+) -> Vec<Record> {
+    let offer = match encoding {
+        Encoding::OtlpProtobuf => None,
+        Encoding::OtlpJson => return Vec::new(),
+        Encoding::Replay => match Offer::read(payload) {
+            Ok(offer) => Some(offer),
+            Err(_) => return Vec::new(),
+        },
     };
+    let payload = offer.as_ref().map_or(payload, |offer| &offer.request);
     let Ok(outline) = Outline::read(payload) else {
         return Vec::new();
     };
-    let records = match signal {
-        Signal::Logs | Signal::Spans => outline.records,
+    let places: Vec<Place<'_>> = match signal {
+        Signal::Logs | Signal::Spans => outline.records.iter().enumerate().map(alone).collect(),
         Signal::Metrics => outline
             .records
             .iter()
-            .flat_map(|metric| of_metric(metric))
+            .enumerate()
+            .flat_map(|(at, metric)| of_metric(at, metric))
             .collect(),
         Signal::DeadLetters => return Vec::new(),
     };
-    let slice = |ordinal: &u32| match records.get(*ordinal as usize) {
-        Some(record) if !record.is_empty() => payload.slice_ref(record),
-        _ => Bytes::new(),
+    let mut envelopes = Envelopes {
+        outline: &outline,
+        scope: None,
+        metric: None,
     };
-    ordinals.iter().map(slice).collect()
+    ordinals
+        .iter()
+        .map(|ordinal| record(payload, &places, *ordinal, &mut envelopes))
+        .collect()
+}
+
+/// Gives the rejected records of a decoded request what they stood in.
+pub(super) fn envelop(signal: Signal, payload: &Bytes, decoded: &mut Decoded) {
+    if decoded.rejected.is_empty() {
+        return;
+    }
+    let ordinals: Vec<u32> = decoded.rejected.iter().map(|one| one.ordinal).collect();
+    let records = records(signal, Encoding::OtlpProtobuf, payload, &ordinals);
+    for (rejected, record) in decoded.rejected.iter_mut().zip(records) {
+        rejected.envelope = record.envelope;
+    }
+}
+
+/// A request of one record, in the bytes of OTLP protobuf. Several of them, one behind the other, are one request.
+pub(crate) fn request(envelope: &Envelope, record: &[u8]) -> Bytes {
+    let Envelope {
+        resource,
+        scope,
+        metric,
+    } = envelope;
+    let metric = metric.as_ref().map(|metric| with_point(metric, record));
+    let record = metric.as_deref().unwrap_or(record);
+    let mut group = BytesMut::with_capacity(scope.len() + record.len() + 16);
+    group.extend_from_slice(scope);
+    put(&mut group, NESTED, record);
+    let mut resource_group = BytesMut::with_capacity(resource.len() + group.len() + 16);
+    resource_group.extend_from_slice(resource);
+    put(&mut resource_group, NESTED, &group);
+    let mut request = BytesMut::with_capacity(resource_group.len() + 16);
+    put(&mut request, RESOURCE_GROUP, &resource_group);
+    request.freeze()
+}
+
+/// The metric with `point` as its one data point: pieces of the same kind of data are merged.
+fn with_point(metric: &[u8], point: &[u8]) -> Bytes {
+    let mut message = MetricMessage::default();
+    let kind = message.read(metric).ok().and(message.kind);
+    let mut whole = BytesMut::from(metric);
+    if let Some(kind) = kind {
+        let mut data = BytesMut::with_capacity(point.len() + 8);
+        put(&mut data, key(1, BYTES), point);
+        put(&mut whole, MetricMessage::data_key(kind), &data);
+    }
+    whole.freeze()
+}
+
+/// Where a record stands: the index of what holds it in the outline, its bytes, and whether these are a data point.
+struct Place<'a> {
+    at: usize,
+    bytes: &'a [u8],
+    is_point: bool,
+}
+
+fn alone<'a>((at, bytes): (usize, &&'a [u8])) -> Place<'a> {
+    Place {
+        at,
+        bytes,
+        is_point: false,
+    }
 }
 
 /// The records of a metric, as `metrics` offers them: its points, or itself where they cannot be told.
-fn of_metric(metric: &[u8]) -> Vec<&[u8]> {
+fn of_metric<'a>(at: usize, metric: &'a [u8]) -> Vec<Place<'a>> {
     let mut message = MetricMessage::default();
     match message.read(metric) {
-        Ok(()) if message.kind.is_some() || !message.unknown_fields => message.points,
-        _ => vec![metric],
+        Ok(()) if message.kind.is_some() || !message.unknown_fields => {
+            let point = |bytes: &&'a [u8]| Place {
+                at,
+                bytes,
+                is_point: true,
+            };
+            message.points.iter().map(point).collect()
+        }
+        _ => vec![alone((at, &metric))],
     }
 }
+
+fn record(
+    payload: &Bytes,
+    places: &[Place<'_>],
+    ordinal: u32,
+    envelopes: &mut Envelopes<'_>,
+) -> Record {
+    let Some(place) = places.get(ordinal as usize) else {
+        return Record::default();
+    };
+    Record {
+        bytes: match place.bytes {
+            [] => Bytes::new(),
+            bytes => payload.slice_ref(bytes),
+        },
+        envelope: envelopes.of(place),
+    }
+}
+
+/// Envelopes of one request; those of neighbours share their bytes.
+struct Envelopes<'a> {
+    outline: &'a Outline<'a>,
+    /// Of the scope asked for last: its index, resource and scope.
+    scope: Option<(usize, Bytes, Bytes)>,
+    /// Of the metric asked for last: its index and what is left of it.
+    metric: Option<(usize, Bytes)>,
+}
+
+impl Envelopes<'_> {
+    fn of(&mut self, place: &Place<'_>) -> Option<Envelope> {
+        let scopes = &self.outline.scopes;
+        let scope = scopes.partition_point(|scope| scope.records.end <= place.at);
+        let known = self.scope.as_ref().filter(|(at, ..)| *at == scope);
+        let (resource, of_scope) = match known {
+            Some((_, resource, of_scope)) => (resource.clone(), of_scope.clone()),
+            None => {
+                let group = scopes.get(scope)?;
+                let resource = self.resource(scope)?;
+                let of_scope = of_scope(group);
+                self.scope = Some((scope, resource.clone(), of_scope.clone()));
+                (resource, of_scope)
+            }
+        };
+        let metric = match place.is_point {
+            true => Some(self.metric(place.at)?),
+            false => None,
+        };
+        Some(Envelope {
+            resource,
+            scope: of_scope,
+            metric,
+        })
+    }
+
+    fn resource(&self, scope: usize) -> Option<Bytes> {
+        let resources = &self.outline.resources;
+        let at = resources.partition_point(|group| group.scopes.end <= scope);
+        resources.get(at).map(of_resource)
+    }
+
+    fn metric(&mut self, at: usize) -> Option<Bytes> {
+        if let Some((known, metric)) = &self.metric
+            && *known == at
+        {
+            return Some(metric.clone());
+        }
+        let metric = Bytes::from(without_points(self.outline.records.get(at)?)?);
+        self.metric = Some((at, metric.clone()));
+        Some(metric)
+    }
+}
+
+fn of_resource(group: &ResourceGroup<'_>) -> Bytes {
+    message(&group.resource, group.schema_url)
+}
+
+fn of_scope(group: &ScopeGroup<'_>) -> Bytes {
+    message(&group.scope, group.schema_url)
+}
+
+fn message(context: &[&[u8]], schema_url: &[u8]) -> Bytes {
+    let mut message = BytesMut::new();
+    for piece in context {
+        put(&mut message, CONTEXT, piece);
+    }
+    if !schema_url.is_empty() {
+        put(&mut message, SCHEMA_URL, schema_url);
+    }
+    message.freeze()
+}
+
+/// Appends a field of bytes.
+fn put(message: &mut BytesMut, key: u32, field: &[u8]) {
+    put_varint(message, u64::from(key));
+    put_varint(message, field.len() as u64);
+    message.extend_from_slice(field);
+}
+
+fn put_varint(message: &mut BytesMut, mut number: u64) {
+    while number >= 0x80 {
+        message.extend_from_slice(&[number as u8 | 0x80]);
+        number >>= 7;
+    }
+    message.extend_from_slice(&[number as u8]);
+}
+
+#[cfg(test)]
+mod tests;

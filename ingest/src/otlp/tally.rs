@@ -117,6 +117,8 @@ impl<'a> Ledger<'a> {
             reason,
             detail,
             record,
+            // Added at the end, when it is known that there are rejected records at all.
+            envelope: None,
         });
     }
 

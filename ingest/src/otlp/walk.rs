@@ -149,6 +149,7 @@ impl<'a> Walk<'a> {
         let counts = *self.attributes.counts();
         let (offered, rejected) = self.ledger.finish();
         Ok(Decoded {
+            replayed: Vec::new(),
             tables: tables.into_iter().flatten().collect(),
             rejected,
             offered,

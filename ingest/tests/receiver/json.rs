@@ -13,6 +13,7 @@ use arrow::{
 use cairn_ingest::config::Config;
 use cairn_proto::status::Code;
 use cairn_storage::signal::Signal;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
 const JSON: &str = "application/json";
@@ -248,6 +249,50 @@ async fn check_44_a_million_levels_get_a_clear_answer() {
     assert_eq!(server.rows("default", Signal::Logs), 3);
     let kept = server.store.budget().used_bytes() - before;
     assert!(kept < 8 << 20, "{kept} bytes are still reserved");
+}
+
+/// Sent = stored + deduplicated + rejected, over requests at random, retries among them.
+#[tokio::test]
+async fn check_13_counts_reconcile() {
+    let server = Server::start().await;
+    let mut random = StdRng::seed_from_u64(13);
+    let mut sent: Vec<(String, u64, u64)> = Vec::new();
+    let (mut received, mut stored, mut rejected) = (0, 0, 0);
+    for round in 0..300 {
+        let again = !sent.is_empty() && random.random_ratio(1, 4);
+        let (body, good, bad) = if again {
+            sent[random.random_range(0..sent.len())].clone()
+        } else {
+            let (good, bad) = (random.random_range(0..40), random.random_range(0..6));
+            let mut records = vec![json!({"timeUnixNano": u64::MAX}); bad];
+            let names = (0..good).map(|number| format!("{round} {number}"));
+            records.extend(names.map(|name| record(&name, json!({}))));
+            (logs(&records), good as u64, bad as u64)
+        };
+        let reply = send(&server, body.clone()).await;
+        match bad {
+            0 => assert_eq!(&reply.body[..], b"{}", "{reply:?}"),
+            _ => assert_eq!(partial(&reply).0, Some(bad.to_string())),
+        }
+        received += good + bad;
+        if !again {
+            stored += good;
+            rejected += bad;
+            if good + bad > 0 {
+                sent.push((body, good, bad));
+            }
+        }
+    }
+    let told = |outcome: &str| {
+        let labels = ["signal=\"logs\"", &format!("outcome=\"{outcome}\"")];
+        server.metric("storage_records_total", &labels) as u64
+    };
+    assert_eq!(told("received"), received);
+    assert_eq!((told("stored"), told("rejected")), (stored, rejected));
+    assert_eq!(told("deduplicated"), received - stored - rejected);
+    assert_eq!(server.rows("default", Signal::Logs) as u64, stored);
+    assert_eq!(server.dead_letters().len() as u64, rejected);
+    assert!(told("deduplicated") > 100 && rejected > 100);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod json;
 mod ledger;
 mod limits;
 mod outcomes;
+mod replay;
 mod requests;
 mod senders;
 mod server;

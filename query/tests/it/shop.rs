@@ -105,6 +105,7 @@ fn logs(chunk: u32) -> Decoded {
         reason: Reason::Malformed,
         detail: format!("record of chunk {chunk} ends early"),
         record: Bytes::from(vec![1, 2, chunk as u8]),
+        envelope: None,
     });
     decoded
 }

@@ -8,6 +8,7 @@ fn rejected(ordinal: u32, reason: Reason, detail: &str) -> Rejected {
         reason,
         detail: detail.to_string(),
         record: Bytes::new(),
+        envelope: None,
     }
 }
 

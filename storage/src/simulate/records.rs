@@ -4,7 +4,7 @@
 //! id begins with says what becomes of the record: `bad` is rejected by the decoder, `old` by admission.
 
 use crate::{
-    append::{Decode, Decoded, Reason, Refusal, Rejected},
+    append::{Decode, Decoded, LetterId, Reason, Refusal, Rejected, Replayed},
     refuse, schema,
     signal::{Encoding, Signal, Table},
     time::Nanos,
@@ -63,7 +63,7 @@ impl Decode for TextDecode {
     fn decode(
         &self,
         signal: Signal,
-        _encoding: Encoding,
+        encoding: Encoding,
         version: u16,
         payload: &Bytes,
         received: Nanos,
@@ -76,9 +76,27 @@ impl Decode for TextDecode {
             Signal::Spans => Table::Spans,
             other => return Err(format!("{other} is not simulated")),
         };
-        let text = std::str::from_utf8(payload).map_err(|e| e.to_string())?;
+        let mut text = std::str::from_utf8(payload).map_err(|e| e.to_string())?;
         let mut rows = Rows::default();
         let mut decoded = Decoded::default();
+        if encoding == Encoding::Replay {
+            // The first line is the id of the letter that the first record was.
+            let (letter, rest) = text.split_once('\n').ok_or("no line of a letter")?;
+            let id: Vec<u64> = letter.split(' ').filter_map(|n| n.parse().ok()).collect();
+            let [epoch, sequence, ordinal] = id[..] else {
+                return Err(format!("{letter} is no id"));
+            };
+            text = rest;
+            decoded.replayed.push(Replayed {
+                letter: LetterId {
+                    epoch,
+                    sequence,
+                    ordinal: ordinal as u32,
+                },
+                reason: Reason::Malformed,
+                ordinal: 0,
+            });
+        }
         for (ordinal, line) in text.lines().enumerate() {
             let (time, id) = line.split_once(' ').ok_or("a line without a space")?;
             decoded.offered += 1;
@@ -89,6 +107,7 @@ impl Decode for TextDecode {
                     reason: Reason::Malformed,
                     detail: "it is bad".to_string(),
                     record: payload.slice_ref(line.as_bytes()),
+                    envelope: None,
                 });
                 continue;
             }

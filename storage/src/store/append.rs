@@ -258,6 +258,9 @@ fn count(state: &State, table: (&TenantId, Signal), counts: &Counts) {
     for (reason, letters) in &counts.letters {
         telemetry.count_records(table, RecordOutcome::Rejected, Some(*reason), *letters);
     }
+    for (reason, letters) in &counts.replayed {
+        telemetry.count_records(table, RecordOutcome::Replayed, Some(*reason), *letters);
+    }
     let labels = TableLabels::new(table.0, table.1);
     for (family, count) in [
         (&telemetry.replaced_text, counts.replaced_text),

@@ -1,10 +1,11 @@
-//! Rows of `dead_letters`: every record that was offered and is not a row of its signal.
+//! Rows of `dead_letters`: every record that was offered and is not a row of its signal, and marks of those that became
+//! one since.
 //!
 //! They are derived from the frame of the request, so they are as durable as its rows and come back at replay
 //! with the same ids.
 
 use crate::{
-    append::{Reason, Rejected},
+    append::{Envelope, Reason, Rejected, Replayed},
     error::{Error, Result},
     schema,
     signal::{Encoding, Signal, Table},
@@ -12,8 +13,8 @@ use crate::{
 };
 use arrow::{
     array::{
-        ArrayRef, BinaryBuilder, Int32Array, Int32Builder, StringArray, StringBuilder,
-        StringDictionaryBuilder, TimestampNanosecondArray,
+        ArrayRef, BinaryBuilder, Int32Array, Int32Builder, Int64Builder, StringArray,
+        StringBuilder, StringDictionaryBuilder, TimestampNanosecondArray,
     },
     datatypes::Int32Type,
     record_batch::RecordBatch,
@@ -48,46 +49,137 @@ pub(super) struct Origin {
     pub(super) fate: Fate,
 }
 
-/// The rows of `records`, or `None` where there are none.
-pub(super) fn batch(origin: Origin, records: &[Rejected]) -> Result<Option<RecordBatch>> {
-    if records.is_empty() {
+/// Bytes of what records stood in that one request may add to `dead_letters`: a resource of a mebibyte around each of
+/// a million broken records would be a tebibyte.
+const MAX_ENVELOPE_BYTES: usize = 16 << 20;
+
+/// The rows of `records`, and a mark for each of `replayed`; `None` where there is nothing.
+pub(super) fn batch(
+    origin: Origin,
+    records: &[Rejected],
+    replayed: &[Replayed],
+) -> Result<Option<RecordBatch>> {
+    let rows = records.len() + replayed.len();
+    if rows == 0 {
         return Ok(None);
     }
-    let rows = records.len();
-    let mut reasons = StringDictionaryBuilder::<Int32Type>::new();
-    let mut details = StringBuilder::new();
-    let mut bytes = BinaryBuilder::new();
-    let mut ordinals = Int32Builder::with_capacity(rows);
+    let mut letters = Letters::default();
     for rejected in records {
-        reasons.append_value(rejected.reason.as_str());
-        details.append_value(&rejected.detail);
-        // Admission refuses rows and has no bytes of the record.
-        bytes.append_option(Some(&rejected.record).filter(|record| !record.is_empty()));
-        let ordinal = i32::try_from(rejected.ordinal).map_err(|_| {
-            Error::Internal(format!(
-                "record ordinal {} of one request",
-                rejected.ordinal
-            ))
-        })?;
-        ordinals.append_value(ordinal);
+        letters.push(origin.fate, rejected)?;
+    }
+    for mark in replayed {
+        letters.push_mark(mark)?;
     }
     let timestamps = TimestampNanosecondArray::from_value(origin.received.0, rows);
-    let columns: Vec<ArrayRef> = vec![
+    let mut columns: Vec<ArrayRef> = vec![
         Arc::new(timestamps.with_timezone("UTC")),
         constant(origin.signal.as_str(), rows)?,
-        constant(origin.fate.as_str(), rows)?,
-        Arc::new(reasons.finish()),
-        Arc::new(details.finish()),
-        constant(origin.encoding.as_str(), rows)?,
-        Arc::new(bytes.finish()),
-        Arc::new(ordinals.finish()),
     ];
+    columns.extend(letters.finish(constant(origin.encoding.as_str(), rows)?));
     RecordBatch::try_new(schema::batch_schema(Table::DeadLetters), columns)
         .map(Some)
         .map_err(|source| Error::Arrow {
             doing: "making rows of dead_letters",
             source,
         })
+}
+
+/// The columns of `dead_letters` that are not the same for a whole request.
+#[derive(Default)]
+struct Letters {
+    outcomes: StringDictionaryBuilder<Int32Type>,
+    reasons: StringDictionaryBuilder<Int32Type>,
+    details: StringBuilder,
+    records: BinaryBuilder,
+    /// Resource, scope, metric.
+    envelopes: [BinaryBuilder; 3],
+    envelope_bytes: usize,
+    epochs: Int64Builder,
+    sequences: Int64Builder,
+    letter_ordinals: Int32Builder,
+    sizes: Int64Builder,
+    ordinals: Int32Builder,
+}
+
+impl Letters {
+    fn push(&mut self, fate: Fate, rejected: &Rejected) -> Result<()> {
+        self.outcomes.append_value(fate.as_str());
+        self.reasons.append_value(rejected.reason.as_str());
+        self.details.append_value(&rejected.detail);
+        // What cannot be told apart has no bytes.
+        let record = Some(&rejected.record).filter(|record| !record.is_empty());
+        self.records.append_option(record);
+        let envelope_bytes = self.push_envelope(rejected.envelope.as_ref());
+        let bytes = rejected.record.len() + envelope_bytes;
+        self.sizes.append_value(bytes as i64);
+        self.epochs.append_null();
+        self.sequences.append_null();
+        self.letter_ordinals.append_null();
+        self.ordinals.append_value(ordinal(rejected.ordinal)?);
+        Ok(())
+    }
+
+    fn push_mark(&mut self, mark: &Replayed) -> Result<()> {
+        self.outcomes.append_value("replayed");
+        self.reasons.append_value(mark.reason.as_str());
+        self.details
+            .append_value("it was offered again and is a row now");
+        self.records.append_null();
+        self.push_envelope(None);
+        self.sizes.append_null();
+        self.epochs.append_value(mark.letter.epoch as i64);
+        self.sequences.append_value(mark.letter.sequence as i64);
+        self.letter_ordinals
+            .append_value(ordinal(mark.letter.ordinal)?);
+        self.ordinals.append_value(ordinal(mark.ordinal)?);
+        Ok(())
+    }
+
+    /// Keeps what a record stood in, as far as there is room; returns the bytes that were kept.
+    fn push_envelope(&mut self, envelope: Option<&Envelope>) -> usize {
+        let bytes = envelope.map_or(0, |envelope| {
+            let metric = envelope.metric.as_ref().map_or(0, Bytes::len);
+            envelope.resource.len() + envelope.scope.len() + metric
+        });
+        let kept = envelope.filter(|_| self.envelope_bytes + bytes <= MAX_ENVELOPE_BYTES);
+        if kept.is_some() {
+            self.envelope_bytes += bytes;
+        }
+        let parts = [
+            kept.map(|envelope| &envelope.resource),
+            kept.map(|envelope| &envelope.scope),
+            kept.and_then(|envelope| envelope.metric.as_ref()),
+        ];
+        for (column, part) in self.envelopes.iter_mut().zip(parts) {
+            column.append_option(part);
+        }
+        kept.map_or(0, |_| bytes)
+    }
+
+    /// The columns from `outcome` on; `encoding` is one of them.
+    fn finish(mut self, encoding: ArrayRef) -> Vec<ArrayRef> {
+        let [mut resources, mut scopes, mut metrics] = self.envelopes;
+        vec![
+            Arc::new(self.outcomes.finish()),
+            Arc::new(self.reasons.finish()),
+            Arc::new(self.details.finish()),
+            encoding,
+            Arc::new(self.records.finish()),
+            Arc::new(resources.finish()),
+            Arc::new(scopes.finish()),
+            Arc::new(metrics.finish()),
+            Arc::new(self.epochs.finish()),
+            Arc::new(self.sequences.finish()),
+            Arc::new(self.letter_ordinals.finish()),
+            Arc::new(self.sizes.finish()),
+            Arc::new(self.ordinals.finish()),
+        ]
+    }
+}
+
+fn ordinal(ordinal: u32) -> Result<i32> {
+    i32::try_from(ordinal)
+        .map_err(|_| Error::Internal(format!("record ordinal {ordinal} of one request")))
 }
 
 /// The one dead letter of a frame that cannot be decoded any more: its whole payload.
@@ -97,6 +189,7 @@ pub(super) fn undecodable(payload: Bytes, detail: String) -> Rejected {
         reason: Reason::Undecodable,
         detail,
         record: payload,
+        envelope: None,
     }
 }
 
@@ -114,6 +207,7 @@ fn constant(text: &str, rows: usize) -> Result<ArrayRef> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::append::LetterId;
     use arrow::util::pretty::pretty_format_batches;
 
     #[test]
@@ -130,10 +224,24 @@ mod tests {
                 reason: Reason::TooDeep,
                 detail: "65 levels".to_string(),
                 record: Bytes::from_static(b"\x01\x02"),
+                envelope: Some(Envelope {
+                    resource: Bytes::new(),
+                    scope: Bytes::from_static(b"\x0a\x00"),
+                    metric: None,
+                }),
             },
             undecodable(Bytes::from_static(b"\xff"), "gone".to_string()),
         ];
-        let batch = batch(origin, &records).unwrap().unwrap();
+        let mark = Replayed {
+            letter: LetterId {
+                epoch: 7,
+                sequence: 8,
+                ordinal: 9,
+            },
+            reason: Reason::TooOld,
+            ordinal: 1,
+        };
+        let batch = batch(origin, &records, &[mark]).unwrap().unwrap();
         let expected = "\
 +----------------------+--------+----------+-------------+-----------+-----------+--------+-------------+
 | timestamp            | signal | outcome  | reason      | detail    | encoding  | record | row_ordinal |
@@ -148,6 +256,33 @@ mod tests {
     }
 
     #[test]
+    fn what_records_stood_in_is_kept_up_to_a_limit() {
+        let origin = Origin {
+            signal: Signal::Logs,
+            encoding: Encoding::OtlpProtobuf,
+            received: Nanos(0),
+            fate: Fate::Rejected,
+        };
+        let resource = Bytes::from(vec![0; MAX_ENVELOPE_BYTES / 2]);
+        let rejected = |ordinal| Rejected {
+            ordinal,
+            reason: Reason::TooOld,
+            detail: String::new(),
+            record: Bytes::from_static(b"\x01"),
+            envelope: Some(Envelope {
+                resource: resource.clone(),
+                ..Envelope::default()
+            }),
+        };
+        let batch = batch(origin, &[0, 1, 2].map(rejected), &[])
+            .unwrap()
+            .unwrap();
+        let nulls = |name: &str| batch.column_by_name(name).unwrap().null_count();
+        assert_eq!((nulls("record"), nulls("record_resource")), (0, 1));
+        assert_eq!(nulls("record_scope"), 1);
+    }
+
+    #[test]
     fn no_records_make_no_batch() {
         let origin = Origin {
             signal: Signal::Logs,
@@ -155,6 +290,6 @@ mod tests {
             received: Nanos(0),
             fate: Fate::Quarantined,
         };
-        assert!(batch(origin, &[]).unwrap().is_none());
+        assert!(batch(origin, &[], &[]).unwrap().is_none());
     }
 }

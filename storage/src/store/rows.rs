@@ -49,6 +49,8 @@ pub(super) struct Counts {
     pub(super) stored: u64,
     /// Records that are dead letters, by reason.
     pub(super) letters: BTreeMap<Reason, u64>,
+    /// Dead letters that this request replays, by the reason they had.
+    pub(super) replayed: BTreeMap<Reason, u64>,
     pub(super) replaced_text: u64,
     pub(super) duplicate_keys: u64,
     pub(super) invalid_ids: u64,
@@ -75,7 +77,7 @@ impl Rows {
                 counts.offered, origin.signal, counts.stored
             )));
         }
-        let letters = letters::batch(origin, &decoded.rejected)?;
+        let letters = letters::batch(origin, &decoded.rejected, &decoded.replayed)?;
         let mut tables = decoded.tables;
         // Series without a point and the like say nothing.
         tables.retain(|(_, batch)| batch.num_rows() > 0 && counts.stored > 0);
@@ -103,7 +105,7 @@ impl Rows {
             ..origin
         };
         let letter = letters::undecodable(payload, detail);
-        let letters = letters::batch(origin, &[letter])?;
+        let letters = letters::batch(origin, &[letter], &[])?;
         let counts = Counts {
             offered: 1,
             letters: BTreeMap::from([(Reason::Undecodable, 1)]),
@@ -194,10 +196,15 @@ impl Part {
 
 impl Counts {
     fn of(decoded: &Decoded) -> Counts {
-        let mut letters = BTreeMap::new();
-        for rejected in &decoded.rejected {
-            *letters.entry(rejected.reason).or_default() += 1;
-        }
+        let by_reason = |reasons: &mut dyn Iterator<Item = Reason>| {
+            let mut counts = BTreeMap::new();
+            for reason in reasons {
+                *counts.entry(reason).or_default() += 1;
+            }
+            counts
+        };
+        let letters = by_reason(&mut decoded.rejected.iter().map(|letter| letter.reason));
+        let replayed = by_reason(&mut decoded.replayed.iter().map(|letter| letter.reason));
         let is_record = |table: &Table| {
             matches!(
                 table,
@@ -209,6 +216,7 @@ impl Counts {
             offered: decoded.offered,
             stored: records.map(|(_, batch)| batch.num_rows() as u64).sum(),
             letters,
+            replayed,
             replaced_text: decoded.replaced_text,
             duplicate_keys: decoded.duplicate_keys,
             invalid_ids: decoded.invalid_ids,

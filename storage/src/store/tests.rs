@@ -23,6 +23,7 @@ mod claimed;
 mod concurrent;
 mod evicted;
 mod lost;
+mod replayed;
 
 /// A machine with one store's surroundings.
 struct Fixture {

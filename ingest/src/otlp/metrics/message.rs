@@ -81,6 +81,17 @@ impl<'a> MetricMessage<'a> {
         };
     }
 
+    /// The key of the field that holds data of `kind`.
+    pub(in crate::otlp) fn data_key(kind: MetricKind) -> u32 {
+        match kind {
+            MetricKind::Gauge => GAUGE,
+            MetricKind::Sum => SUM,
+            MetricKind::Histogram => HISTOGRAM,
+            MetricKind::ExponentialHistogram => EXPONENTIAL_HISTOGRAM,
+            MetricKind::Summary => SUMMARY,
+        }
+    }
+
     /// Another member of the oneof replaces the one before; the same one is merged with it.
     fn add_data(&mut self, kind: MetricKind, message: &'a [u8]) {
         if self.kind != Some(kind) {
@@ -111,4 +122,52 @@ impl<'a> MetricMessage<'a> {
         }
         Ok(())
     }
+}
+
+/// A metric without its data points; `None` where its bytes are broken. What is not known to us stays.
+pub(in crate::otlp) fn without_points(metric: &[u8]) -> Option<Vec<u8>> {
+    let mut message = MetricMessage::default();
+    message.read(metric).ok()?;
+    let data = message.kind.map(MetricMessage::data_key);
+    let mut rest = Vec::new();
+    let mut reader = Reader::new(metric);
+    while !reader.is_empty() {
+        let whole = reader.rest();
+        let key = reader.key().ok()?;
+        if Some(key) == data {
+            let fields = fields_without_points(reader.bytes().ok()?)?;
+            put_data(&mut rest, key, &fields);
+            continue;
+        }
+        reader.skip(key, 0).ok()?;
+        rest.extend_from_slice(&whole[..whole.len() - reader.rest().len()]);
+    }
+    Some(rest)
+}
+
+/// The fields of a `Gauge` and its like but the data points.
+fn fields_without_points(data: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = Vec::new();
+    let mut reader = Reader::new(data);
+    while !reader.is_empty() {
+        let whole = reader.rest();
+        let key = reader.key().ok()?;
+        reader.skip(key, 0).ok()?;
+        if key != POINT {
+            rest.extend_from_slice(&whole[..whole.len() - reader.rest().len()]);
+        }
+    }
+    Some(rest)
+}
+
+fn put_data(message: &mut Vec<u8>, key: u32, data: &[u8]) {
+    // Keys of data are below 128.
+    message.push(key as u8);
+    let mut length = data.len();
+    while length >= 0x80 {
+        message.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    message.push(length as u8);
+    message.extend_from_slice(data);
 }

@@ -10,7 +10,7 @@ pub(super) fn table(name: &str) -> &'static str {
         "metrics" => "One row a data point of a metric, with the labels of its series.",
         "exemplars" => "One row an exemplar of a data point.",
         "dead_letters" => {
-            "One row a record that was offered and could not become a row of its signal."
+            "One row a record that was offered and could not become a row of its signal, and a mark for each that did later."
         }
         _ => "",
     }
@@ -38,6 +38,20 @@ fn of_table(table: &str, column: &str) -> Option<&'static str> {
             "The exemplar's own time; where it has none that of its point."
         }
         ("dead_letters", "timestamp") => "The time of receipt.",
+        ("dead_letters", "reason") => "Why it is no row; of a mark, why its letter was none.",
+        ("dead_letters", "record_resource") => {
+            "The message of the record's resource as protobuf, without scopes; what a replay needs."
+        }
+        ("dead_letters", "record_scope") => {
+            "The message of the record's scope as protobuf, without records."
+        }
+        ("dead_letters", "record_metric") => {
+            "The message of a data point's metric as protobuf, without points."
+        }
+        ("dead_letters", "size_bytes") => "Bytes of the record and of what it stood in.",
+        ("dead_letters", "letter_epoch" | "letter_sequence" | "letter_ordinal") => {
+            "Of a mark (outcome replayed): the row id of the dead letter that became a row."
+        }
         ("metrics", "timestamp") => "The time of the data point.",
         ("span_events", "name") => "The name of the event.",
         ("spans", "name") => "The name of the span.",
@@ -101,7 +115,9 @@ fn of_records(column: &str) -> Option<&'static str> {
         "body" => "The message; a body that is no text as JSON.",
         "body_type" => "The type of the body: string, bool, int, double, bytes, array or kvlist.",
         "signal" => "The signal of the record: logs, metrics or spans.",
-        "outcome" => "rejected (the sender was told) or quarantined (the sender was told OK).",
+        "outcome" => {
+            "rejected (the sender was told), quarantined (the sender was told OK) or replayed (a mark: the letter is a row now)."
+        }
         "reason" => "Why, as one word.",
         "detail" => "Why, as a sentence.",
         "encoding" => "How the record is encoded.",
