@@ -4,6 +4,7 @@
 //! Every error is a problem document (RFC 9457).
 
 mod access;
+mod dead_letters;
 mod flush;
 mod health;
 mod metrics;
@@ -34,7 +35,9 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         ))
         .merge(of_scopes(
             &[Scope::Operate],
-            Router::new().route("/api/v1/flush", post(flush::post)),
+            Router::new()
+                .route("/api/v1/flush", post(flush::post))
+                .route("/api/v1/dead-letters/replay", post(dead_letters::replay)),
         ))
         .merge(of_scopes(
             &[Scope::Query, Scope::Operate],

@@ -25,6 +25,9 @@ pub(crate) enum Command {
     Query(Query),
     /// Have a running server write everything that is buffered to Parquet now
     Flush(Server),
+    /// Look at what could not become rows, and offer it again
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
     /// Read every object of the bucket and check it, with the server stopped
     Verify(Offline),
     /// Check any OTLP server against what the specification asks of it
@@ -83,6 +86,34 @@ pub(crate) enum Format {
     Csv,
     /// The answer of the API as it is
     Json,
+}
+
+/// `cairn dead-letters …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLetters {
+    /// Count the tenant's dead letters by signal and reason
+    List(Server),
+    /// Offer them again, after what was wrong is mended: what is sound now becomes rows, the rest stays
+    Replay(ReplayLetters),
+}
+
+/// `cairn dead-letters replay`. Fails when letters stay.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReplayLetters {
+    /// Only those of this signal: logs, metrics or spans
+    #[arg(long)]
+    pub(crate) signal: Option<String>,
+    /// Only those with this reason, as `list` names it
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// Only those received at or after this instant (RFC 3339)
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// Only those received before this instant
+    #[arg(long)]
+    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: Server,
 }
 
 /// `cairn otlp-check`. It stores a few thousand records of the service `otlp-check`.

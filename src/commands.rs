@@ -2,6 +2,7 @@
 
 mod catalog;
 mod client;
+mod dead_letters;
 mod flush;
 mod key;
 mod otlp_check;
@@ -25,6 +26,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Query(options) => query::run(options).await,
         Command::Flush(server) => flush::run(&server).await,
+        Command::DeadLetters(command) => dead_letters::run(command).await,
         Command::OtlpCheck(options) => otlp_check::run(&options).await,
         Command::Verify(options) => verify::run(config::load(&options.flags)?.config).await,
         Command::Catalog(Catalog::Rebuild(options)) => {

@@ -17,7 +17,7 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use axum::Router;
-use cairn_ingest::receiver::Receiver;
+use cairn_ingest::{pipeline::Pipeline, receiver::Receiver};
 use cairn_query::engine::Engine;
 use cairn_storage::{
     store::Store,
@@ -162,6 +162,7 @@ impl Server {
         self.api.set_ready(Parts {
             engine,
             store: store.clone(),
+            pipeline: Arc::new(Pipeline::new(store.clone(), &config.ingest)),
         });
         let [grpc, http] = &self.sockets;
         self.accept(grpc, receiver.grpc());

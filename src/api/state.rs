@@ -3,12 +3,14 @@
 
 use super::problem::Problem;
 use crate::telemetry::Telemetry;
+use cairn_ingest::pipeline::Pipeline;
 use cairn_query::engine::Engine;
 use cairn_storage::{store::Store, world::World};
 use cairn_tenancy::keys::Keys;
 use parking_lot::RwLock;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// What the handlers share.
 pub(crate) struct Api {
@@ -19,6 +21,8 @@ pub(crate) struct Api {
     pub(crate) telemetry: Telemetry,
     /// Whether requests must name this machine as nobody else can: where everybody may ask without a key.
     pub(crate) local_names_only: bool,
+    /// The turn to replay dead letters, which one call has at a time.
+    pub(crate) replays: Arc<Semaphore>,
     running: RwLock<Running>,
 }
 
@@ -34,6 +38,8 @@ enum Running {
 pub(crate) struct Parts {
     pub(crate) engine: Arc<Engine>,
     pub(crate) store: Arc<Store>,
+    /// For dead letters that are offered again.
+    pub(crate) pipeline: Arc<Pipeline>,
 }
 
 impl Api {
@@ -49,6 +55,7 @@ impl Api {
             registry,
             telemetry,
             local_names_only,
+            replays: Arc::new(Semaphore::new(1)),
             running,
         }
     }

@@ -123,7 +123,7 @@ fn table(answer: &Value) -> Option<String> {
 }
 
 /// A value on one line, control characters escaped, so that telemetry cannot write to the terminal.
-fn cell(value: &Value) -> String {
+pub(super) fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => return "NULL".to_string(),
         Value::String(text) => text.clone(),

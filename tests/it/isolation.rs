@@ -278,6 +278,7 @@ async fn check_refusals(server: &Server, sender: &str) {
         (Method::GET, "/api/v1/version", ""),
         (Method::GET, "/metrics", ""),
         (Method::POST, "/api/v1/flush", ""),
+        (Method::POST, "/api/v1/dead-letters/replay", ""),
     ];
     for (method, path, body) in asks {
         for (key, status) in [

@@ -1,6 +1,7 @@
 //! The real binary over real sockets: serve, send over gRPC and HTTP, ask in SQL, restart, two tenants, refusals, clients that
-//! go away, the demo.
+//! go away, dead letters, the demo.
 
+mod dead_letters;
 mod demo;
 mod gone;
 mod isolation;
