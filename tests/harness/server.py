@@ -24,8 +24,8 @@ def free_ports(count):
 class Server:
     """One life of `cairn serve` over a data folder; ports stay the same over restarts."""
 
-    def __init__(self, binary, data_dir, settings=(), wrapper=()):
-        self.binary, self.data_dir = binary, data_dir
+    def __init__(self, binary, data_dir, settings=(), wrapper=(), arguments=()):
+        self.binary, self.data_dir, self.arguments = binary, data_dir, list(arguments)
         self.settings, self.wrapper = list(settings), list(wrapper)
         self.grpc_port, self.http_port, self.api_port = free_ports(3)
         self.process = None
@@ -38,6 +38,7 @@ class Server:
         command += ["--listen-grpc", f"127.0.0.1:{self.grpc_port}"]
         command += ["--listen-http", f"127.0.0.1:{self.http_port}"]
         command += ["--listen-api", f"127.0.0.1:{self.api_port}"]
+        command += self.arguments
         for setting in self.settings:
             command += ["--set", setting]
         if self.config:
@@ -89,12 +90,13 @@ class Server:
         self.log.close()
         return code
 
-    def post_sql(self, statement, accept="application/json"):
-        """The raw answer bytes of one statement."""
+    def post_sql(self, statement, accept="application/json", key=None):
+        """The raw answer bytes of one statement, asked with an API key where there are any."""
+        headers = {"content-type": "text/plain", "accept": accept}
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.api_port}/api/v1/sql",
             data=statement.encode(),
-            headers={"content-type": "text/plain", "accept": accept},
+            headers=headers | ({"authorization": f"Bearer {key}"} if key else {}),
         )
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:
@@ -102,8 +104,8 @@ class Server:
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{statement}: {error.code} {error.read().decode()}") from error
 
-    def sql(self, statement):
+    def sql(self, statement, key=None):
         """The rows of one statement, each a dict by column name."""
-        answer = json.loads(self.post_sql(statement))
+        answer = json.loads(self.post_sql(statement, key=key))
         names = [column["name"] for column in answer["columns"]]
         return [dict(zip(names, row)) for row in answer["rows"]]

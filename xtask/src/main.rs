@@ -21,6 +21,8 @@ usage: cargo xtask <task>
   test [STEP…]             everything, or the steps named; `test --list` names them
   crash [--kills N] [--seed S] [--power]
                            kill -9 (or power cuts on a loop-mounted ext4) under writers, compared by SQL
+  ledger [--records N] [--seed S]
+                           random records of all clients with faults: every record is accounted for
   simulate [--seeds N] [--from SEED]
                            storage in the seeded world with crashes and faults
 ";
@@ -45,6 +47,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("tidy") => tidy(&root),
         Some("test") => suite::run(&root, &arguments[1..]),
         Some("crash") => suite::crash(&root, &arguments[1..]),
+        Some("ledger") => suite::ledger(&root, &arguments[1..]),
         Some("simulate") => suite::simulate(&root, &arguments[1..]),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

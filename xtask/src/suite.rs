@@ -86,6 +86,11 @@ const STEPS: &[Step] = &[
         run: harness::limits,
     },
     Step {
+        name: "ledger",
+        about: "random records of all clients with faults, each accounted for; dead letters replayed",
+        run: harness::ledger,
+    },
+    Step {
         name: "crash",
         about: "30 kills under writers, compared by SQL",
         run: harness::crash,
@@ -149,6 +154,13 @@ pub(crate) fn crash(root: &Path, arguments: &[String]) -> Result<()> {
     let place = Place::new(root)?;
     harness::build(&place)?;
     harness::crash_with(&place, arguments)
+}
+
+/// Runs the ledger harness alone, with arguments of its own.
+pub(crate) fn ledger(root: &Path, arguments: &[String]) -> Result<()> {
+    let place = Place::new(root)?;
+    harness::build(&place)?;
+    harness::ledger_with(&place, arguments)
 }
 
 /// Runs seeds of the storage simulation.

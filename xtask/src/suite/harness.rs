@@ -66,6 +66,27 @@ pub(super) fn s3(place: &Place) -> Result<Counts> {
     counted(&mut command)
 }
 
+/// Every record of every client is a row, a retry or a dead letter.
+pub(super) fn ledger(place: &Place) -> Result<Counts> {
+    counted(&mut ledger_command(place)?)
+}
+
+/// The same with arguments of one's own.
+pub(super) fn ledger_with(place: &Place, arguments: &[String]) -> Result<()> {
+    shell::succeed(ledger_command(place)?.args(arguments))
+}
+
+fn ledger_command(place: &Place) -> Result<Command> {
+    let node = node_folder(place)?;
+    let mut command = program(place, "tests/ledger/ledger.py")?;
+    command
+        .arg("--node")
+        .arg(node)
+        .arg("--rust-sender")
+        .arg(binary(place, "sdk_sender"));
+    Ok(command)
+}
+
 /// Kills at random instants; what was acknowledged is there, once.
 pub(super) fn crash(place: &Place) -> Result<Counts> {
     counted(program(place, "tests/crash/crash.py")?.args(["--kills", KILLS]))
