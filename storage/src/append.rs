@@ -7,6 +7,7 @@ use crate::{
 };
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// Why a record did not become a row. The names are stable: they stand in metrics and in `dead_letters`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,13 +82,13 @@ pub struct Rejected {
     pub detail: String,
     /// The bytes of the record, a slice of the payload.
     pub record: Bytes,
-    /// What the record stood in; `None` where that cannot be told.
-    pub envelope: Option<Envelope>,
+    /// What the record stood in, shared by neighbours; `None` where that cannot be told.
+    pub envelope: Option<Arc<Envelope>>,
 }
 
 /// What a record stands in: with it the record makes a request of its own, so that it can be offered again.
 ///
-/// Each part is a protobuf message that lacks the field the next one goes into. Records of one scope share them.
+/// Each part is a protobuf message that lacks the field the next one goes into.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Envelope {
     /// `ResourceLogs` and its like without scopes: the resource and its schema URL.
@@ -102,7 +103,7 @@ pub struct Envelope {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Record {
     pub bytes: Bytes,
-    pub envelope: Option<Envelope>,
+    pub envelope: Option<Arc<Envelope>>,
 }
 
 /// The id of a dead letter: that of its row.

@@ -11,6 +11,7 @@ use cairn_storage::{
     append::{Decoded, Envelope, Record},
     signal::{Encoding, Signal},
 };
+use std::sync::Arc;
 
 /// Field numbers of the framing: see `outline`.
 const RESOURCE_GROUP: u32 = key(1, BYTES);
@@ -51,6 +52,7 @@ pub fn records(
     };
     let mut envelopes = Envelopes {
         outline: &outline,
+        resource: None,
         scope: None,
         metric: None,
     };
@@ -105,16 +107,17 @@ fn with_point(metric: &[u8], point: &[u8]) -> Bytes {
     whole.freeze()
 }
 
-/// Where a record stands: the index of what holds it in the outline, its bytes, and whether these are a data point.
+/// Where a record stands: the index in the outline of the record or metric, its bytes, and whether these are a data point. A
+/// request has at most 2^21 of them.
 struct Place<'a> {
-    at: usize,
+    at: u32,
     bytes: &'a [u8],
     is_point: bool,
 }
 
 fn alone<'a>((at, bytes): (usize, &&'a [u8])) -> Place<'a> {
     Place {
-        at,
+        at: at as u32,
         bytes,
         is_point: false,
     }
@@ -126,7 +129,7 @@ fn of_metric<'a>(at: usize, metric: &'a [u8]) -> Vec<Place<'a>> {
     match message.read(metric) {
         Ok(()) if message.kind.is_some() || !message.unknown_fields => {
             let point = |bytes: &&'a [u8]| Place {
-                at,
+                at: at as u32,
                 bytes,
                 is_point: true,
             };
@@ -154,56 +157,72 @@ fn record(
     }
 }
 
-/// Envelopes of one request; those of neighbours share their bytes.
+/// Envelopes of one request; neighbours share theirs, and all scopes of a resource its bytes, so that together they
+/// are not larger than the request.
 struct Envelopes<'a> {
     outline: &'a Outline<'a>,
-    /// Of the scope asked for last: its index, resource and scope.
-    scope: Option<(usize, Bytes, Bytes)>,
-    /// Of the metric asked for last: its index and what is left of it.
-    metric: Option<(usize, Bytes)>,
+    /// The index of the resource asked for last, and its message.
+    resource: Option<(usize, Bytes)>,
+    /// The index of the scope asked for last, and the envelope of its records.
+    scope: Option<(usize, Arc<Envelope>)>,
+    /// The index of the metric asked for last, and the envelope of its points.
+    metric: Option<(usize, Arc<Envelope>)>,
 }
 
 impl Envelopes<'_> {
-    fn of(&mut self, place: &Place<'_>) -> Option<Envelope> {
+    fn of(&mut self, place: &Place<'_>) -> Option<Arc<Envelope>> {
+        match place.is_point {
+            true => self.of_point(place.at as usize),
+            false => self.of_record(place.at as usize),
+        }
+    }
+
+    /// The envelope of the record, or metric, at this index of the outline.
+    fn of_record(&mut self, at: usize) -> Option<Arc<Envelope>> {
         let scopes = &self.outline.scopes;
-        let scope = scopes.partition_point(|scope| scope.records.end <= place.at);
-        let known = self.scope.as_ref().filter(|(at, ..)| *at == scope);
-        let (resource, of_scope) = match known {
-            Some((_, resource, of_scope)) => (resource.clone(), of_scope.clone()),
-            None => {
-                let group = scopes.get(scope)?;
-                let resource = self.resource(scope)?;
-                let of_scope = of_scope(group);
-                self.scope = Some((scope, resource.clone(), of_scope.clone()));
-                (resource, of_scope)
-            }
-        };
-        let metric = match place.is_point {
-            true => Some(self.metric(place.at)?),
-            false => None,
-        };
-        Some(Envelope {
-            resource,
-            scope: of_scope,
-            metric,
-        })
+        let scope = scopes.partition_point(|scope| scope.records.end <= at);
+        if let Some((known, envelope)) = &self.scope
+            && *known == scope
+        {
+            return Some(envelope.clone());
+        }
+        let envelope = Arc::new(Envelope {
+            resource: self.resource(scope)?,
+            scope: of_scope(scopes.get(scope)?),
+            metric: None,
+        });
+        self.scope = Some((scope, envelope.clone()));
+        Some(envelope)
     }
 
-    fn resource(&self, scope: usize) -> Option<Bytes> {
-        let resources = &self.outline.resources;
-        let at = resources.partition_point(|group| group.scopes.end <= scope);
-        resources.get(at).map(of_resource)
-    }
-
-    fn metric(&mut self, at: usize) -> Option<Bytes> {
-        if let Some((known, metric)) = &self.metric
+    /// The envelope of the points of the metric at this index.
+    fn of_point(&mut self, at: usize) -> Option<Arc<Envelope>> {
+        if let Some((known, envelope)) = &self.metric
             && *known == at
         {
-            return Some(metric.clone());
+            return Some(envelope.clone());
         }
-        let metric = Bytes::from(without_points(self.outline.records.get(at)?)?);
-        self.metric = Some((at, metric.clone()));
-        Some(metric)
+        let metric = without_points(self.outline.records.get(at)?)?;
+        let envelope = Arc::new(Envelope {
+            metric: Some(metric.into()),
+            ..self.of_record(at)?.as_ref().clone()
+        });
+        self.metric = Some((at, envelope.clone()));
+        Some(envelope)
+    }
+
+    /// The message of the resource of the scope at this index.
+    fn resource(&mut self, scope: usize) -> Option<Bytes> {
+        let resources = &self.outline.resources;
+        let at = resources.partition_point(|group| group.scopes.end <= scope);
+        if let Some((known, resource)) = &self.resource
+            && *known == at
+        {
+            return Some(resource.clone());
+        }
+        let resource = of_resource(resources.get(at)?);
+        self.resource = Some((at, resource.clone()));
+        Some(resource)
     }
 }
 

@@ -109,7 +109,7 @@ impl Letters {
         // What cannot be told apart has no bytes.
         let record = Some(&rejected.record).filter(|record| !record.is_empty());
         self.records.append_option(record);
-        let envelope_bytes = self.push_envelope(rejected.envelope.as_ref());
+        let envelope_bytes = self.push_envelope(rejected.envelope.as_deref());
         let bytes = rejected.record.len() + envelope_bytes;
         self.sizes.append_value(bytes as i64);
         self.epochs.append_null();

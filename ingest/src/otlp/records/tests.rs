@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::{
     resource::v1::Resource,
 };
 use prost::Message;
+use std::collections::BTreeSet;
 
 fn resource(name: &str) -> Resource {
     Resource {
@@ -169,5 +170,29 @@ fn a_metric_that_is_broken_as_a_whole_is_its_own_record() {
     let payload = request(&envelope, &metric);
     let records = records(Signal::Metrics, Encoding::OtlpProtobuf, &payload, &[0]);
     assert_eq!(records[0].bytes, &metric[..]);
-    assert_eq!(records[0].envelope, Some(envelope));
+    assert_eq!(records[0].envelope.as_deref(), Some(&envelope));
+}
+
+#[test]
+fn a_large_resource_is_kept_once_for_all_of_its_scopes() {
+    let group = ResourceLogs {
+        resource: Some(resource(&"x".repeat(1 << 20))),
+        scope_logs: (0..2_000)
+            .map(|number| ScopeLogs {
+                scope: Some(scope(&number.to_string())),
+                log_records: vec![LogRecord::default()],
+                ..ScopeLogs::default()
+            })
+            .collect(),
+        ..ResourceLogs::default()
+    };
+    let whole = ExportLogsServiceRequest {
+        resource_logs: vec![group],
+    };
+    let payload = Bytes::from(whole.encode_to_vec());
+    let ordinals: Vec<u32> = (0..2_000).collect();
+    let records = records(Signal::Logs, Encoding::OtlpProtobuf, &payload, &ordinals);
+    let envelopes = records.iter().filter_map(|record| record.envelope.as_ref());
+    let resources: BTreeSet<*const u8> = envelopes.map(|one| one.resource.as_ptr()).collect();
+    assert_eq!((records.len(), resources.len()), (2_000, 1));
 }

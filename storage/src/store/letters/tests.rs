@@ -18,11 +18,11 @@ fn every_record_becomes_one_row_with_its_reason() {
             reason: Reason::TooDeep,
             detail: "65 levels".to_string(),
             record: Bytes::from_static(b"\x01\x02"),
-            envelope: Some(Envelope {
+            envelope: Some(Arc::new(Envelope {
                 resource: Bytes::new(),
                 scope: Bytes::from_static(b"\x0a\x00"),
                 metric: None,
-            }),
+            })),
         },
         undecodable(Bytes::from_static(b"\xff"), "gone".to_string()),
     ];
@@ -103,10 +103,10 @@ fn what_records_stood_in_is_kept_up_to_a_limit() {
         reason: Reason::TooOld,
         detail: String::new(),
         record: Bytes::from_static(b"\x01"),
-        envelope: Some(Envelope {
+        envelope: Some(Arc::new(Envelope {
             resource: resource.clone(),
             ..Envelope::default()
-        }),
+        })),
     };
     let batch = batch(origin, &[0, 1, 2].map(rejected), &[])
         .unwrap()
