@@ -29,7 +29,7 @@ pub struct SqliteCatalog {
 }
 
 struct Open {
-    /// `None` after a failed attempt to replace the file: each call then tries to open it again.
+    /// `None` after an error: the next call tries to open the file again.
     connection: Option<SqliteConnection>,
     /// What was found damaged when the file was opened.
     damaged: Vec<String>,
@@ -55,18 +55,32 @@ impl SqliteCatalog {
         })
     }
 
-    async fn connection<'a>(&self, open: &'a mut Open) -> Result<&'a mut SqliteConnection> {
-        if open.connection.is_none() {
-            let file::Opened {
-                connection,
-                damaged,
-            } = file::open(&self.path, &self.world).await?;
-            *open = Open {
-                connection: Some(connection),
-                damaged,
-            };
+    /// Runs `work` on the connection, and gives the connection up when SQLite failed in it.
+    ///
+    /// After an error of the disk SQLite may have rolled the transaction back by itself, and sqlx, which did not see
+    /// that, would refuse every later one. The next call opens the file again.
+    async fn run<T>(
+        &self,
+        open: &mut Open,
+        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
+    ) -> Result<T> {
+        let outcome = work(self.connection(open).await?).await;
+        if let Err(error @ Error::Catalog { .. }) = &outcome
+            && let Some(connection) = open.connection.take()
+        {
+            tracing::warn!(%error, "the catalog is closed and opened again");
+            // What failed once may fail here too, and changes nothing.
+            drop(connection.close().await);
         }
-        Ok(open.connection.as_mut().expect("opened above"))
+        outcome
+    }
+
+    async fn connection<'a>(&self, open: &'a mut Open) -> Result<&'a mut SqliteConnection> {
+        let connection = match open.connection.take() {
+            Some(connection) => connection,
+            None => file::reopen(&self.path).await?,
+        };
+        Ok(open.connection.insert(connection))
     }
 
     /// Folds SQLite's own log into the file and closes it.
@@ -82,7 +96,7 @@ impl SqliteCatalog {
 impl Catalog for SqliteCatalog {
     async fn load(&self) -> Result<CatalogState> {
         let mut open = self.open.lock().await;
-        let mut state = read::load(self.connection(&mut open).await?).await?;
+        let mut state = self.run(&mut open, async |c| read::load(c).await).await?;
         state.damaged.splice(0..0, open.damaged.iter().cloned());
         Ok(state)
     }
@@ -90,27 +104,32 @@ impl Catalog for SqliteCatalog {
     async fn begin_epoch(&self) -> Result<u64> {
         let mut open = self.open.lock().await;
         let floor = file::epoch_floor(&self.world);
-        write::begin_epoch(self.connection(&mut open).await?, floor).await
+        self.run(&mut open, async |c| write::begin_epoch(c, floor).await)
+            .await
     }
 
     async fn set_owner(&self, owner: OwnerId) -> Result<()> {
         let mut open = self.open.lock().await;
-        write::set_owner(self.connection(&mut open).await?, owner).await
+        self.run(&mut open, async |c| write::set_owner(c, owner).await)
+            .await
     }
 
     async fn commit(&self, commit: Commit) -> Result<()> {
         let mut open = self.open.lock().await;
-        write::commit(self.connection(&mut open).await?, commit).await
+        self.run(&mut open, async |c| write::commit(c, commit).await)
+            .await
     }
 
     async fn field_ids(&self, table: Table, columns: &[String]) -> Result<Vec<i32>> {
         let mut open = self.open.lock().await;
-        write::field_ids(self.connection(&mut open).await?, table, columns).await
+        let work = async |c: &mut _| write::field_ids(c, table, columns).await;
+        self.run(&mut open, work).await
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<(u64, Event)>> {
         let mut open = self.open.lock().await;
-        read::events(self.connection(&mut open).await?, after, limit).await
+        let work = async |c: &mut _| read::events(c, after, limit).await;
+        self.run(&mut open, work).await
     }
 
     async fn replace_all(

@@ -94,8 +94,12 @@ pub(super) async fn open(path: &Path, world: &World) -> Result<Opened> {
         .blocking(move || disk.create_directories(&made))
         .await?
         .map_err(on_disk)?;
-    let reason = match attempt(path).await {
-        Ok(opened) => {
+    let reason = match attempt(path, true).await {
+        Ok(mut opened) => {
+            if let Err(error) = fold(&mut opened.connection).await {
+                // A full disk must not keep the server from its start.
+                tracing::warn!(%error, "SQLite's log stays beside the catalog");
+            }
             // SQLite fsyncs the directory for its journals, not for the file itself.
             let disk = world.disk.clone();
             world
@@ -109,12 +113,39 @@ pub(super) async fn open(path: &Path, world: &World) -> Result<Opened> {
     };
     let aside = set_aside(path, world).await?;
     tracing::error!(path = %path.display(), aside = %aside.display(), reason, "the catalog is damaged");
-    let mut opened = attempt(path).await.map_err(Refusal::into_error)?;
+    let mut opened = attempt(path, true).await.map_err(Refusal::into_error)?;
     opened.damaged.push(format!(
         "the catalog could not be read ({reason}): it was set aside as {} and an empty one begun",
         aside.display()
     ));
     Ok(opened)
+}
+
+/// Opens the file again while the server runs, after an error.
+///
+/// It must be there and whole: to begin an empty one is for a start, which makes it anew from the bucket (`Corrupt`).
+pub(super) async fn reopen(path: &Path) -> Result<SqliteConnection> {
+    let Opened { mut connection, .. } = attempt(path, false).await.map_err(Refusal::into_error)?;
+    fold(&mut connection).await?;
+    Ok(connection)
+}
+
+/// Brings what is in SQLite's log into the file, durably.
+///
+/// The log may hold a transaction whose fsync failed: opening the file takes it for committed, the kernel for written,
+/// and a power cut would take it and everything behind it.
+async fn fold(connection: &mut SqliteConnection) -> Result<()> {
+    // The log keeps its length, so that a full disk has room for the next transaction.
+    let folded: sqlx::Result<(i64, i64, i64)> = sqlx::query_as("PRAGMA wal_checkpoint(RESTART)")
+        .fetch_one(connection)
+        .await;
+    match folded.map_err(super::failed("folding the log"))? {
+        (0, ..) => Ok(()),
+        _ => Err(Error::Unavailable {
+            what: "the catalog",
+            detail: "somebody else reads it".to_string(),
+        }),
+    }
 }
 
 /// Why a file was not opened.
@@ -146,10 +177,10 @@ impl Refusal {
     }
 }
 
-async fn attempt(path: &Path) -> Result<Opened, Refusal> {
+async fn attempt(path: &Path, may_make: bool) -> Result<Opened, Refusal> {
     let options = SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
+        .create_if_missing(may_make)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .disable_statement_logging();
@@ -159,7 +190,7 @@ async fn attempt(path: &Path) -> Result<Opened, Refusal> {
         .await
         .map_err(Refusal::of("listing the tables"))?;
     let mut damaged = Vec::new();
-    if tables == 0 {
+    if tables == 0 && may_make {
         make_tables(&mut connection)
             .await
             .map_err(Refusal::of("making the tables"))?;
@@ -172,7 +203,15 @@ async fn attempt(path: &Path) -> Result<Opened, Refusal> {
     // Checks the trees and the indexes; the rows have their own checksums.
     let checked = sqlx::query_scalar::<_, String>("PRAGMA quick_check(10)");
     match checked.fetch_all(&mut connection).await {
-        Ok(lines) => damaged.extend(lines.into_iter().filter(|line| line != "ok")),
+        Ok(lines) => match lines.iter().find(|line| read::is_unread(line)) {
+            Some(line) => {
+                return Err(Refusal::Other(Error::Unavailable {
+                    what: "the catalog",
+                    detail: line.clone(),
+                }));
+            }
+            None => damaged.extend(lines.into_iter().filter(|line| line != "ok")),
+        },
         Err(error) if read::is_damage(&error) => damaged.push(error.to_string()),
         Err(error) => return Err(Refusal::of("checking")(error)),
     }
@@ -190,7 +229,13 @@ async fn check_version(
         sqlx::query_as("SELECT value, crc FROM meta WHERE name = 'format_version'")
             .fetch_optional(connection)
             .await
-            .map_err(|error| Refusal::Damaged(error.to_string()))?;
+            .map_err(|error| {
+                if read::is_of_disk(&error) {
+                    Refusal::of("reading the version")(error)
+                } else {
+                    Refusal::Damaged(error.to_string())
+                }
+            })?;
     let (version, crc) = row.ok_or_else(|| Refusal::Damaged("no version".to_string()))?;
     if crc != read::meta_checksum("format_version", version) {
         damaged.push("the checksum does not match the format version".to_string());

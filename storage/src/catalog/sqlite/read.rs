@@ -26,12 +26,31 @@ pub(super) struct Counters {
     pub(super) last_event: u64,
 }
 
+/// The primary code SQLITE_ERROR: what the statement asks for is not in the file.
+const MISSING_CODE: u32 = 1;
+
 /// Whether SQLite says that the file's bytes are wrong.
 pub(super) fn is_damage(error: &sqlx::Error) -> bool {
-    let code = error
-        .as_database_error()
-        .and_then(|error| error.code()?.parse::<u32>().ok());
-    code.is_some_and(|code| DAMAGE_CODES.contains(&(code & 0xff)))
+    primary_code(error).is_some_and(|code| DAMAGE_CODES.contains(&code))
+}
+
+/// Whether the file could not be read, whatever is in it: the next attempt may work.
+pub(super) fn is_of_disk(error: &sqlx::Error) -> bool {
+    primary_code(error).is_some_and(|code| code != MISSING_CODE && !DAMAGE_CODES.contains(&code))
+}
+
+/// The same of a line of `PRAGMA quick_check`, which takes a page that it did not get for a damaged one.
+pub(super) fn is_unread(line: &str) -> bool {
+    let code = line.split_once("error code=").map(|(_, rest)| {
+        let digits = rest.split(|c: char| !c.is_ascii_digit());
+        digits.take(1).collect::<String>().parse::<u32>()
+    });
+    matches!(code, Some(Ok(code)) if !DAMAGE_CODES.contains(&(code & 0xff)))
+}
+
+fn primary_code(error: &sqlx::Error) -> Option<u32> {
+    let code = error.as_database_error()?.code()?.parse::<u32>().ok()?;
+    Some(code & 0xff)
 }
 
 /// Reads everything; rows that are damaged are described and left out.
