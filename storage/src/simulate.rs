@@ -91,6 +91,8 @@ struct Machine {
     far_bucket: Option<FaultyStore>,
     model: Arc<Mutex<Model>>,
     forgets: Forgetful,
+    /// Whether the wall clock is set all the time.
+    steps: bool,
 }
 
 /// Lives with clients before the last one.
@@ -168,7 +170,10 @@ impl Machine {
         };
         let catalog = Arc::new(MemoryCatalog::new(simulation.world()));
         let model = Arc::default();
+        // Of every two machines one has a clock that nobody can trust.
+        let steps = simulation.below(2) == 0;
         Machine {
+            steps,
             simulation,
             config,
             catalog,
@@ -190,7 +195,9 @@ impl Machine {
         let catalog: Arc<dyn Catalog> =
             Arc::new(ForgetfulCatalog::new(self.catalog.clone(), self.forgets));
         let (config, model) = (self.config.clone(), self.model.clone());
+        let steps = self.steps.then(|| self.simulation.wall_clock());
         Surroundings {
+            steps,
             world,
             config,
             catalog,

@@ -11,15 +11,15 @@ NO_LOG_FLUSH = 2
 
 
 class PowerCutDisk:
-    """An ext4 of 2 GiB below `folder`; needs root and loop devices."""
+    """An ext4 of 2 GiB below `folder`, or a smaller one; needs root and loop devices."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, size_bytes=2 << 30, options=()):
         self.image = os.path.join(folder, "disk.img")
         self.mount_point = os.path.join(folder, "mnt")
         os.makedirs(self.mount_point)
         with open(self.image, "wb") as image:
-            image.truncate(2 << 30)
-        subprocess.run(["mkfs.ext4", "-q", "-F", self.image], check=True)
+            image.truncate(size_bytes)
+        subprocess.run(["mkfs.ext4", "-q", "-F", *options, self.image], check=True)
         self.mount()
 
     def mount(self):

@@ -24,9 +24,13 @@ def free_ports(count):
 class Server:
     """One life of `cairn serve` over a data folder; ports stay the same over restarts."""
 
-    def __init__(self, binary, data_dir, settings=(), wrapper=(), arguments=()):
+    def __init__(self, binary, data_dir, settings=(), wrapper=(), arguments=(), environment=()):
         self.binary, self.data_dir, self.arguments = binary, data_dir, list(arguments)
         self.settings, self.wrapper = list(settings), list(wrapper)
+        # Variables beside those of this process.
+        self.environment = dict(environment)
+        # Beside the data folder, unless somebody puts it elsewhere.
+        self.log_path = os.path.join(os.path.dirname(data_dir), "cairn.log")
         self.grpc_port, self.http_port, self.api_port = free_ports(3)
         self.process = None
         # The settings file, if there is one.
@@ -43,8 +47,9 @@ class Server:
             command += ["--set", setting]
         if self.config:
             command += ["--config", self.config]
-        self.log = open(os.path.join(os.path.dirname(self.data_dir), "cairn.log"), "ab")
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
+        self.log = open(self.log_path, "ab")
+        environment = os.environ | self.environment
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=environment)
         if wait:
             self.wait_ready()
 

@@ -23,6 +23,8 @@ usage: cargo xtask <task>
                            kill -9 (or power cuts on a loop-mounted ext4) under writers, compared by SQL
   ledger [--records N] [--seed S]
                            random records of all clients with faults: every record is accounted for
+  faults [--all] [calls] [lasting] [start] [short] [disks]
+                           failing calls under strace, short writes, full and read-only disks; all N with --all
   simulate [--seeds N] [--from SEED]
                            storage in the seeded world with crashes and faults
 ";
@@ -48,6 +50,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("test") => suite::run(&root, &arguments[1..]),
         Some("crash") => suite::crash(&root, &arguments[1..]),
         Some("ledger") => suite::ledger(&root, &arguments[1..]),
+        Some("faults") => suite::faults(&root, &arguments[1..]),
         Some("simulate") => suite::simulate(&root, &arguments[1..]),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

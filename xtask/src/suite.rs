@@ -105,6 +105,11 @@ const STEPS: &[Step] = &[
         about: "the order of syncs under strace",
         run: harness::sync_order,
     },
+    Step {
+        name: "faults",
+        about: "failing calls under strace, short writes, full and read-only disks, no descriptors",
+        run: harness::faults,
+    },
 ];
 
 /// Runs the steps that `arguments` name, or all, and fails if any check failed.
@@ -161,6 +166,13 @@ pub(crate) fn ledger(root: &Path, arguments: &[String]) -> Result<()> {
     let place = Place::new(root)?;
     harness::build(&place)?;
     harness::ledger_with(&place, arguments)
+}
+
+/// Runs the harness of failing disks alone, with arguments of its own.
+pub(crate) fn faults(root: &Path, arguments: &[String]) -> Result<()> {
+    let place = Place::new(root)?;
+    harness::build(&place)?;
+    harness::faults_with(&place, arguments)
 }
 
 /// Runs seeds of the storage simulation.

@@ -14,7 +14,7 @@ use crate::{
     signal::Encoding,
     store::{Parts, Store},
     telemetry::Telemetry,
-    world::World,
+    world::{World, simulated::WallClock},
 };
 use object_store::ObjectStore;
 use parking_lot::Mutex;
@@ -31,7 +31,29 @@ pub(super) struct Surroundings {
     pub(super) model: Arc<Mutex<Model>>,
     /// Whether the machine may fail: then errors are no news.
     pub(super) faulty: bool,
+    /// The wall clock, where it is set all the time.
+    pub(super) steps: Option<WallClock>,
 }
+
+const HOUR_SECONDS: i64 = 3_600;
+const YEAR_SECONDS: i64 = 366 * 24 * HOUR_SECONDS;
+
+/// How far from the true time the wall clock is put: what daylight saving, a bad time server and a dead battery do.
+const CLOCK_ERRORS_SECONDS: [i64; 9] = [
+    0,
+    1,
+    -1,
+    2 * HOUR_SECONDS,
+    -2 * HOUR_SECONDS,
+    YEAR_SECONDS,
+    -YEAR_SECONDS,
+    30 * YEAR_SECONDS,
+    // 1971: a machine without a battery thinks that it is about then.
+    -55 * YEAR_SECONDS,
+];
+
+/// Between two steps of the clock at most: a client is there for a few seconds.
+const STEP_MILLISECONDS: u64 = 1_500;
 
 /// Clients that send at the same time.
 const CLIENTS: u64 = 4;
@@ -68,12 +90,16 @@ impl Surroundings {
             .map(|_| tokio::spawn(self.clone().client(store.clone())))
             .collect();
         let watcher = tokio::spawn(self.clone().watch(store.clone(), shutdown.clone()));
+        let stepper = tokio::spawn(self.clone().step_clock(shutdown.clone()));
         for client in clients {
             client
                 .await
                 .map_err(|e| format!("a client ended with {e}"))??;
         }
         shutdown.cancel();
+        stepper
+            .await
+            .map_err(|e| format!("the clock's setter ended with {e}"))?;
         watcher
             .await
             .map_err(|e| format!("the watcher ended with {e}"))??;
@@ -154,6 +180,19 @@ impl Surroundings {
                 .await;
         }
         Ok(())
+    }
+
+    /// Sets the wall clock now and then, by hours and by years.
+    async fn step_clock(self, shutdown: CancellationToken) {
+        let Some(wall) = &self.steps else {
+            return;
+        };
+        while !shutdown.is_cancelled() {
+            let wait = Duration::from_millis(1 + self.below(STEP_MILLISECONDS));
+            self.world.clock.sleep(wait).await;
+            let choice = self.below(CLOCK_ERRORS_SECONDS.len() as u64) as usize;
+            wall.set_error(CLOCK_ERRORS_SECONDS[choice] * 1_000_000_000);
+        }
     }
 
     async fn client(self, store: Arc<Store>) -> Result<(), Wrong> {

@@ -20,6 +20,7 @@ use std::{future::Future, path::PathBuf, time::Duration};
 mod background;
 mod bucket;
 mod claimed;
+mod clock;
 mod concurrent;
 mod evicted;
 mod lost;

@@ -48,6 +48,19 @@ pub enum Ended<T> {
     Stopped(Stop),
 }
 
+/// The wall clock of a machine.
+#[derive(Clone)]
+pub struct WallClock {
+    timeline: Arc<Timeline>,
+}
+
+impl WallClock {
+    /// Puts the clock so far from the true time, which a machine without a fault would have.
+    pub fn set_error(&self, nanos: i64) {
+        self.timeline.set_wall_error(nanos);
+    }
+}
+
 impl Simulation {
     /// A machine with an empty disk.
     pub fn new(seed: u64) -> Simulation {
@@ -158,6 +171,13 @@ impl Simulation {
     /// Moves the wall clock by `nanos`, forwards or backwards; the monotonic clock goes on.
     pub fn step_wall_clock(&self, nanos: i64) {
         self.timeline.step_wall(nanos);
+    }
+
+    /// The wall clock for those who set it while a life runs.
+    pub fn wall_clock(&self) -> WallClock {
+        WallClock {
+            timeline: self.timeline.clone(),
+        }
     }
 
     /// Flips the bits of `mask` in one byte of a file, also in what is durable.

@@ -103,6 +103,22 @@ pub(super) fn crash_with(place: &Place, arguments: &[String]) -> Result<()> {
     shell::succeed(program(place, "tests/crash/crash.py")?.args(arguments))
 }
 
+/// A disk that fails: injected errors, short writes, full and read-only disks; some of the cases.
+pub(super) fn faults(place: &Place) -> Result<Counts> {
+    counted(&mut fault_program(place)?)
+}
+
+/// The same with arguments of one's own.
+pub(super) fn faults_with(place: &Place, arguments: &[String]) -> Result<()> {
+    shell::succeed(fault_program(place)?.args(arguments))
+}
+
+fn fault_program(place: &Place) -> Result<Command> {
+    install("strace", "strace", place)?;
+    install("mkfs.ext4", "e2fsprogs", place)?;
+    program(place, "tests/faults/faults.py")
+}
+
 /// Every OK comes after the syncs that it promises.
 pub(super) fn sync_order(place: &Place) -> Result<Counts> {
     install("strace", "strace", place)?;

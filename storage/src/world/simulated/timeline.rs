@@ -113,6 +113,10 @@ impl Timeline {
         let mut state = self.state.lock();
         state.wall_offset_nanos = state.wall_offset_nanos.saturating_add(nanos);
     }
+
+    pub(super) fn set_wall_error(&self, nanos: i64) {
+        self.state.lock().wall_offset_nanos = FIRST_WALL_NANOS.saturating_add(nanos);
+    }
 }
 
 /// A panic stays inside, as on a thread of its own; whoever waits for the work sees it dropped.
