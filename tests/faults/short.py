@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FIELDS = struct.Struct("<QQQQ")
 
 # Single calls that are cut short in the suite, over those of a workload; all are with `--all`.
-SAMPLED = 12
+SAMPLED = 8
 
 
 class Control:
