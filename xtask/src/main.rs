@@ -8,6 +8,7 @@
     reason = "a command-line tool for developers: files, environment and clock are its business"
 )]
 
+mod conformance;
 mod suite;
 mod tidy;
 
@@ -19,6 +20,7 @@ usage: cargo xtask <task>
 
   tidy                     check the rules of the tree (also part of the tests)
   test [STEP…]             everything, or the steps named; `test --list` names them
+  conformance              write docs/conformance.md from what the steps found when each last ran
   crash [--kills N] [--seed S] [--power]
                            kill -9 (or power cuts on a loop-mounted ext4) under writers, compared by SQL
   ledger [--records N] [--seed S]
@@ -48,6 +50,7 @@ fn run(arguments: &[String]) -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("tidy") => tidy(&root),
         Some("test") => suite::run(&root, &arguments[1..]),
+        Some("conformance") => suite::write_page(&root),
         Some("crash") => suite::crash(&root, &arguments[1..]),
         Some("ledger") => suite::ledger(&root, &arguments[1..]),
         Some("faults") => suite::faults(&root, &arguments[1..]),

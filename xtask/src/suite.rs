@@ -4,6 +4,7 @@
 //! passed and failed; an error is one failed check. All steps run even when one fails, so that one run tells all.
 
 mod cargo;
+mod conformance;
 mod harness;
 mod python;
 mod shell;
@@ -66,6 +67,11 @@ const STEPS: &[Step] = &[
         run: harness::build,
     },
     Step {
+        name: "otlp",
+        about: "the OTLP checklist over the wire, and a restart under load",
+        run: harness::otlp,
+    },
+    Step {
         name: "sdks",
         about: "Python, Node, Rust SDKs and rotel; DuckDB reads the files",
         run: harness::sdks,
@@ -109,6 +115,11 @@ const STEPS: &[Step] = &[
         name: "faults",
         about: "failing calls under strace, short writes, full and read-only disks, no descriptors",
         run: harness::faults,
+    },
+    Step {
+        name: "conformance",
+        about: "docs/conformance.md tells what the steps before found",
+        run: conformance::check,
     },
 ];
 
@@ -189,10 +200,18 @@ pub(crate) fn simulate(root: &Path, arguments: &[String]) -> Result<()> {
     shell::succeed(command.arg("run").args(example).arg("--").args(arguments))
 }
 
+/// Writes `docs/conformance.md` from what the steps found when each last ran.
+pub(crate) fn write_page(root: &Path) -> Result<()> {
+    conformance::write(&Place::new(root)?)
+}
+
 fn run_step(step: &Step, place: &Place) -> Counts {
     println!("\n== {}: {}", step.name, step.about);
     let start = Instant::now();
-    let counts = (step.run)(place).unwrap_or_else(|error| {
+    let found = place
+        .of_step(step.name)
+        .and_then(|place| (step.run)(&place));
+    let counts = found.unwrap_or_else(|error| {
         println!("failed: {error:#}");
         Counts {
             passed: 0,

@@ -71,7 +71,7 @@ fn generated(random: &mut StdRng, signal: Signal) -> (generate::Request, String)
 }
 
 #[test]
-fn json_is_what_the_same_message_is_as_protobuf() {
+fn check_36_55_json_is_what_the_same_message_is_as_protobuf() {
     let (mut rows, mut rejected) = (0, 0);
     for seed in 0..GENERATED {
         for (signal, _) in REQUESTS {
@@ -351,7 +351,7 @@ fn values_of_another_type_are_refused_with_the_name_of_the_field() {
 }
 
 #[test]
-fn integers_are_exact_in_every_form() {
+fn check_36_38_integers_are_exact_in_every_form() {
     for (text, value) in [
         ("9007199254740993", "9007199254740993"),
         (r#""9007199254740993""#, "9007199254740993"),
@@ -401,7 +401,7 @@ fn nested(depth: usize, is_map: bool) -> String {
 }
 
 #[test]
-fn depth_64_is_stored_and_65_rejects_the_record_alone() {
+fn check_44_depth_64_is_stored_and_65_rejects_the_record_alone() {
     for is_map in [false, true] {
         for depth in [1, 8, 9, 63, 64, 65, 66, 5_000, 100_000] {
             let value = nested(depth, is_map);
@@ -497,7 +497,7 @@ fn the_output_has_the_limit_of_the_request() {
 }
 
 #[test]
-fn null_is_as_good_as_absent() {
+fn check_37_null_is_as_good_as_absent() {
     let members = [
         "timeUnixNano",
         "observedTimeUnixNano",
@@ -539,7 +539,7 @@ fn null_is_as_good_as_absent() {
 }
 
 #[test]
-fn ids_of_a_wrong_length_are_left_out_and_counted() {
+fn check_32_41_ids_of_a_wrong_length_are_left_out_and_counted() {
     for id in [
         "5B8EFF",
         "5",
@@ -556,7 +556,7 @@ fn ids_of_a_wrong_length_are_left_out_and_counted() {
 }
 
 #[test]
-fn a_request_of_unknown_members_alone_says_so() {
+fn check_33_34_a_request_of_unknown_members_alone_says_so() {
     let notice = |json: &str| {
         let transcoded = transcoded(Signal::Logs, json.as_bytes()).expect("taken");
         transcoded.notice.unwrap_or_default()

@@ -54,7 +54,7 @@ fn timed(mut record: Vec<u8>) -> Vec<u8> {
 }
 
 #[test]
-fn depth_64_is_stored_and_65_rejects_the_record_alone() {
+fn check_44_depth_64_is_stored_and_65_rejects_the_record_alone() {
     for map in [false, true] {
         for (depth, stored) in [
             (1, true),
@@ -150,7 +150,7 @@ fn a_resource_too_deep_rejects_its_records_and_no_others() {
 }
 
 #[test]
-fn one_bad_record_in_10000_loses_one_record() {
+fn check_14_one_bad_record_in_10000_loses_one_record() {
     let good = timed(message(6, &attribute("k", &message(1, b"value"))));
     for bad in [
         vec![0xff],
@@ -250,7 +250,7 @@ fn broken_framing_is_told_with_its_place() {
 }
 
 #[test]
-fn overlong_and_overflowing_varints() {
+fn check_40_overlong_and_overflowing_varints() {
     let padded = Field {
         padding: 9,
         ..Field::new(2, Wire::Varint(9))
@@ -279,7 +279,7 @@ fn overlong_and_overflowing_varints() {
 }
 
 #[test]
-fn groups_are_skipped_to_depth_128() {
+fn check_40_groups_are_skipped_to_depth_128() {
     for (depth, stored) in [
         (1, true),
         (100, true),
@@ -296,7 +296,7 @@ fn groups_are_skipped_to_depth_128() {
 }
 
 #[test]
-fn text_that_is_not_utf8_is_replaced_and_counted() {
+fn check_40_text_that_is_not_utf8_is_replaced_and_counted() {
     // One character split over two records: neither half is text, though the column as a whole would be.
     let halves = [
         timed(message(5, &message(1, b"a\xc3"))),
@@ -356,7 +356,7 @@ fn too_many_records_or_keys_are_refused_in_bounded_memory() {
 }
 
 #[test]
-fn entity_references_are_a_column() {
+fn check_54_entity_references_are_a_column() {
     let entity = [
         message(1, b"https://x/1"),
         message(2, b"service"),
@@ -392,7 +392,7 @@ fn entity_references_are_a_column() {
 }
 
 #[test]
-fn each_piece_of_a_message_is_a_message() {
+fn check_40_each_piece_of_a_message_is_a_message() {
     let name = message(1, b"scope");
     // A field of four bytes of which one is there: end to end with the next piece it would be whole.
     let cut = vec![0x75, b'n'];

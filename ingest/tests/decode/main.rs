@@ -41,7 +41,7 @@ fn run(rounds: u64, payload: impl Fn(&mut StdRng, Signal, Type) -> Vec<u8>) -> T
 }
 
 #[test]
-fn generated_requests_become_the_rows_that_prost_reads() {
+fn check_48_55_generated_requests_become_the_rows_that_prost_reads() {
     let tally = run(GENERATED, |random, signal, _| request(random, signal));
     assert_eq!(
         (tally.broken, tally.too_deep, tally.with_repaired),
@@ -54,7 +54,7 @@ fn generated_requests_become_the_rows_that_prost_reads() {
 }
 
 #[test]
-fn mutated_requests_become_what_prost_reads_record_by_record() {
+fn check_39_40_mutated_requests_become_what_prost_reads_record_by_record() {
     let tally = run(MUTATED, |random, signal, of| {
         let payload = request(random, signal);
         mutate::mutate(random, of, &payload)

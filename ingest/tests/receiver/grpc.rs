@@ -11,7 +11,7 @@ use cairn_storage::signal::Signal;
 const GRPC: [(&str, &str); 2] = [("content-type", "application/grpc"), ("te", "trailers")];
 
 #[tokio::test]
-async fn methods() {
+async fn check_30_53_unknown_methods_are_unimplemented() {
     let server = Server::start().await;
     let client = HttpClient::two();
     for path in [
@@ -30,7 +30,7 @@ async fn methods() {
 }
 
 #[tokio::test]
-async fn what_is_no_grpc_gets_an_http_status() {
+async fn check_30_what_is_no_grpc_gets_an_http_status() {
     let server = Server::start().await;
     let client = HttpClient::two();
     let path = crate::client::grpc_path(Signal::Logs);
@@ -68,7 +68,7 @@ async fn what_is_no_grpc_gets_an_http_status() {
 }
 
 #[tokio::test]
-async fn encodings() {
+async fn check_05_06_encodings() {
     let server = Server::start().await;
     let client = HttpClient::two();
     let message = request(Signal::Logs, 1, "encoded");
@@ -97,7 +97,7 @@ async fn encodings() {
 }
 
 #[tokio::test]
-async fn broken_compression() {
+async fn check_18_broken_compression() {
     let server = Server::start().await;
     let client = HttpClient::two();
     let message = request(Signal::Logs, 1, "packed");

@@ -13,7 +13,7 @@ use http::{Method, Request};
 const PROTOBUF: &str = "application/x-protobuf";
 
 #[tokio::test]
-async fn paths_and_methods() {
+async fn check_30_53_paths_and_methods() {
     let server = Server::start().await;
     for client in [HttpClient::one(), HttpClient::two()] {
         for path in [
@@ -50,7 +50,7 @@ async fn paths_and_methods() {
 }
 
 #[tokio::test]
-async fn media_types() {
+async fn check_30_31_media_types() {
     let server = Server::start().await;
     let client = HttpClient::one();
     let types = [
@@ -107,7 +107,7 @@ async fn media_types() {
 }
 
 #[tokio::test]
-async fn content_encodings() {
+async fn check_05_07_content_encodings() {
     let server = Server::start().await;
     let client = HttpClient::two();
     let plain = request(Signal::Logs, 1, "encoded");

@@ -145,7 +145,7 @@ fn told(server: &Server, signal: Signal) -> Counts {
 }
 
 #[tokio::test]
-async fn received_is_stored_and_deduplicated_and_rejected() {
+async fn check_13_received_is_stored_and_deduplicated_and_rejected() {
     let server = Server::with(Config::default(), Vec::new()).await;
     let client = HttpClient::two();
     let mut random = StdRng::seed_from_u64(7);

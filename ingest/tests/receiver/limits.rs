@@ -22,7 +22,7 @@ async fn server() -> Server {
 }
 
 #[tokio::test]
-async fn exactly_the_limit_is_taken_and_one_byte_more_is_not() {
+async fn check_19_21_exactly_the_limit_is_taken_and_one_byte_more_is_not() {
     let server = server().await;
     let (one, two) = (HttpClient::one(), HttpClient::two());
     let mut expected = 0;
@@ -71,7 +71,7 @@ async fn exactly_the_limit_is_taken_and_one_byte_more_is_not() {
 
 /// The default is 64 MiB after decompression, to the byte.
 #[tokio::test]
-async fn sixty_four_mebibytes_by_default() {
+async fn check_20_21_sixty_four_mebibytes_by_default() {
     let server = Server::start().await;
     let client = HttpClient::two();
     let limit = 64 << 20;
@@ -122,7 +122,7 @@ async fn sixty_four_mebibytes_by_default() {
 }
 
 #[tokio::test]
-async fn bombs_are_given_up_at_the_limit() {
+async fn check_19_bombs_are_given_up_at_the_limit() {
     let server = server().await;
     let client = HttpClient::two();
     let zeros = vec![0; 64 << 20];
@@ -157,7 +157,7 @@ async fn bombs_are_given_up_at_the_limit() {
 
 /// A declared length is believed only where it is too large.
 #[tokio::test]
-async fn declared_lengths() {
+async fn check_19_declared_lengths() {
     let server = server().await;
     let client = HttpClient::two();
     let announced = [&[0][..], &u32::MAX.to_be_bytes(), b"little"].concat();
@@ -168,7 +168,7 @@ async fn declared_lengths() {
 
 /// Memory that is spent comes back, so these are the errors to retry; and the retry goes through.
 #[tokio::test]
-async fn spent_memory_is_retryable() {
+async fn check_23_24_25_26_28_spent_memory_is_retryable() {
     let server = server().await;
     let client = HttpClient::two();
     let budget = server.store.budget();
@@ -215,7 +215,7 @@ async fn spent_memory_is_retryable() {
 
 /// A store that is closed is out of reach: retryable, and nothing of ours is told.
 #[tokio::test]
-async fn a_store_out_of_reach_is_retryable() {
+async fn check_23_26_28_a_store_out_of_reach_is_retryable() {
     let server = server().await;
     let client = HttpClient::two();
     server.store.close().await.expect("it closes");

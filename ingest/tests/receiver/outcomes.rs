@@ -31,7 +31,7 @@ fn partial(message: &[u8]) -> Option<PartialSuccess> {
 }
 
 #[tokio::test]
-async fn every_protocol_signal_and_compression() {
+async fn check_01_02_03_05_08_10_every_protocol_signal_and_compression() {
     let server = Server::start().await;
     let (one, two) = (HttpClient::one(), HttpClient::two());
     for signal in SIGNALS {
@@ -93,7 +93,7 @@ async fn every_protocol_signal_and_compression() {
 }
 
 #[tokio::test]
-async fn tonic_clients() {
+async fn check_01_05_tonic_clients() {
     let server = Server::start().await;
     let endpoint = Endpoint::from_shared(format!("http://{}", server.grpc)).expect("a URL");
     let channel = endpoint.connect().await.expect("the server listens");
@@ -135,7 +135,7 @@ async fn tonic_clients() {
 }
 
 #[tokio::test]
-async fn a_thousand_calls_on_one_connection() {
+async fn check_49_a_thousand_calls_on_one_connection() {
     let server = Server::start().await;
     let client = HttpClient::two();
     let calls = (0..1000).map(|number| {
@@ -149,7 +149,7 @@ async fn a_thousand_calls_on_one_connection() {
 }
 
 #[tokio::test]
-async fn nothing_to_store_is_a_success() {
+async fn check_15_nothing_to_store_is_a_success() {
     let server = Server::start().await;
     let client = HttpClient::two();
     let empty_groups = field(1, &field(2, &[]));
@@ -172,7 +172,7 @@ async fn nothing_to_store_is_a_success() {
 
 /// One bad record among ten thousand loses itself, is counted, named, and kept as a dead letter.
 #[tokio::test]
-async fn one_bad_record_among_ten_thousand() {
+async fn check_11_14_one_bad_record_among_ten_thousand() {
     let server = Server::start().await;
     let client = HttpClient::two();
     // A field of fixed width that is cut off.
@@ -223,7 +223,7 @@ fn attributes(count: usize) -> Vec<KeyValue> {
 
 /// What admission refuses: exact counts, both reasons, and the bytes of the records in the dead letters.
 #[tokio::test]
-async fn records_over_the_limits_are_refused_one_by_one() {
+async fn check_11_records_over_the_limits_are_refused_one_by_one() {
     let server = Server::start().await;
     let client = HttpClient::two();
     let mut records = vec![log("fine"); 5];
@@ -299,7 +299,7 @@ async fn data_points_over_the_limits_keep_their_bytes_too() {
 
 /// A million refusals make a short answer (OTLP clients take 4 MiB).
 #[tokio::test]
-async fn many_refusals_make_a_short_answer() {
+async fn check_22_many_refusals_make_a_short_answer() {
     let server = Server::start().await;
     let client = HttpClient::one();
     let records: Vec<u8> = field(2, b"\x09\x01").repeat(200_000);
@@ -313,7 +313,7 @@ async fn many_refusals_make_a_short_answer() {
 
 /// Only warned of: nothing rejected, but the client is told.
 #[tokio::test]
-async fn a_warning_is_a_partial_success_without_rejections() {
+async fn check_12_a_warning_is_a_partial_success_without_rejections() {
     let server = Server::start().await;
     let client = HttpClient::one();
     let mut record = log("twice");
@@ -330,7 +330,7 @@ async fn a_warning_is_a_partial_success_without_rejections() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_refused_for_good() {
+async fn check_16_26_what_is_no_request_is_refused_for_good() {
     let server = Server::start().await;
     let client = HttpClient::two();
     for signal in SIGNALS {
@@ -360,7 +360,7 @@ fn check_bad_request(status: &Status) {
 
 /// The same bytes again are acknowledged and not stored again, over any protocol and compression.
 #[tokio::test]
-async fn a_retry_never_doubles() {
+async fn check_27_a_retry_never_doubles() {
     let server = Server::start().await;
     let client = HttpClient::two();
     let body = request(Signal::Logs, 3, "once");
@@ -382,7 +382,7 @@ async fn a_retry_never_doubles() {
 
 /// A client that is gone before its answer: all of its request is stored or nothing, and its retry does not double.
 #[tokio::test]
-async fn clients_that_hang_up() {
+async fn check_51_clients_that_hang_up() {
     let server = Server::start().await;
     let bodies: Vec<Vec<u8>> = (0..20)
         .map(|number| request(Signal::Logs, 7, &format!("client {number}")))

@@ -81,7 +81,7 @@ const REFUSED: [Refused; 7] = [
 ];
 
 #[tokio::test]
-async fn the_unknown_and_the_unallowed_are_refused_everywhere() {
+async fn check_29_the_unknown_and_the_unallowed_are_refused_everywhere() {
     let server = server().await;
     let (one, two) = (HttpClient::one(), HttpClient::two());
     for signal in SIGNALS {
@@ -114,7 +114,7 @@ async fn the_unknown_and_the_unallowed_are_refused_everywhere() {
 
 /// A bomb from somebody unknown is not inflated, and one who never ends is answered at once.
 #[tokio::test]
-async fn the_body_of_somebody_unknown_is_not_read() {
+async fn check_29_the_body_of_somebody_unknown_is_not_read() {
     let server = server().await;
     let client = HttpClient::two();
     let bomb = gzip(&vec![0; 32 << 20]);

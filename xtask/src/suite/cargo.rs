@@ -105,7 +105,7 @@ pub(super) fn tests(place: &Place) -> Result<Counts> {
         "--locked",
         "--no-fail-fast",
     ];
-    let succeeded = shell::watch(place.cargo().args(arguments), |line| {
+    let succeeded = shell::watch(place, place.cargo().args(arguments), |line| {
         if let Some(found) = test_result(line) {
             counts.passed += found.passed;
             counts.failed += found.failed;

@@ -49,7 +49,7 @@ pub(super) fn sdks(place: &Place) -> Result<Counts> {
         .arg(binary(place, "sdk_sender"))
         .arg("--readme-sender")
         .arg(binary(place, "readme_sender"));
-    counted(&mut command)
+    counted(place, &mut command)
 }
 
 /// A real S3 server under the store: the suite of buckets, then the binary with its segments there.
@@ -63,7 +63,7 @@ pub(super) fn s3(place: &Place) -> Result<Counts> {
         .arg(binary(place, "cairn"))
         .arg("--conformance")
         .arg(binary(place, "examples/s3"));
-    counted(&mut command)
+    counted(place, &mut command)
 }
 
 /// Every record of every client is a row, a retry or a dead letter.
@@ -89,13 +89,19 @@ fn ledger_command(place: &Place) -> Result<Command> {
 
 /// Kills at random instants; what was acknowledged is there, once.
 pub(super) fn crash(place: &Place) -> Result<Counts> {
-    counted(program(place, "tests/crash/crash.py")?.args(["--kills", KILLS]))
+    counted(
+        place,
+        program(place, "tests/crash/crash.py")?.args(["--kills", KILLS]),
+    )
 }
 
 /// Power cuts; without loop devices nothing is checked, and it says so.
 pub(super) fn power(place: &Place) -> Result<Counts> {
     install("mkfs.ext4", "e2fsprogs", place)?;
-    counted(program(place, "tests/crash/crash.py")?.args(["--power", "--kills", POWER_CUTS]))
+    counted(
+        place,
+        program(place, "tests/crash/crash.py")?.args(["--power", "--kills", POWER_CUTS]),
+    )
 }
 
 /// The same with arguments of one's own.
@@ -122,7 +128,12 @@ fn fault_program(place: &Place) -> Result<Command> {
 /// Every OK comes after the syncs that it promises.
 pub(super) fn sync_order(place: &Place) -> Result<Counts> {
     install("strace", "strace", place)?;
-    counted(&mut program(place, "tests/crash/sync_order.py")?)
+    counted(place, &mut program(place, "tests/crash/sync_order.py")?)
+}
+
+/// What OTLP asks of a server, over bare sockets and with `cairn otlp-check`.
+pub(super) fn otlp(place: &Place) -> Result<Counts> {
+    counted(place, &mut program(place, "tests/otlp/otlp.py")?)
 }
 
 /// Statements of tenants that want out, and random ones; `tests/hostile/sql.py --fuzz N` does more.
@@ -136,13 +147,13 @@ pub(super) fn limits(place: &Place) -> Result<Counts> {
 }
 
 /// A Python program of ours with the server to run.
-fn program(place: &Place, path: &str) -> Result<Command> {
+pub(super) fn program(place: &Place, path: &str) -> Result<Command> {
     let mut command = place.command(python::environment(place, REQUIREMENTS)?);
     command.arg(path).arg("--cairn").arg(binary(place, "cairn"));
     Ok(command)
 }
 
-fn binary(place: &Place, name: &str) -> PathBuf {
+pub(super) fn binary(place: &Place, name: &str) -> PathBuf {
     place.target.join("release").join(name)
 }
 
@@ -165,7 +176,7 @@ fn node_folder(place: &Place) -> Result<PathBuf> {
 }
 
 /// Installs the Debian package `package`, where its program `name` is not there.
-fn install(name: &str, package: &str, place: &Place) -> Result<()> {
+pub(super) fn install(name: &str, package: &str, place: &Place) -> Result<()> {
     let is_there = std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|folder: PathBuf| Path::is_file(&folder.join(name)))
     });
@@ -187,9 +198,9 @@ fn install(name: &str, package: &str, place: &Place) -> Result<()> {
 }
 
 /// Runs a program and takes its counts from its last line.
-fn counted(command: &mut Command) -> Result<Counts> {
+pub(super) fn counted(place: &Place, command: &mut Command) -> Result<Counts> {
     let mut counts = None;
-    let succeeded = shell::watch(command, |line| counts = closing(line).or(counts))?;
+    let succeeded = shell::watch(place, command, |line| counts = closing(line).or(counts))?;
     match counts {
         Some(counts) if succeeded || counts.failed > 0 => Ok(counts),
         Some(_) => bail!("it failed although no check did: see above"),

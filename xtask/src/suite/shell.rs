@@ -1,9 +1,11 @@
 //! Where the suite runs, and how it runs programs.
 
+use crate::conformance::Row;
 use anyhow::{Context, Result, bail};
 use std::{
     ffi::OsStr,
-    io::{BufRead, BufReader},
+    fs::OpenOptions,
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -17,6 +19,8 @@ pub(super) struct Place {
     pub(super) target: PathBuf,
     /// What steps install, kept between runs and clones beside the target folder: Python environments, tools.
     pub(super) cache: PathBuf,
+    /// Where the running step keeps its rows of `docs/conformance.md`, a line each.
+    pub(super) rows: PathBuf,
 }
 
 impl Place {
@@ -29,9 +33,49 @@ impl Place {
         std::fs::create_dir_all(&cache).with_context(|| format!("making {}", cache.display()))?;
         Ok(Place {
             root: root.to_path_buf(),
+            rows: cache.join("conformance/none.txt"),
             target,
             cache,
         })
+    }
+
+    /// The same for one step, whose rows start anew.
+    pub(super) fn of_step(&self, name: &str) -> Result<Place> {
+        let rows = self.rows_of(name);
+        let folder = rows.parent().expect("it lies in a folder");
+        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        std::fs::write(&rows, "").with_context(|| format!("emptying {}", rows.display()))?;
+        Ok(Place {
+            rows,
+            ..self.clone()
+        })
+    }
+
+    /// Where the step `name` keeps its rows.
+    pub(super) fn rows_of(&self, name: &str) -> PathBuf {
+        self.cache
+            .join("conformance")
+            .join(name)
+            .with_extension("txt")
+    }
+
+    /// Keeps the rows that a line of a step's output holds; a row that cannot be read is an error.
+    pub(super) fn keep_rows(&self, line: &str) -> Result<()> {
+        let rows = match Row::of_line(line) {
+            Some(row) => vec![row?],
+            None => Row::of_test(line)?,
+        };
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&self.rows)?;
+        for row in rows {
+            writeln!(file, "{row}")?;
+        }
+        Ok(())
     }
 
     /// A program started in the repository.
@@ -74,12 +118,23 @@ pub(super) fn succeed(command: &mut Command) -> Result<()> {
     }
 }
 
-/// Runs `command`, shows each line of its standard output and hands it to `each`; `true` when it succeeded.
-pub(super) fn watch(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> {
-    capture(command, |line| {
+/// Runs `command`, shows each line of its standard output, keeps the rows in it and hands it to `each`; `true` when
+/// it succeeded.
+pub(super) fn watch(
+    place: &Place,
+    command: &mut Command,
+    mut each: impl FnMut(&str),
+) -> Result<bool> {
+    let mut kept = Ok(());
+    let succeeded = capture(command, |line| {
         println!("{line}");
+        if kept.is_ok() {
+            kept = place.keep_rows(line);
+        }
         each(line);
-    })
+    })?;
+    kept?;
+    Ok(succeeded)
 }
 
 /// Runs `command` and hands each line of its standard output to `each`; `true` when it succeeded.
