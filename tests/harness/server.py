@@ -33,8 +33,6 @@ class Server:
         self.log_path = os.path.join(os.path.dirname(data_dir), "cairn.log")
         self.grpc_port, self.http_port, self.api_port = free_ports(3)
         self.process = None
-        # The settings file, if there is one.
-        self.config = None
 
     def start(self, wait=True):
         """Starts the process; with `wait` until it is ready."""
@@ -45,8 +43,6 @@ class Server:
         command += self.arguments
         for setting in self.settings:
             command += ["--set", setting]
-        if self.config:
-            command += ["--config", self.config]
         self.log = open(self.log_path, "ab")
         environment = os.environ | self.environment
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=environment)

@@ -29,8 +29,7 @@ def keyed_server(binary, folder, tenants, settings=()):
     path = os.path.join(folder, "cairn.toml")
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(entry for _, entry in made.values()))
-    server = Server(binary, os.path.join(folder, "data"), settings)
-    server.config = path
+    server = Server(binary, os.path.join(folder, "data"), settings, arguments=["--config", path])
     return server, {tenant: key for tenant, (key, _) in made.items()}
 
 
