@@ -1,5 +1,6 @@
 """What is watched beside an attack: a server with keys, its memory and processor time, and a client that behaves well."""
 
+import contextlib
 import json
 import os
 import re
@@ -138,7 +139,7 @@ class Checks:
     """Counted checks with their words."""
 
     def __init__(self):
-        self.passed, self.failed = 0, 0
+        self.passed, self.wrong = 0, []
         self.lock = threading.Lock()
 
     def expect(self, what, found, wanted):
@@ -152,11 +153,19 @@ class Checks:
                 self.passed += 1
                 print(f"ok: {what}", flush=True)
             else:
-                self.failed += 1
+                self.wrong.append(what)
                 print(f"WRONG {what}: {else_what}"[:2000], flush=True)
         return is_so
 
+    @contextlib.contextmanager
+    def row(self, number, what, client):
+        """A row of docs/conformance.md, which holds where all checks within do."""
+        before = len(self.wrong)
+        yield
+        outcome = f"failed | {self.wrong[before]}" if len(self.wrong) > before else "passed"
+        print(f"conformance: {number} | {what} | {client} | {outcome}", flush=True)
+
     def close(self):
         """The last line; the exit code."""
-        print(f"{self.passed} passed, {self.failed} failed")
-        return 1 if self.failed else 0
+        print(f"{self.passed} passed, {len(self.wrong)} failed")
+        return 1 if self.wrong else 0

@@ -302,16 +302,24 @@ SECTIONS = {
 
 
 def attack(run):
-    """Every section, with the client beside; then what must hold at the end."""
+    """Every section, with the client beside; then the client itself and the bounds."""
     for name, section in SECTIONS.items():
         if run.options.only and name not in run.options.only.split(","):
             continue
         run.steady.phase(name)
         started = time.monotonic()
-        section(run)
-        run.checks.hold(f"{name}: the same process, and ready", is_ready(run.server))
+        with run.checks.row("3.3", section.__doc__.splitlines()[0].rstrip("."), "raw sockets"):
+            section(run)
+            run.checks.hold(f"{name}: the same process, and ready", is_ready(run.server))
         print(f"-- {name}: {time.monotonic() - started:.1f} s", flush=True)
-    beside(run, run.steady.end())
+    with run.checks.row("3.3", "a client beside all of it gets its OK each time", "http.client of Python"):
+        beside(run, run.steady.end())
+    with run.checks.row("3.3", "after all of it the ledger adds up, and memory stayed within its bound", "/metrics and /proc"):
+        bounds(run)
+
+
+def bounds(run):
+    """What holds at the end."""
     samples = run.samples()
     for tenant in ("limits", "steady"):
         count = lambda outcome: total(samples, "storage_records_total", tenant=tenant, outcome=outcome)
