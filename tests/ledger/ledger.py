@@ -26,9 +26,12 @@ import urllib.request
 from collections import Counter
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "harness"))
+sys.path[:0] = [os.path.join(HERE, "..", "harness"), os.path.join(HERE, "..", "sdk")]
+import everything  # noqa: E402
 import sdks  # noqa: E402
+from answers import difference, stored  # noqa: E402
 from made import LIMITS, MENDED, SIGNALS, Maker, Request  # noqa: E402
+from otlp_rows import rows  # noqa: E402
 from senders import LINKS, RETRIED_STATUS, Work, post, run_worker  # noqa: E402
 from server import Server  # noqa: E402
 from truth import Books, Life  # noqa: E402
@@ -346,6 +349,34 @@ class Run:
         return wrong
 
 
+def check_fields(options, folder, checks):
+    """Requests with every field of OTLP, whose records are all refused at first: replayed, they are what was sent."""
+    server = Server(options.cairn, os.path.join(folder, "fields"), ["ingest.max_attributes=1"])
+    server.start()
+    wanted, wrong = {}, []
+    try:
+        for signal, message in everything.requests("every-field").items():
+            body = message.SerializeToString()
+            post(server.http_port, f"/v1/{signal}", body, {"content-type": "application/x-protobuf"})
+            for table, of_table in rows(signal, body).items():
+                wanted.setdefault(table, []).extend(of_table)
+        wrong += [f"{table} has rows already" for table in wanted if server.sql(f"SELECT 1 AS n FROM {table} LIMIT 1")]
+        expect(server.stop() == 0, "a clean stop")
+        server.settings = []
+        server.start()
+        command = [options.cairn, "dead-letters", "replay", "--url", f"http://127.0.0.1:{server.api_port}"]
+        told = subprocess.run(command, capture_output=True, text=True, check=False)
+        if told.returncode != 0:
+            wrong.append(f"{told.stdout} {told.stderr}")
+        found = stored(server, list(wanted))
+        for table, of_table in wanted.items():
+            wrong += difference(of_table, found[table])
+            print(f"{table}: {len(of_table)} rows with every field sent, {len(found[table])} found after the replay")
+    finally:
+        server.end()
+    checks.settle("3.2", "a replayed record has every field that was sent", "cairn dead-letters", wrong)
+
+
 def push(link, data):
     """Sends as much as the server takes."""
     try:
@@ -435,6 +466,7 @@ def main():
         run.replay()
     finally:
         run.server.end()
+    check_fields(options, run.folder, run.checks)
     checks = run.checks
     print(f"{run.records} records, {run.lives} lives, {run.kills} kills, {dict(run.faults)}, {time.monotonic() - started:.0f} s")
     if checks.failed == 0:
