@@ -430,7 +430,7 @@ def arguments():
     parser.add_argument("--cairn", required=True)
     parser.add_argument("--node", required=True, help="the folder where node_modules was installed")
     parser.add_argument("--rust-sender", required=True)
-    parser.add_argument("--records", type=int, default=200_000)
+    parser.add_argument("--records", type=int, default=150_000)
     parser.add_argument("--seed", default=str(random.randrange(1 << 32)))
     return parser.parse_args()
 

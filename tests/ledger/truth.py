@@ -7,8 +7,6 @@ compares with /metrics exactly where it is certain and with bounds that still ha
 from collections import Counter
 from dataclasses import dataclass, field
 
-OUTCOMES = ["received", "stored", "deduplicated", "rejected", "quarantined", "replayed"]
-
 
 @dataclass
 class Life:
