@@ -46,24 +46,15 @@ pub(super) async fn page(engine: &Engine, tenant: &TenantId, wish: &Wish) -> Res
         "SELECT row_epoch, row_sequence, row_ordinal, coalesce(size_bytes, {OLD_BYTES}) FROM dead_letters AS letter \
          WHERE {filter} ORDER BY row_epoch, row_sequence, row_ordinal LIMIT {MAX_LETTERS}"
     );
-    let batches = ask(engine, tenant, statement, parameters.clone()).await?;
-    let mut last: Option<Position> = None;
-    let (mut count, mut bytes) = (0, 0);
-    let mut is_cut = false;
-    'rows: for batch in &batches {
-        let [epochs, sequences, sizes] = [0, 1, 3].map(|column| numbers(batch, column));
-        let (epochs, sequences, sizes) = (epochs?, sequences?, sizes?);
-        let ordinals = numbers(batch, 2)?;
-        for row in 0..batch.num_rows() {
-            bytes += sizes[row];
-            if last.is_some() && bytes > MAX_BYTES {
-                is_cut = true;
-                break 'rows;
-            }
-            last = Some((epochs[row], sequences[row], ordinals[row] as i32));
-            count += 1;
-        }
-    }
+    let sizes = sizes(&ask(engine, tenant, statement, parameters.clone()).await?)?;
+    let mut bytes = 0;
+    let fits = |(_, size): &&(Position, i64)| {
+        let is_first = bytes == 0;
+        bytes += size.max(&1);
+        is_first || bytes <= MAX_BYTES
+    };
+    let count = sizes.iter().take_while(fits).count();
+    let last = count.checked_sub(1).map(|at| sizes[at].0);
     let Some((epoch, sequence, ordinal)) = last else {
         return Ok(Page {
             letters: Vec::new(),
@@ -80,11 +71,25 @@ pub(super) async fn page(engine: &Engine, tenant: &TenantId, wish: &Wish) -> Res
     for batch in ask(engine, tenant, statement, parameters).await? {
         letters_of(&batch, &mut letters)?;
     }
-    let is_full = count as u64 == MAX_LETTERS;
+    let is_cut = count < sizes.len() || count as u64 == MAX_LETTERS;
     Ok(Page {
         letters,
-        next: last.filter(|_| is_cut || is_full),
+        next: last.filter(|_| is_cut),
     })
+}
+
+/// Letters and their bytes, from rows of three columns that make a position and one of sizes.
+fn sizes(batches: &[RecordBatch]) -> Result<Vec<(Position, i64)>, Problem> {
+    let mut found = Vec::new();
+    for batch in batches {
+        let (epochs, sequences) = (numbers(batch, 0)?, numbers(batch, 1)?);
+        let (ordinals, sizes) = (numbers(batch, 2)?, numbers(batch, 3)?);
+        found.extend((0..batch.num_rows()).map(|row| {
+            let position = (epochs[row], sequences[row], ordinals[row] as i32);
+            (position, sizes[row])
+        }));
+    }
+    Ok(found)
 }
 
 /// The condition that `wish` makes, and the values in it.

@@ -79,41 +79,48 @@ fn wherever_it_is_cut_short_the_next_replay_makes_it_one_row() {
     let mut seen = [0, 0];
     for calls in 1..80 {
         for stop in [Stop::Kill, Stop::PowerCut] {
-            let fixture = Fixture::with_seed(calls);
-            fixture.run(async {
-                let store = fixture.open().await;
-                append(&store, request("1 bad-a\n"))
-                    .await
-                    .expect("acknowledged");
-            });
-            fixture.simulation.stop_after(calls, stop);
-            let _ = fixture.simulation.run(async {
-                let store = fixture.try_open().await?;
-                append(&store, again()).await?;
-                store.flush_all().await?;
-                store.close().await
-            });
-            fixture.simulation.cancel_stop();
-            let is_row = fixture.run(async {
-                let store = fixture.open().await;
-                let letters = records(&store, Signal::DeadLetters).await;
-                let is_row = !records(&store, Signal::Logs).await.is_empty();
-                let is_marked = letters.iter().any(|letter| letter == MARK);
-                assert_eq!(is_row, is_marked, "{stop:?} after {calls} calls");
-                if !is_marked {
-                    // As a second replay does, which offers what has no mark.
-                    append(&store, again()).await.expect("acknowledged");
-                }
-                is_row
-            });
-            fixture.run(async {
-                let store = fixture.open().await;
-                assert_eq!(records(&store, Signal::Logs).await, ["a"]);
-                let letters = records(&store, Signal::DeadLetters).await;
-                assert_eq!(letters, ["it is bad", MARK]);
-            });
+            let is_row = cut_short(calls, stop);
             seen[usize::from(is_row)] += 1;
         }
     }
     assert!(seen[0] > 5 && seen[1] > 5, "{seen:?}");
+}
+
+/// A life that is stopped at a call to the disk while it replays, and a second replay; whether the first one's row was
+/// kept.
+fn cut_short(calls: u64, stop: Stop) -> bool {
+    let fixture = Fixture::with_seed(calls);
+    fixture.run(async {
+        let store = fixture.open().await;
+        let first = append(&store, request("1 bad-a\n")).await;
+        first.expect("acknowledged");
+    });
+    fixture.simulation.stop_after(calls, stop);
+    let _ = fixture.simulation.run(async {
+        let store = fixture.try_open().await?;
+        append(&store, again()).await?;
+        store.flush_all().await?;
+        store.close().await
+    });
+    fixture.simulation.cancel_stop();
+    let is_row = fixture.run(async {
+        let store = fixture.open().await;
+        let letters = records(&store, Signal::DeadLetters).await;
+        let is_row = !records(&store, Signal::Logs).await.is_empty();
+        let is_marked = letters.iter().any(|letter| letter == MARK);
+        assert_eq!(is_row, is_marked, "{stop:?} after {calls} calls");
+        if !is_marked {
+            // As a second replay does, which offers what has no mark.
+            let second = append(&store, again()).await;
+            second.expect("acknowledged");
+        }
+        is_row
+    });
+    fixture.run(async {
+        let store = fixture.open().await;
+        assert_eq!(records(&store, Signal::Logs).await, ["a"]);
+        let letters = records(&store, Signal::DeadLetters).await;
+        assert_eq!(letters, ["it is bad", MARK]);
+    });
+    is_row
 }
