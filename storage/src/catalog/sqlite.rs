@@ -2,10 +2,11 @@
 //!
 //! SQLite's pages carry no checksums, so each row has its own (see `row`), checked when it is read. `open`
 //! never lets a damaged file block the start: what can be read is used, the rest is reported by `load`, and a
-//! file that SQLite does not take at all is set aside. `docs/formats/catalog.md` describes the tables.
+//! file that SQLite does not take at all is set aside. An old copy is told by the count of commits (`witness`). `docs/formats/catalog.md` describes the tables.
 
 mod file;
 mod read;
+mod witness;
 mod write;
 
 use super::{Catalog, CatalogState, Commit, Event};
@@ -116,8 +117,10 @@ impl Catalog for SqliteCatalog {
 
     async fn commit(&self, commit: Commit) -> Result<()> {
         let mut open = self.open.lock().await;
-        self.run(&mut open, async |c| write::commit(c, commit).await)
-            .await
+        let commits = self
+            .run(&mut open, async |c| write::commit(c, commit).await)
+            .await?;
+        witness::write(&self.path, &self.world, commits).await
     }
 
     async fn field_ids(&self, table: Table, columns: &[String]) -> Result<Vec<i32>> {
@@ -139,10 +142,12 @@ impl Catalog for SqliteCatalog {
     ) -> Result<()> {
         let mut open = self.open.lock().await;
         // Numbers that were given out must not be given again; what a damaged file still knows of them is used.
-        let counters = match self.connection(&mut open).await {
+        let mut counters = match self.connection(&mut open).await {
             Ok(connection) => read::counters(connection).await,
             Err(_) => read::Counters::default(),
         };
+        let witnessed = witness::read(&self.path, &self.world).await?;
+        counters.commits = counters.commits.max(witnessed.count()) + 1;
         let fresh = file::fresh(&self.path, &self.world).await?;
         write::fill(fresh, counters, state, field_ids).await?;
         if let Some(old) = open.connection.take() {
@@ -150,6 +155,7 @@ impl Catalog for SqliteCatalog {
             drop(old.close().await);
         }
         file::put_in_place(&self.path, &self.world).await?;
+        witness::write(&self.path, &self.world, counters.commits).await?;
         open.damaged.clear();
         self.connection(&mut open).await.map(drop)
     }

@@ -1,6 +1,6 @@
 //! The database file: making, opening, setting aside, replacing.
 
-use super::read;
+use super::{read, witness};
 use crate::{
     error::{Error, Result},
     world::World,
@@ -100,6 +100,9 @@ pub(super) async fn open(path: &Path, world: &World) -> Result<Opened> {
                 // A full disk must not keep the server from its start.
                 tracing::warn!(%error, "SQLite's log stays beside the catalog");
             }
+            let commits = read::counters(&mut opened.connection).await.commits;
+            let said = witness::read(path, world).await?;
+            opened.damaged.extend(said.fault(commits));
             // SQLite fsyncs the directory for its journals, not for the file itself.
             let disk = world.disk.clone();
             world

@@ -24,6 +24,7 @@ const DAMAGE_CODES: [u32; 2] = [11, 26];
 pub(super) struct Counters {
     pub(super) epoch: u64,
     pub(super) last_event: u64,
+    pub(super) commits: u64,
 }
 
 /// The primary code SQLITE_ERROR: what the statement asks for is not in the file.
@@ -284,6 +285,11 @@ pub(super) async fn meta(
 /// The counters as far as they can be read.
 pub(super) async fn counters(connection: &mut SqliteConnection) -> Counters {
     let epoch = meta(connection, "epoch").await.ok().flatten().unwrap_or(0);
+    let commits = meta(connection, "commits")
+        .await
+        .ok()
+        .flatten()
+        .unwrap_or(0);
     let last: Option<i64> =
         sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
             .fetch_optional(connection)
@@ -292,5 +298,6 @@ pub(super) async fn counters(connection: &mut SqliteConnection) -> Counters {
     Counters {
         epoch: epoch as u64,
         last_event: last.unwrap_or(0) as u64,
+        commits: commits as u64,
     }
 }

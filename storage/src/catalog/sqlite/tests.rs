@@ -343,3 +343,51 @@ async fn a_file_of_version_1_opens() {
     };
     catalog.commit(replaced).await.expect("is live");
 }
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "puts files back as no disk call would"
+)]
+#[tokio::test]
+async fn an_old_copy_is_no_catalog() {
+    let folder = folder();
+    fill(folder.path()).await;
+    let path = folder.path().join("catalog.sqlite");
+    let old = std::fs::read(&path).expect("there");
+    let catalog = open(folder.path()).await;
+    let commit = Commit {
+        add: vec![segment(41)],
+        ..Commit::default()
+    };
+    catalog.commit(commit).await.expect("fits");
+    let newest = catalog.load().await.expect("loads");
+    assert!(newest.damaged.is_empty(), "{:?}", newest.damaged);
+    catalog.close().await.expect("closes");
+    std::fs::write(&path, old).expect("written");
+    let catalog = open(folder.path()).await;
+    let damaged = catalog.load().await.expect("loads").damaged;
+    assert!(
+        damaged[0].contains("40 commits and there were 41"),
+        "{damaged:?}"
+    );
+    // Made anew it counts, whatever was there.
+    catalog
+        .replace_all(newest.clone(), Vec::new())
+        .await
+        .expect("replaced");
+    catalog.close().await.expect("closes");
+    let loaded = open(folder.path()).await.load().await.expect("loads");
+    assert_eq!(in_one_order(loaded), in_one_order(newest));
+    // Without the count it is not known which of two copies is the newer.
+    std::fs::remove_file(folder.path().join("catalog.commits")).expect("removed");
+    let damaged = open(folder.path())
+        .await
+        .load()
+        .await
+        .expect("loads")
+        .damaged;
+    assert!(
+        damaged[0].contains("catalog.commits is gone"),
+        "{damaged:?}"
+    );
+}

@@ -63,8 +63,8 @@ async fn put_owner(connection: &mut SqliteConnection, owner: OwnerId) -> sqlx::R
     put_meta(connection, "owner_low", id.0 as i64).await
 }
 
-/// Makes `commit` durable, all or nothing.
-pub(super) async fn commit(connection: &mut SqliteConnection, commit: Commit) -> Result<()> {
+/// Makes `commit` durable, all or nothing; returns how many commits the catalog has now.
+pub(super) async fn commit(connection: &mut SqliteConnection, commit: Commit) -> Result<u64> {
     let doing = failed("committing");
     let mut transaction = connection
         .begin_with("BEGIN IMMEDIATE")
@@ -94,7 +94,12 @@ pub(super) async fn commit(connection: &mut SqliteConnection, commit: Commit) ->
     for event in &commit.events {
         put_event(&mut transaction, event).await.map_err(&doing)?;
     }
-    transaction.commit().await.map_err(&doing)
+    let commits = 1 + read::counters(&mut transaction).await.commits;
+    put_meta(&mut transaction, "commits", commits as i64)
+        .await
+        .map_err(&doing)?;
+    transaction.commit().await.map_err(&doing)?;
+    Ok(commits)
 }
 
 async fn retire(connection: &mut SqliteConnection, id: SegmentId) -> Result<()> {
@@ -346,6 +351,9 @@ pub(super) async fn fill(
     )
     .await
     .map_err(&doing)?;
+    put_meta(&mut transaction, "commits", counters.commits as i64)
+        .await
+        .map_err(&doing)?;
     if counters.epoch > 0 {
         put_meta(&mut transaction, "epoch", counters.epoch as i64)
             .await
