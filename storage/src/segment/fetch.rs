@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use bytes::Bytes;
-use object_store::{ObjectStore, path::Path};
+use object_store::{ObjectStore, ObjectStoreExt, path::Path};
 use std::{
     ops::Range,
     sync::atomic::{AtomicU64, Ordering},
@@ -35,13 +35,10 @@ pub(crate) async fn fetch(
         .fetch_add(requests.len() as u64, Ordering::Relaxed);
     let bytes = requests.iter().map(|range| range.end - range.start).sum();
     counters.bytes.fetch_add(bytes, Ordering::Relaxed);
-    let fetched = store
-        .get_ranges(path, &requests)
-        .await
-        .map_err(|source| Error::Objects {
-            doing: "reading a segment",
-            source,
-        })?;
+    let fetched = match store.get_ranges(path, &requests).await {
+        Ok(fetched) => fetched,
+        Err(source) => return Err(explained(store, path, &requests, source).await),
+    };
     ranges
         .iter()
         .map(|range| cut(path, range, &requests, &fetched))
@@ -57,6 +54,27 @@ pub(crate) async fn fetch_one(
 ) -> Result<Bytes> {
     let mut bytes = fetch(store, path, std::slice::from_ref(&range), counters).await?;
     Ok(bytes.remove(0))
+}
+
+/// Stores say that a range lies beyond the end of an object in words of their own: asks for the length, to tell a cut
+/// object from one that is out of reach.
+async fn explained(
+    store: &dyn ObjectStore,
+    path: &Path,
+    requests: &[Range<u64>],
+    source: object_store::Error,
+) -> Error {
+    let last = requests.last().map_or(0, |range| range.end);
+    match store.head(path).await {
+        Ok(meta) if meta.size < last => Error::Corrupt {
+            what: path.to_string(),
+            detail: format!("it ends at {} and is read up to {last}", meta.size),
+        },
+        _ => Error::Objects {
+            doing: "reading a segment",
+            source,
+        },
+    }
 }
 
 /// The part of what was fetched that `range` names.
@@ -107,7 +125,7 @@ fn joins(last: &Range<u64>, next: &Range<u64>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use object_store::{ObjectStoreExt, memory::InMemory};
+    use object_store::memory::InMemory;
 
     #[test]
     fn near_ranges_are_one_request() {
@@ -145,6 +163,10 @@ mod tests {
         }
         assert_eq!(counters.requests.load(Ordering::Relaxed), 1);
         assert_eq!(counters.bytes.load(Ordering::Relaxed), 256);
-        assert!(fetch_one(&store, &path, 250..300, &counters).await.is_err());
+        // Beyond the end: the object was cut, whatever the store calls it.
+        for range in [250..300, 300..310] {
+            let cut = fetch_one(&store, &path, range, &counters).await;
+            assert!(matches!(cut, Err(Error::Corrupt { .. })), "{cut:?}");
+        }
     }
 }

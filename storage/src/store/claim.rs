@@ -121,12 +121,38 @@ pub(super) fn confirmed(state: &State) {
     state.problems.clear(super::health::Part::Bucket, MARKER);
 }
 
-/// What is wrong with the marker of a bucket that is looked at offline, if anything.
-pub(super) async fn fault(bucket: &dyn ObjectStore) -> Result<Option<String>> {
-    match read_marker(bucket).await {
-        Ok(_) => Ok(None),
-        Err(error) if error.kind() == Kind::Unavailable => Err(error),
-        Err(error) => Ok(Some(error.to_string())),
+/// What is wrong with the marker of a bucket that is looked at offline, and with the file in `folder` that says whose it is;
+/// `owner` is the catalog's word, where it has one.
+pub(super) async fn faults(
+    world: &World,
+    folder: &Path,
+    bucket: &dyn ObjectStore,
+    owner: Option<OwnerId>,
+) -> Result<Vec<String>> {
+    let (inside, path) = (world.clone(), folder.join(OWNER_FILE));
+    let read = world.blocking(move || read_file(&inside, &path)).await??;
+    let of_file = read.map(|bytes| decode(OWNER_FILE, &bytes)).transpose();
+    let faults = [
+        fault(OWNER_FILE, of_file, owner)?,
+        fault(MARKER, read_marker(bucket).await, owner)?,
+    ];
+    Ok(faults.into_iter().flatten().collect())
+}
+
+/// What is wrong with one of the two; where nothing was ever stored neither has to be there.
+fn fault(
+    what: &str,
+    found: Result<Option<OwnerId>>,
+    owner: Option<OwnerId>,
+) -> Result<Option<String>> {
+    match (found, owner) {
+        (Err(error), _) if error.kind() == Kind::Unavailable => Err(error),
+        (Err(error), _) => Ok(Some(error.to_string())),
+        (Ok(None), Some(_)) => Ok(Some(format!("{what} is gone"))),
+        (Ok(Some(found)), Some(owner)) if found != owner => Ok(Some(format!(
+            "{what} names the data folder {found}, and the catalog {owner}"
+        ))),
+        (Ok(_), _) => Ok(None),
     }
 }
 
@@ -205,6 +231,14 @@ fn encode(owner: OwnerId) -> Vec<u8> {
 fn decode(what: &str, bytes: &[u8]) -> Result<OwnerId> {
     let unreadable = |error: serde_json::Error| damaged(what, error.to_string());
     let Version { format_version } = serde_json::from_slice(bytes).map_err(unreadable)?;
+    // A flipped bit in the number is no newer build: the rest is ours, checksum and all.
+    let is_ours = |marker: Marker| marker.crc == checksum(FORMAT_VERSION, marker.owner);
+    if format_version != FORMAT_VERSION && serde_json::from_slice(bytes).is_ok_and(is_ours) {
+        return Err(damaged(
+            what,
+            format!("its format says {format_version}, and its checksum another"),
+        ));
+    }
     if format_version > FORMAT_VERSION {
         return Err(Error::Invalid {
             what: "storage.bucket",

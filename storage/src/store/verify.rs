@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 
 use super::{
     claim::{self, MARKER},
+    lost::{self, Loss},
     stage::SHARD,
 };
 
@@ -76,8 +77,8 @@ pub async fn verify(
             .add(verify::verify(world, bucket, segment).await?);
     }
     verified.segments = loaded.segments.len();
-    let fault = claim::fault(bucket).await?;
-    verified.problems.extend(fault);
+    let faults = claim::faults(world, &config.data_dir, bucket, loaded.owner).await?;
+    verified.problems.extend(faults);
     find_orphans(bucket, &loaded.segments, &mut verified).await?;
     let (directory, for_replay) = (config.data_dir.join("wal"), world.clone());
     let scan = move || replay::replay(&for_replay, &directory, SHARD, &mut |_| Ok(()));
@@ -95,9 +96,15 @@ pub async fn verify(
         } = damage;
         format!("the write-ahead log: {length} bytes at {offset} of {file}: {detail}")
     };
-    verified
-        .problems
-        .extend(damage.into_iter().filter(corrupt).map(describe));
+    let found = damage.into_iter().filter(corrupt).map(describe);
+    verified.problems.extend(found);
+    let (log, inside) = (config.data_dir.join("wal"), world.clone());
+    let losses = world.blocking(move || lost::read(&inside, &log)).await??;
+    let kept = losses.into_iter().map(|loss| {
+        let Loss { place, detail, .. } = loss;
+        format!("the write-ahead log, at an earlier start: {place}: {detail} (wal/damaged keeps it until you remove it)")
+    });
+    verified.problems.extend(kept);
     Ok(verified)
 }
 
