@@ -4,7 +4,7 @@ use cairn_storage::{
     id::SegmentId,
     segment::read::ReadCounters,
     signal::Table,
-    snapshot::{MissingSegment, Snapshot},
+    snapshot::{self, MissingPart, Snapshot},
     time::Nanos,
 };
 use parking_lot::Mutex;
@@ -32,7 +32,7 @@ struct Seen {
     sequence: Option<u64>,
     /// The oldest of the instants at which snapshots were taken.
     taken: Option<Nanos>,
-    missing: Vec<MissingSegment>,
+    missing: Vec<snapshot::Missing>,
     opened: HashSet<(SegmentId, Table)>,
 }
 
@@ -55,15 +55,39 @@ pub struct Completeness {
     pub requests: u64,
     /// Rows that were looked at in buffers.
     pub buffered_rows: u64,
-    /// Segments that should have been read and could not: the answer lacks their rows.
+    /// What should have been read and could not: the answer lacks its rows.
     pub missing: Vec<Missing>,
 }
 
-/// A segment whose rows an answer lacks, and why.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+/// Rows that an answer lacks, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Missing {
-    pub segment: String,
+    /// The segment they were in, and the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<&'static str>,
+    /// The place in the write-ahead log, where they were not in a segment yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
     pub reason: String,
+}
+
+impl Missing {
+    fn of(missing: &snapshot::Missing) -> Missing {
+        let mut said = Missing {
+            reason: missing.reason.clone(),
+            ..Missing::default()
+        };
+        match &missing.part {
+            MissingPart::Object { segment, table } => {
+                said.segment = Some(segment.to_string());
+                said.table = Some(table.as_str());
+            }
+            MissingPart::Log { place } => said.log = Some(place.clone()),
+        }
+        said
+    }
 }
 
 impl ScanReport {
@@ -76,7 +100,12 @@ impl ScanReport {
         seen.sequence = Some(sequence);
         let taken = seen.taken.map_or(snapshot.taken, |t| t.min(snapshot.taken));
         seen.taken = Some(taken);
-        for missing in &snapshot.missing {
+    }
+
+    /// Notes what `snapshot` lacks of `table`, which is about to be read.
+    pub fn table_read(&self, snapshot: &Snapshot, table: Table) {
+        let mut seen = self.seen.lock();
+        for missing in snapshot.missing.iter().filter(|m| m.concerns(table)) {
             if !seen.missing.contains(missing) {
                 seen.missing.push(missing.clone());
             }
@@ -107,10 +136,6 @@ impl ScanReport {
     /// What the answer is based on, as far as the scans have come.
     pub fn completeness(&self) -> Completeness {
         let seen = self.seen.lock();
-        let missing = |m: &MissingSegment| Missing {
-            segment: m.segment.clone(),
-            reason: m.reason.clone(),
-        };
         Completeness {
             sequence: seen.sequence.unwrap_or(0),
             taken: seen.taken.unwrap_or_default().0,
@@ -120,7 +145,7 @@ impl ScanReport {
             bytes_read: self.counters.bytes.load(Ordering::Relaxed),
             requests: self.counters.requests.load(Ordering::Relaxed),
             buffered_rows: self.buffered_rows.load(Ordering::Relaxed),
-            missing: seen.missing.iter().map(missing).collect(),
+            missing: seen.missing.iter().map(Missing::of).collect(),
         }
     }
 }

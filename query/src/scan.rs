@@ -95,6 +95,7 @@ pub(crate) async fn plan(
     request: &ScanRequest<'_>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let snapshot = request.scope.snapshot(request.table.signal());
+    request.scope.report().table_read(&snapshot, request.table);
     let outline = outline(state, request)?;
     let all = segments(&snapshot, request.table);
     let considered = all.len();

@@ -4,7 +4,7 @@ use super::{client, print};
 use crate::cli::{Format, Query};
 use anyhow::{Context, Result, bail};
 use http_body_util::BodyExt;
-use hyper::{Response, body::Incoming, header};
+use hyper::{HeaderMap, Response, body::Incoming, header};
 use serde_json::Value;
 use std::{
     io::{Read, Write},
@@ -15,14 +15,14 @@ use std::{
 pub(super) async fn run(options: Query) -> Result<ExitCode> {
     let response = send(&options).await?;
     match options.format {
-        Format::Csv | Format::Json => copy(response.into_body()).await,
+        Format::Csv | Format::Json => copy(response).await,
         Format::Table => {
             let body = client::whole(response).await?;
             let answer: Value = serde_json::from_slice(&body).context("reading the answer")?;
             if let Some(detail) = answer["error"]["detail"].as_str() {
                 bail!("the answer broke off: {detail}");
             }
-            for note in notes(&answer) {
+            for note in notes(&answer["completeness"]) {
                 eprintln!("{note}");
             }
             print(&table(&answer).context("the answer has no columns and rows")?)
@@ -49,11 +49,16 @@ async fn send(options: &Query) -> Result<Response<Incoming>> {
     client::post(&options.server, "/api/v1/sql", &headers, statement).await
 }
 
-/// Passes the bytes on as they come.
-async fn copy(mut body: Incoming) -> Result<ExitCode> {
+/// Passes the bytes on as they come. What is missing has no place in CSV: it comes in a header or in a trailer.
+async fn copy(response: Response<Incoming>) -> Result<ExitCode> {
+    let (head, mut body) = response.into_parts();
+    tell(&head.headers);
     let mut output = std::io::stdout().lock();
     while let Some(frame) = body.frame().await {
         let frame = frame.context("reading the answer: it is not whole")?;
+        if let Some(trailers) = frame.trailers_ref() {
+            tell(trailers);
+        }
         let Some(bytes) = frame.data_ref() else {
             continue;
         };
@@ -68,23 +73,31 @@ async fn copy(mut body: Incoming) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints the notes to the completeness in `headers`, where it is.
+fn tell(headers: &HeaderMap) {
+    let said = headers.get("cairn-completeness");
+    let Some(said) = said.and_then(|said| serde_json::from_slice(said.as_bytes()).ok()) else {
+        return;
+    };
+    for note in notes(&said) {
+        eprintln!("{note}");
+    }
+}
+
 /// What the user has to know about an answer that is not everything.
-fn notes(answer: &Value) -> Vec<String> {
+fn notes(completeness: &Value) -> Vec<String> {
     let mut notes = Vec::new();
-    if let Some(why) = answer["completeness"]["truncated"].as_str() {
+    if let Some(why) = completeness["truncated"].as_str() {
         notes.push(format!("note: the answer is cut: {why}"));
     }
-    for missing in answer["completeness"]["missing"]
-        .as_array()
-        .into_iter()
-        .flatten()
-    {
-        let text = |name: &str| missing[name].as_str().unwrap_or("?").to_string();
-        notes.push(format!(
-            "note: segment {} is missing: {}",
-            text("segment"),
-            text("reason")
-        ));
+    for missing in completeness["missing"].as_array().into_iter().flatten() {
+        let text = |name: &str| missing[name].as_str();
+        let what = match (text("segment"), text("log")) {
+            (Some(segment), _) => format!("segment {segment}"),
+            (None, log) => format!("a part of the write-ahead log ({})", log.unwrap_or("?")),
+        };
+        let reason = text("reason").unwrap_or("?");
+        notes.push(format!("note: {what} is missing: {reason}"));
     }
     notes
 }
@@ -155,7 +168,7 @@ mod tests {
         });
         let expected = "body            n\n--------------  ---\na\\n\\u{1b}[31mé  1\nNULL            1.5\n(2 rows)\n";
         assert_eq!(table(&answer).as_deref(), Some(expected));
-        assert_eq!(notes(&answer).len(), 2);
+        assert_eq!(notes(&answer["completeness"]).len(), 2);
         assert_eq!(table(&serde_json::json!({})), None);
     }
 }

@@ -2,7 +2,11 @@
 
 pub use crate::{buffered::BufferedRequest, segment::LiveSegment};
 
-use crate::{id::TenantId, signal::Signal, time::Nanos};
+use crate::{
+    id::{SegmentId, TenantId},
+    signal::{Signal, Table},
+    time::Nanos,
+};
 use std::sync::Arc;
 
 /// A consistent view: every acknowledged row once, whether it is buffered, staged or committed.
@@ -17,13 +21,32 @@ pub struct Snapshot {
     /// Every request with this sequence or a lower one is in the view.
     pub sequence: u64,
     pub taken: Nanos,
-    /// Segments that are known to be damaged or gone, with the reason; they are not in `segments`.
-    pub missing: Vec<MissingSegment>,
+    /// What is known to be damaged or gone and is not in the view.
+    pub missing: Vec<Missing>,
 }
 
-/// A segment that a query should have read and cannot.
+/// Rows that a query should have and cannot get, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MissingSegment {
-    pub segment: String,
+pub struct Missing {
+    pub part: MissingPart,
     pub reason: String,
+}
+
+/// Where the missing rows were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MissingPart {
+    /// In an object of a segment; the segment's other tables are not touched by that.
+    Object { segment: SegmentId, table: Table },
+    /// In the write-ahead log: acknowledged requests that were in no segment yet. The file and the offset.
+    Log { place: String },
+}
+
+impl Missing {
+    /// Whether rows of `table` are concerned: what the log has lost may be of any table of the signal.
+    pub fn concerns(&self, table: Table) -> bool {
+        match &self.part {
+            MissingPart::Object { table: damaged, .. } => *damaged == table,
+            MissingPart::Log { .. } => true,
+        }
+    }
 }

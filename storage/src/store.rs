@@ -14,6 +14,7 @@ mod flush;
 mod health;
 mod letters;
 mod load;
+mod lost;
 mod policy;
 mod rebuild;
 mod replay;
@@ -183,10 +184,15 @@ impl Store {
         warm::read_footers(self).await
     }
 
-    /// Takes a segment out of later snapshots, which name it as missing with `reason`: a reader found that an
-    /// object of it is damaged or gone.
-    pub fn report_damage(&self, segment: SegmentId, reason: &str) {
-        self.state.report_damage(segment, reason);
+    /// Takes the object of `table` in a segment out of later snapshots, which name it as missing with `reason`: a
+    /// reader found that it is damaged or gone.
+    pub fn report_damage(&self, segment: SegmentId, table: Table, reason: &str) {
+        self.state.report_damage(segment, table, reason);
+    }
+
+    /// Notes that the index sidecar of a segment is damaged or gone. No row is missing: the segment is read without.
+    pub fn report_index_damage(&self, segment: SegmentId, reason: &str) {
+        self.state.report_index_damage(segment, reason);
     }
 
     /// Flushes by size, age and memory pressure until `shutdown`, then waits for what runs, as long as

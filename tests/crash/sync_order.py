@@ -111,7 +111,7 @@ class Ledger:
         return [path for path in self.files if is_catalog(path) and not path.endswith("-shm")]
 
     def entry(self, path):
-        if not path.startswith(self.data_dir):
+        if not path.startswith(self.data_dir) or is_witness(path):
             return
         self.entries[path] = True
         self.seen["wal_entry"] += self.under(path, "wal")
@@ -144,7 +144,7 @@ class Ledger:
                 self.complaints.append(f"line {number}: {path} removed before {what} was synced")
 
     def written(self, path, number):
-        if path.startswith(self.data_dir):
+        if path.startswith(self.data_dir) and not is_witness(path):
             self.files[path] = number
             self.seen["wal_write"] += self.under(path, "wal")
 
@@ -167,6 +167,11 @@ class Ledger:
 
 def is_catalog(path):
     return "catalog" in os.path.basename(path)
+
+
+def is_witness(path):
+    """Files that may be older than what they tell of: no OK and no commit waits for them."""
+    return path.endswith((".witness", "catalog.commits"))
 
 
 # What must be in a trace at least, or the check is blind.

@@ -1,6 +1,7 @@
 //! The real binary over real sockets: serve, send over gRPC and HTTP, ask in SQL, restart, two tenants, refusals, clients that
 //! go away, dead letters, the demo.
 
+mod corrupt;
 mod dead_letters;
 mod demo;
 mod gone;

@@ -187,6 +187,19 @@ impl Server {
         ask(head, Bytes::from(statement.to_string())).await
     }
 
+    /// What the header `cairn-completeness` of an answer says.
+    pub(crate) async fn completeness(&self, accept: &str, statement: &str) -> Json {
+        let head = head(Method::POST, &format!("{}/api/v1/sql", self.api), None);
+        let head = head.header("accept", accept);
+        let body = Full::new(Bytes::from(statement.to_string()));
+        let request = head.body(body).expect("a valid request");
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let response = client.request(request).await.expect("the server answers");
+        let said = response.headers().get("cairn-completeness");
+        let said = said.expect("a short answer has it in a header");
+        serde_json::from_slice(said.as_bytes()).expect("it is JSON")
+    }
+
     /// The rows of a statement.
     pub(crate) async fn sql(&self, statement: &str, key: Option<&str>) -> Json {
         let (status, text) = self.api(Method::POST, "/api/v1/sql", key, statement).await;

@@ -2,9 +2,12 @@
 
 use super::SegmentPart;
 use crate::scope::Scope;
-use cairn_storage::segment::{
-    index::{Blocks, Index},
-    read::ReadCounters,
+use cairn_storage::{
+    error::Kind,
+    segment::{
+        index::{Blocks, Index},
+        read::ReadCounters,
+    },
 };
 use datafusion::{
     common::ScalarValue,
@@ -91,7 +94,8 @@ async fn probe_one(part: SegmentPart, demands: &[Demand], scope: &Scope) -> Resu
         .store()
         .index(&part.segment, scope.report().counters())
         .await;
-    let Some(index) = index.map_err(external)? else {
+    let index = usable(index, &part, scope)?;
+    let Some(index) = index.flatten() else {
         return Ok(Some(Probed {
             part,
             selection: None,
@@ -100,7 +104,8 @@ async fn probe_one(part: SegmentPart, demands: &[Demand], scope: &Scope) -> Resu
     let rows = part.object().rows;
     let mut kept: Option<Vec<Range<u64>>> = None;
     for demand in demands {
-        let Some(blocks) = blocks(&index, &part, demand, scope.report().counters()).await? else {
+        let blocks = blocks(&index, &part, demand, scope.report().counters()).await;
+        let Some(blocks) = usable(blocks, &part, scope)?.flatten() else {
             continue;
         };
         kept = Some(match kept {
@@ -137,14 +142,13 @@ async fn blocks(
     part: &SegmentPart,
     demand: &Demand,
     counters: &ReadCounters,
-) -> Result<Option<Vec<Range<u64>>>> {
+) -> cairn_storage::error::Result<Option<Vec<Range<u64>>>> {
     let mut all = HashSet::new();
     for token in &demand.tokens {
         let table = part.object().table;
         match index
             .blocks_with(table, &demand.column, token, counters)
-            .await
-            .map_err(external)?
+            .await?
         {
             Blocks::Unknown => return Ok(None),
             Blocks::Rows(ranges) => all.extend(ranges),
@@ -178,6 +182,25 @@ fn intersection(left: &[Range<u64>], right: &[Range<u64>]) -> Vec<Range<u64>> {
         }
     }
     both
+}
+
+/// What an index said; `None` where it is damaged, gone or of a newer format: the segment is read without it.
+fn usable<T>(
+    said: cairn_storage::error::Result<T>,
+    part: &SegmentPart,
+    scope: &Scope,
+) -> Result<Option<T>> {
+    match said {
+        Ok(said) => Ok(Some(said)),
+        Err(error) if matches!(error.kind(), Kind::Corrupt | Kind::NotFound | Kind::Invalid) => {
+            let segment = part.segment.meta.id;
+            scope
+                .store()
+                .report_index_damage(segment, &error.to_string());
+            Ok(None)
+        }
+        Err(error) => Err(external(error)),
+    }
 }
 
 fn external(error: cairn_storage::error::Error) -> DataFusionError {

@@ -181,7 +181,15 @@ impl SegmentReader {
 
     /// Reports `error` where it means that the object is damaged or gone.
     fn damaged(&self, error: Error) -> Error {
-        self.cache.report(self.segment, self.path.as_ref(), &error);
+        // Bytes that pass their checksum and are of a newer format are not damaged.
+        if matches!(error.kind(), Kind::Corrupt | Kind::NotFound) {
+            self.cache.tell(&Damage {
+                segment: self.segment,
+                table: self.object.table,
+                what: self.path.to_string(),
+                detail: error.to_string(),
+            });
+        }
         error
     }
 }
@@ -217,7 +225,8 @@ fn external(error: Error) -> ParquetError {
 }
 
 impl ReadCache {
-    /// The index sidecar of `segment`, where it has one, from the cache or the object store.
+    /// The index sidecar of `segment`, where it has one, from the cache or the object store. A damaged one is an error
+    /// that the caller can do without.
     pub async fn index(
         &self,
         segment: &LiveSegment,
@@ -229,29 +238,9 @@ impl ReadCache {
         if let Some(index) = self.get_index(&file.path, segment.staged) {
             return Ok(Some(index));
         }
-        match Index::open(segment.store.clone(), file, counters).await {
-            Ok(index) => {
-                let index = Arc::new(index);
-                self.insert_index(&file.path, segment.staged, index.clone());
-                Ok(Some(index))
-            }
-            Err(error) => {
-                self.report(segment.meta.id, &file.path, &error);
-                Err(error)
-            }
-        }
-    }
-
-    /// Tells the hook about `error` where it means that a file is damaged or gone.
-    fn report(&self, segment: SegmentId, path: &str, error: &Error) {
-        if matches!(error.kind(), Kind::Corrupt | Kind::NotFound) {
-            let damage = Damage {
-                segment,
-                what: path.to_string(),
-                detail: error.to_string(),
-            };
-            self.tell(&damage);
-        }
+        let index = Arc::new(Index::open(segment.store.clone(), file, counters).await?);
+        self.insert_index(&file.path, segment.staged, index.clone());
+        Ok(Some(index))
     }
 }
 

@@ -33,7 +33,7 @@ pub async fn rows(store: &Store, tenant: &TenantId, signal: Signal) -> Result<(V
     let snapshot = store.snapshot(tenant, signal);
     if let Some(missing) = snapshot.missing.first() {
         return Err(Error::Corrupt {
-            what: format!("segment {}", missing.segment),
+            what: format!("{:?}", missing.part),
             detail: missing.reason.clone(),
         });
     }

@@ -7,8 +7,8 @@ use crate::{
     budget::Reservation,
     catalog::Digest,
     id::{SegmentId, TenantId},
-    signal::Signal,
-    snapshot::{BufferedRequest, LiveSegment, MissingSegment, Snapshot},
+    signal::{Signal, Table},
+    snapshot::{BufferedRequest, LiveSegment, Missing, MissingPart, Snapshot},
     time::Nanos,
 };
 use parking_lot::RwLock;
@@ -90,6 +90,8 @@ struct Inner {
     /// Every request with this sequence or a lower one is in `tables`.
     sequence: u64,
     flushes: u64,
+    /// What replay could not give back, and of whose table; of everybody's, as far as is known, where `None`.
+    lost: Vec<(Option<Key>, Missing)>,
 }
 
 #[derive(Default)]
@@ -102,7 +104,8 @@ struct TableState {
     flushes: VecDeque<Stage>,
     /// Sorted by `time.max`, newest first.
     live: Vec<Arc<LiveSegment>>,
-    missing: Vec<MissingSegment>,
+    /// Objects of live and staged segments that cannot be read.
+    missing: Vec<Missing>,
 }
 
 enum Stage {
@@ -215,6 +218,11 @@ impl Buffers {
         if let Some(table) = inner.tables.get(key) {
             table.fill(&mut snapshot);
         }
+        let concerns = |of: &Option<Key>| of.as_ref().is_none_or(|of| of == key);
+        let lost = inner.lost.iter().filter(|(of, _)| concerns(of));
+        snapshot
+            .missing
+            .extend(lost.map(|(_, missing)| missing.clone()));
         snapshot
     }
 
@@ -343,12 +351,6 @@ impl Buffers {
             Some(number),
             "flushes are committed in the order of their freeze"
         );
-        // A reader may have found damage in a segment while it was staged.
-        let missing = |id: &SegmentId| table.missing.iter().any(|m| m.segment == id.to_string());
-        let segments: Vec<_> = segments
-            .into_iter()
-            .filter(|s| !missing(&s.meta.id))
-            .collect();
         table.live.extend(segments);
         sort(&mut table.live);
     }
@@ -371,19 +373,29 @@ impl Buffers {
             table
                 .live
                 .retain(|segment| !segments.contains(&segment.meta.id));
+            // What is evicted is not missed any more.
+            table.missing.retain(|missing| match &missing.part {
+                MissingPart::Object { segment, .. } => !segments.contains(segment),
+                MissingPart::Log { .. } => true,
+            });
         }
     }
 
-    /// Moves a live or staged segment to the missing ones; `false` if it is none, or moved already.
-    pub(super) fn report_damage(&self, id: SegmentId, reason: &str) -> bool {
+    /// Notes that an object of a live or staged segment cannot be read; `false` if it is none, or known already.
+    pub(super) fn report_damage(&self, id: SegmentId, damaged: Table, reason: &str) -> bool {
         let mut inner = self.inner.write();
         inner
             .tables
             .values_mut()
-            .any(|table| table.report_damage(id, reason))
+            .any(|table| table.report_damage(id, damaged, reason))
     }
 
-    /// Segments that are known to be damaged or gone.
+    /// Notes that acknowledged requests of `key` are lost; of anybody, where that is not known.
+    pub(super) fn report_loss(&self, key: Option<Key>, missing: Missing) {
+        self.inner.write().lost.push((key, missing));
+    }
+
+    /// Objects of segments that are known to be damaged or gone.
     pub(super) fn missing(&self) -> usize {
         self.inner
             .read()
@@ -425,11 +437,13 @@ impl Inner {
 
 impl TableState {
     fn fill(&self, snapshot: &mut Snapshot) {
-        snapshot.segments.clone_from(&self.live);
+        snapshot.segments = self.readable(&self.live);
         for stage in &self.flushes {
             match stage {
                 Stage::Frozen(frozen) => snapshot.buffered.extend(frozen.rows()),
-                Stage::Staged(staged) => snapshot.segments.extend(self.readable(staged)),
+                Stage::Staged(staged) => {
+                    snapshot.segments.extend(self.readable(&staged.segments));
+                }
             }
         }
         snapshot
@@ -439,13 +453,26 @@ impl TableState {
         snapshot.missing.clone_from(&self.missing);
     }
 
-    fn readable(&self, staged: &Staged) -> Vec<Arc<LiveSegment>> {
-        let missing = |id: String| self.missing.iter().any(|m| m.segment == id);
-        let segments = staged.segments.iter();
-        segments
-            .filter(|s| !missing(s.meta.id.to_string()))
-            .cloned()
-            .collect()
+    /// `segments` without the objects that cannot be read.
+    fn readable(&self, segments: &[Arc<LiveSegment>]) -> Vec<Arc<LiveSegment>> {
+        if self.missing.is_empty() {
+            return segments.to_vec();
+        }
+        let reduced = |segment: &Arc<LiveSegment>| {
+            let is_missing = |table| self.is_missing(segment.meta.id, table);
+            if !segment.meta.objects.iter().any(|o| is_missing(o.table)) {
+                return Some(segment.clone());
+            }
+            let mut reduced = LiveSegment::clone(segment);
+            reduced.meta.objects.retain(|o| !is_missing(o.table));
+            (!reduced.meta.objects.is_empty()).then(|| Arc::new(reduced))
+        };
+        segments.iter().filter_map(reduced).collect()
+    }
+
+    fn is_missing(&self, segment: SegmentId, table: Table) -> bool {
+        let part = MissingPart::Object { segment, table };
+        self.missing.iter().any(|missing| missing.part == part)
     }
 
     fn open(&self, key: &Key) -> Option<Open> {
@@ -461,22 +488,18 @@ impl TableState {
         })
     }
 
-    fn report_damage(&mut self, id: SegmentId, reason: &str) -> bool {
-        let live = self.live.iter().position(|segment| segment.meta.id == id);
+    fn report_damage(&mut self, segment: SegmentId, table: Table, reason: &str) -> bool {
+        let is_it = |s: &Arc<LiveSegment>| s.meta.id == segment;
         let staged = self.flushes.iter().any(|stage| match stage {
-            Stage::Staged(staged) => staged.segments.iter().any(|s| s.meta.id == id),
+            Stage::Staged(staged) => staged.segments.iter().any(is_it),
             Stage::Frozen(_) => false,
         });
-        let segment = id.to_string();
-        let known = self.missing.iter().any(|m| m.segment == segment);
-        if known || (live.is_none() && !staged) {
+        let is_here = staged || self.live.iter().any(is_it);
+        if !is_here || self.is_missing(segment, table) {
             return false;
         }
-        if let Some(position) = live {
-            self.live.remove(position);
-        }
-        self.missing.push(MissingSegment {
-            segment,
+        self.missing.push(Missing {
+            part: MissingPart::Object { segment, table },
             reason: reason.to_string(),
         });
         true

@@ -107,6 +107,12 @@ impl Problems {
         self.raised.lock().keys().any(|(raised, _)| *raised == part)
     }
 
+    /// Whether `part` has a problem with `subject`.
+    pub(super) fn has_subject(&self, part: Part, subject: &str) -> bool {
+        let key = (part, subject.to_string());
+        self.raised.lock().contains_key(&key)
+    }
+
     /// Everything raised, the oldest first.
     pub(super) fn list(&self) -> Vec<Problem> {
         let raised = self.raised.lock();

@@ -9,6 +9,7 @@ use super::{
     flush::MAX_STAGING,
     health::Part,
     letters::{Fate, Origin},
+    lost::{self, Loss},
     policy::{self, Due, Load},
     retries::Known,
     rows::{Rows, Seat},
@@ -106,7 +107,7 @@ pub(super) async fn replay(state: &Arc<State>, marks: Marks) -> Result<Replayed>
     }
     while staging.next().await.is_some() {}
     let replayed = reader.end();
-    report(state, &marks, &replayed.damage);
+    report(state, &marks, &replayed.damage).await?;
     Ok(replayed)
 }
 
@@ -344,47 +345,74 @@ fn quarantined(state: &State, request: &Request, sequence: u64, detail: String) 
     }
 }
 
-/// Tells of damage: loudly where acknowledged bytes are concerned.
-fn report(state: &State, marks: &Marks, damage: &[Damage]) {
-    for damage in damage {
-        let Damage {
+/// Tells of damage, loudly where acknowledged bytes are concerned; what is lost is named by answers from now on.
+async fn report(state: &State, marks: &Marks, damage: &[Damage]) -> Result<()> {
+    let (world, log) = (state.world.clone(), state.wal_directory());
+    let known = state
+        .world
+        .blocking(move || lost::read(&world, &log))
+        .await??;
+    for loss in &known {
+        loss.tell(state);
+        state.raise(Part::Replay, &loss.place, loss.detail.clone());
+    }
+    let found = damage
+        .iter()
+        .filter_map(|damage| report_one(state, marks, damage));
+    let losses: Vec<Loss> = found
+        .filter(|loss| known.iter().all(|known| known.place != loss.place))
+        .collect();
+    losses.iter().for_each(|loss| loss.tell(state));
+    let (world, log) = (state.world.clone(), state.wal_directory());
+    let keep = move || lost::keep(&world, &log, &losses);
+    if let Err(error) = state.world.blocking(keep).await? {
+        // This start has told of them; the next may not.
+        tracing::error!(%error, "what the write-ahead log has lost could not be kept");
+    }
+    Ok(())
+}
+
+/// Tells of one stretch; what is lost, if acknowledged requests are.
+fn report_one(state: &State, marks: &Marks, damage: &Damage) -> Option<Loss> {
+    let Damage {
+        file,
+        offset,
+        length,
+        kind,
+        detail,
+        lost,
+    } = damage;
+    let flushed = lost.as_ref().is_some_and(|lost| {
+        let key = (lost.tenant.clone(), lost.signal);
+        marks.0.get(&key).is_some_and(|mark| lost.sequence <= *mark)
+    });
+    if matches!(kind, DamageKind::TornTail | DamageKind::GivenUp) || flushed {
+        tracing::info!(
             file,
             offset,
             length,
-            kind,
+            ?kind,
             detail,
-            lost,
-        } = damage;
-        let flushed = lost.as_ref().is_some_and(|lost| {
-            let key = (lost.tenant.clone(), lost.signal);
-            marks.0.get(&key).is_some_and(|mark| lost.sequence <= *mark)
-        });
-        if matches!(kind, DamageKind::TornTail | DamageKind::GivenUp) || flushed {
-            tracing::info!(
-                file,
-                offset,
-                length,
-                ?kind,
-                detail,
-                "the log holds bytes without a frame"
-            );
-            continue;
-        }
-        state
-            .telemetry
-            .replayed_frames
-            .get_or_create(&OutcomeLabels::new("damaged"))
-            .inc();
-        let whose = lost.as_ref().map_or_else(String::new, |lost| {
-            format!(
-                "; the request {} of {}/{} is lost",
-                lost.sequence, lost.tenant, lost.signal
-            )
-        });
-        let detail = format!("{length} bytes at {offset} are damaged: {detail}{whose}");
-        tracing::error!(file, detail, "the write-ahead log is damaged");
-        state.raise(Part::Replay, &format!("{file}:{offset}"), detail);
+            "the log holds bytes without a frame"
+        );
+        return None;
     }
+    state
+        .telemetry
+        .replayed_frames
+        .get_or_create(&OutcomeLabels::new("damaged"))
+        .inc();
+    let whose = lost.as_ref().map_or_else(String::new, |lost| {
+        format!(
+            "; the request {} of {}/{} is lost",
+            lost.sequence, lost.tenant, lost.signal
+        )
+    });
+    let detail = format!("{length} bytes at {offset} are damaged: {detail}{whose}");
+    tracing::error!(file, detail, "the write-ahead log is damaged");
+    let loss = Loss::new(damage, &detail);
+    state.raise(Part::Replay, &loss.place, detail);
+    matches!(kind, DamageKind::Corrupt).then_some(loss)
 }
 
 /// Takes in the digests that the catalog keeps.

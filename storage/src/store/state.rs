@@ -16,6 +16,7 @@ use crate::{
         SegmentMeta,
         read::{DamageHook, ReadCache},
     },
+    signal::Table,
     snapshot::LiveSegment,
     telemetry::Telemetry,
     time::Nanos,
@@ -113,10 +114,8 @@ impl State {
         let hook: DamageHook = {
             let damaged = damaged.clone();
             Arc::new(move |damage| {
-                damaged.report(
-                    damage.segment,
-                    &format!("{}: {}", damage.what, damage.detail),
-                );
+                let reason = format!("{}: {}", damage.what, damage.detail);
+                damaged.report(damage.segment, damage.table, &reason);
             })
         };
         let window = Duration::from_secs(config.retry_window_seconds);
@@ -198,8 +197,18 @@ impl State {
     }
 
     /// See [`super::Store::report_damage`].
-    pub(super) fn report_damage(&self, segment: SegmentId, reason: &str) {
-        self.damaged.report(segment, reason);
+    pub(super) fn report_damage(&self, segment: SegmentId, table: Table, reason: &str) {
+        self.damaged.report(segment, table, reason);
+    }
+
+    /// See [`super::Store::report_index_damage`].
+    pub(super) fn report_index_damage(&self, segment: SegmentId, reason: &str) {
+        let subject = format!("index of {segment}");
+        if self.problems.has_subject(Part::Segment, &subject) {
+            return;
+        }
+        tracing::error!(%segment, reason, "an index cannot be read: its segment is read without");
+        self.raise(Part::Segment, &subject, reason.to_string());
     }
 
     pub(super) fn raise(&self, part: Part, subject: &str, detail: String) {
@@ -217,12 +226,13 @@ struct Damaged {
 }
 
 impl Damaged {
-    fn report(&self, segment: SegmentId, reason: &str) {
-        if self.buffers.report_damage(segment, reason) {
-            tracing::error!(%segment, reason, "a segment cannot be read");
+    fn report(&self, segment: SegmentId, table: Table, reason: &str) {
+        if self.buffers.report_damage(segment, table, reason) {
+            tracing::error!(%segment, %table, reason, "an object of a segment cannot be read");
             let now = self.world.clock.now();
+            let subject = format!("{segment}.{table}");
             self.problems
-                .raise(Part::Segment, &segment.to_string(), reason.to_string(), now);
+                .raise(Part::Segment, &subject, reason.to_string(), now);
             self.telemetry
                 .segments_missing
                 .set(self.buffers.missing() as i64);

@@ -9,6 +9,7 @@ use crate::{
     refuse,
     signal::Encoding,
     simulate::{TextDecode, rows},
+    snapshot::MissingPart,
     time::Nanos,
     world::simulated::{Ended, Faults, Simulation},
 };
@@ -22,6 +23,7 @@ mod bucket;
 mod claimed;
 mod clock;
 mod concurrent;
+mod damaged_log;
 mod evicted;
 mod lost;
 mod replayed;
@@ -567,10 +569,14 @@ fn reported_damage_takes_a_segment_out_and_names_it() {
         store.flush_all().await.expect("flushed");
         let tenant = TenantId::default_tenant();
         let segment = store.snapshot(&tenant, Signal::Logs).segments[0].meta.id;
-        store.report_damage(segment, "a test says so");
+        store.report_damage(segment, Table::Logs, "a test says so");
         let snapshot = store.snapshot(&tenant, Signal::Logs);
         assert!(snapshot.segments.is_empty());
-        assert_eq!(snapshot.missing[0].segment, segment.to_string());
+        let part = MissingPart::Object {
+            segment,
+            table: Table::Logs,
+        };
+        assert_eq!(snapshot.missing[0].part, part);
         assert_eq!(store.health().problems[0].part, "segment");
     });
 }

@@ -7,6 +7,7 @@
 use super::{
     file::{FileId, FileName, Header},
     frame::{self, Broken, FRAME_MAGIC, Found, Frame, Lost, Request},
+    witness::{self, Acknowledged},
 };
 use crate::{
     error::{Error, Result},
@@ -26,7 +27,7 @@ pub struct FileSummary {
     pub id: FileId,
     /// In the folder of the log.
     pub name: String,
-    /// The length up to which it was acknowledged (of a replayed file: up to which it holds frames).
+    /// The length up to which it was acknowledged (of a replayed file: up to which it holds frames, or held them).
     pub bytes: u64,
     /// The highest sequence of each tenant's signal: the file is needed until all are flushed.
     pub last: BTreeMap<(TenantId, Signal), u64>,
@@ -127,6 +128,8 @@ pub struct Replay {
     /// The files that are to come, the next one last.
     names: Vec<FileName>,
     limits: HashMap<FileId, u64>,
+    /// Up to where files were acknowledged at least.
+    witnessed: Acknowledged,
     replayed: Replayed,
 }
 
@@ -148,12 +151,25 @@ impl Replay {
         names.retain(|name| name.shard == shard);
         names.sort_by_key(|name| std::cmp::Reverse(name.id));
         let limits = acknowledged(world, directory, &names)?;
+        let witness = witness::read(world, directory, shard)?;
+        let mut replayed = Replayed::default();
+        if witness.damaged {
+            replayed.damage.push(of_witness(shard));
+        }
+        let is_here = |id: &FileId| names.iter().any(|name| name.id == *id);
+        let (here, gone): (Acknowledged, Acknowledged) =
+            witness.files.into_iter().partition(|(id, _)| is_here(id));
+        replayed.damage.extend(
+            gone.into_iter()
+                .map(|(id, bytes)| of_gone(shard, id, bytes)),
+        );
         Ok(Replay {
             world: world.clone(),
             directory: directory.into(),
             names,
             limits,
-            replayed: Replayed::default(),
+            witnessed: here,
+            replayed,
         })
     }
 
@@ -173,6 +189,7 @@ impl Replay {
         let scan = Scan {
             name,
             acknowledged: self.limits.get(&name.id).copied(),
+            witnessed: self.witnessed.get(&name.id).copied().unwrap_or(0),
             bytes: bytes.clone(),
             used,
         };
@@ -207,6 +224,32 @@ impl Replay {
             path,
             source,
         })
+    }
+}
+
+/// The damage of a file that was acknowledged up to `bytes` and is not there.
+fn of_gone(shard: u32, id: FileId, bytes: u64) -> Damage {
+    let FileId { epoch, number } = id;
+    Damage {
+        // Its key is not known.
+        file: format!("{shard:04}-{epoch:020}-{number:010}"),
+        offset: 0,
+        length: bytes,
+        kind: DamageKind::Corrupt,
+        detail: "the file is gone, and it was needed".to_string(),
+        lost: None,
+    }
+}
+
+/// The damage of a witness that says nothing. No frame is touched by that.
+fn of_witness(shard: u32) -> Damage {
+    Damage {
+        file: format!("{shard:04}.witness"),
+        offset: 0,
+        length: 0,
+        kind: DamageKind::FileHeader,
+        detail: "neither of its two places is whole".to_string(),
+        lost: None,
     }
 }
 
@@ -256,6 +299,8 @@ struct Scan {
     name: FileName,
     /// Up to where it was acknowledged, where a later file says so.
     acknowledged: Option<u64>,
+    /// Up to where it was acknowledged at least, as the witness says.
+    witnessed: u64,
     bytes: Bytes,
     /// The length without the zeros at the end.
     used: usize,
@@ -315,7 +360,10 @@ impl Scan {
                 }
             };
         }
-        let durable = synced.max(self.acknowledged.unwrap_or(0));
+        gaps.extend(self.cut(position));
+        let durable = synced
+            .max(self.acknowledged.unwrap_or(0))
+            .max(self.witnessed);
         for gap in gaps {
             let torn = gap.from as u64 >= durable;
             summary.damaged |= !torn;
@@ -331,9 +379,24 @@ impl Scan {
                 ..damage
             });
         }
-        summary.bytes = end as u64;
+        // What the witness says of it stays said, whatever is found.
+        summary.bytes = (end as u64).max(self.witnessed);
         replayed.files.push(summary);
         Ok(durable)
+    }
+
+    /// What is not there any more behind `position`, where the scan ended.
+    fn cut(&self, position: usize) -> Option<Gap> {
+        let to = usize::try_from(self.witnessed).unwrap_or(usize::MAX);
+        (position < to).then(|| Gap {
+            from: position,
+            to,
+            broken: Broken {
+                detail: "the file held more, which was acknowledged".to_string(),
+                length: None,
+                lost: None,
+            },
+        })
     }
 
     /// Where the frames begin, and what is wrong before.

@@ -10,6 +10,7 @@ use super::{
     probe::{self, Fault},
     replay::FileSummary,
     retire,
+    witness::Witness,
 };
 use crate::{
     error::{Error, Result},
@@ -100,6 +101,7 @@ pub struct Wal<T> {
     world: World,
     directory: PathBuf,
     files: Files,
+    witness: Arc<Witness>,
     fault: Arc<Mutex<Option<Fault>>>,
     ended: CancellationToken,
 }
@@ -119,6 +121,7 @@ pub struct Writer<T> {
     /// Not before this the disk is tried again after failures.
     retry_at: Duration,
     files: Files,
+    witness: Arc<Witness>,
     /// Set before the requests of a failed write are told, taken back by a write or a probe that works.
     fault: Arc<Mutex<Option<Fault>>>,
     ended: CancellationToken,
@@ -145,6 +148,9 @@ impl<T: Send + 'static> Wal<T> {
         durable: impl FnMut(Batch<T>) + Send + 'static,
     ) -> (Wal<T>, Writer<T>) {
         let (sender, queue) = mpsc::channel(settings.queue_requests);
+        let lengths = start.files.iter().map(|file| (file.id, file.bytes));
+        let witness = Witness::new(&settings.directory, settings.shard, lengths.collect());
+        let witness = Arc::new(witness);
         let files = start
             .files
             .into_iter()
@@ -158,6 +164,7 @@ impl<T: Send + 'static> Wal<T> {
             world: world.clone(),
             directory: settings.directory.clone(),
             files: files.clone(),
+            witness: witness.clone(),
             fault: Arc::clone(&fault),
             ended: ended.clone(),
         };
@@ -173,6 +180,7 @@ impl<T: Send + 'static> Wal<T> {
             failures: 0,
             retry_at: Duration::ZERO,
             files,
+            witness,
             fault,
             ended,
         };
@@ -239,9 +247,12 @@ impl<T: Send + 'static> Wal<T> {
             let mut retired = Vec::new();
             for file in unneeded {
                 let (world, directory, id) = (self.world.clone(), self.directory.clone(), file.id);
-                self.world
-                    .blocking(move || retire::remove(&world, &directory, &file))
-                    .await??;
+                let witness = self.witness.clone();
+                let remove = move || {
+                    witness.forget(&*world.disk, id)?;
+                    retire::remove(&world, &directory, &file)
+                };
+                self.world.blocking(remove).await??;
                 self.files.lock().remove(&id);
                 retired.push(id);
             }
@@ -326,6 +337,7 @@ impl<T: Send + 'static> Writer<T> {
             world: self.world.clone(),
             settings: self.settings.clone(),
             header,
+            witness: self.witness.clone(),
             epoch: self.epoch,
             first,
         };
@@ -484,6 +496,7 @@ struct Job {
     settings: Settings,
     /// The header of the file to make, where none is open.
     header: Option<Header>,
+    witness: Arc<Witness>,
     epoch: u64,
     first: u64,
 }
@@ -544,6 +557,7 @@ impl Job {
             self.settings.zero_fill_bytes
         };
         file.sync(disk, zeros)?;
+        self.witness.acknowledged(disk, file.name.id, file.synced());
         Ok(file.written() - before)
     }
 }

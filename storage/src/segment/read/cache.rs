@@ -7,6 +7,7 @@ use crate::{
         footer::{self, Chunk},
         index::Index,
     },
+    signal::Table,
 };
 use parking_lot::Mutex;
 use parquet::file::metadata::ParquetMetaData;
@@ -23,7 +24,9 @@ use std::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
     pub segment: SegmentId,
-    /// The path of the object or index.
+    /// The table whose object it is in.
+    pub table: Table,
+    /// The path of the object.
     pub what: String,
     /// What is wrong, with the column where one is concerned.
     pub detail: String,
