@@ -27,6 +27,8 @@ usage: cargo xtask <task>
                            random records of all clients with faults: every record is accounted for
   faults [--all] [calls] [lasting] [start] [short] [disks]
                            failing calls under strace, short writes, full and read-only disks; all N with --all
+  corrupt [--cases N] [--seed S] [--only CASE]
+                           damage to files of a data folder: no wrong answer, all named
   simulate [--seeds N] [--from SEED]
                            storage in the seeded world with crashes and faults
 ";
@@ -54,6 +56,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("crash") => suite::crash(&root, &arguments[1..]),
         Some("ledger") => suite::ledger(&root, &arguments[1..]),
         Some("faults") => suite::faults(&root, &arguments[1..]),
+        Some("corrupt") => suite::corrupt(&root, &arguments[1..]),
         Some("simulate") => suite::simulate(&root, &arguments[1..]),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

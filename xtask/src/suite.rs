@@ -186,6 +186,37 @@ pub(crate) fn faults(root: &Path, arguments: &[String]) -> Result<()> {
     harness::faults_with(&place, arguments)
 }
 
+/// Settings of the corruption harness: each is a number, passed on in the environment.
+const CORRUPT: [(&str, &str); 3] = [
+    ("--cases", "CAIRN_CORRUPT_CASES"),
+    ("--seed", "CAIRN_CORRUPT_SEED"),
+    ("--only", "CAIRN_CORRUPT_ONLY"),
+];
+
+/// Runs the corruption harness, which is a test of `query`, with a number of cases of one's own.
+pub(crate) fn corrupt(root: &Path, arguments: &[String]) -> Result<()> {
+    let place = Place::new(root)?;
+    let mut command = place.cargo();
+    // The features of the whole workspace, as all else has them.
+    command.args([
+        "test",
+        "--release",
+        "--workspace",
+        "--locked",
+        "--test",
+        "it",
+    ]);
+    command.args(["corrupt::", "--", "--nocapture"]);
+    for pair in arguments.chunks(2) {
+        let named = CORRUPT.iter().find(|(name, _)| *name == pair[0]);
+        match (named, pair.get(1)) {
+            (Some((_, variable)), Some(value)) => drop(command.env(variable, value)),
+            _ => bail!("corrupt takes --cases N, --seed S, --only CASE"),
+        }
+    }
+    shell::succeed(&mut command)
+}
+
 /// Runs seeds of the storage simulation.
 pub(crate) fn simulate(root: &Path, arguments: &[String]) -> Result<()> {
     let place = Place::new(root)?;

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod batch;
+mod corrupt;
 mod pruning;
 mod pushdown;
 mod shop;

@@ -96,7 +96,7 @@ fn resource(i: i64) -> String {
 }
 
 /// 240 log records, one every 30 s, 20 a request; the last of each request has an invalid twin that is rejected.
-fn logs(chunk: u32) -> Decoded {
+pub(crate) fn logs(chunk: u32) -> Decoded {
     let rows = (0..20).map(|at| log(i64::from(chunk) * 20 + at)).collect();
     let mut decoded = decoded(vec![(Table::Logs, rows)]);
     decoded.offered += 1;
@@ -174,7 +174,7 @@ fn log_attributes(i: i64) -> String {
 }
 
 /// 48 spans, one every 150 s, 4 a request; every third has two events, every fourth a link.
-fn spans(chunk: u32) -> Decoded {
+pub(crate) fn spans(chunk: u32) -> Decoded {
     let mut spans: Vec<Row> = Vec::new();
     let mut events: Vec<Row> = Vec::new();
     let mut links: Vec<Row> = Vec::new();
@@ -248,7 +248,7 @@ fn spans(chunk: u32) -> Decoded {
 
 /// Six series (three gauges of doubles, two sums of integers, one histogram), one point of each every ten
 /// minutes: 72 points. The series stand in every request anew.
-fn metrics(chunk: u32) -> Decoded {
+pub(crate) fn metrics(chunk: u32) -> Decoded {
     let at = START + i64::from(chunk) * 600_000_000_000 + i64::from(chunk) * 7;
     let mut series: Vec<Row> = Vec::new();
     let mut samples: Vec<Row> = Vec::new();
