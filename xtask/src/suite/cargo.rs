@@ -104,6 +104,9 @@ pub(super) fn tests(place: &Place) -> Result<Counts> {
         "--workspace",
         "--locked",
         "--no-fail-fast",
+        "--",
+        // Rows of docs/conformance.md are what tests print.
+        "--show-output",
     ];
     let succeeded = shell::watch(place, place.cargo().args(arguments), |line| {
         if let Some(found) = test_result(line) {
