@@ -109,8 +109,9 @@ fn end() -> AnswerEnd {
             requests: 5,
             buffered_rows: 7,
             missing: vec![Missing {
-                segment: "01jd".into(),
+                segment: Some("01jd".into()),
                 reason: "gäste \"x\"".into(),
+                ..Missing::default()
             }],
         },
         rows: 2,

@@ -68,7 +68,7 @@ pub(super) fn s3(place: &Place) -> Result<Counts> {
 
 /// Every record of every client is a row, a retry or a dead letter.
 pub(super) fn ledger(place: &Place) -> Result<Counts> {
-    counted(&mut ledger_command(place)?)
+    counted(place, &mut ledger_command(place)?)
 }
 
 /// The same with arguments of one's own.
@@ -111,7 +111,7 @@ pub(super) fn crash_with(place: &Place, arguments: &[String]) -> Result<()> {
 
 /// A disk that fails: injected errors, short writes, full and read-only disks; some of the cases.
 pub(super) fn faults(place: &Place) -> Result<Counts> {
-    counted(&mut fault_program(place)?)
+    counted(place, &mut fault_program(place)?)
 }
 
 /// The same with arguments of one's own.
@@ -138,12 +138,15 @@ pub(super) fn otlp(place: &Place) -> Result<Counts> {
 
 /// Statements of tenants that want out, and random ones; `tests/hostile/sql.py --fuzz N` does more.
 pub(super) fn sql(place: &Place) -> Result<Counts> {
-    counted(program(place, "tests/hostile/sql.py")?.args(["--deadline", STATEMENT_MILLISECONDS]))
+    counted(
+        place,
+        program(place, "tests/hostile/sql.py")?.args(["--deadline", STATEMENT_MILLISECONDS]),
+    )
 }
 
 /// Requests and sockets made to hurt.
 pub(super) fn limits(place: &Place) -> Result<Counts> {
-    counted(&mut program(place, "tests/hostile/limits.py")?)
+    counted(place, &mut program(place, "tests/hostile/limits.py")?)
 }
 
 /// A Python program of ours with the server to run.
