@@ -295,3 +295,23 @@ fn external_kind(source: &(dyn std::error::Error + Send + Sync + 'static)) -> Ki
         Kind::Internal
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_read_now_is_out_of_reach_and_not_damaged() {
+        let of_disk = cairn_storage::error::Error::Disk {
+            doing: "using the local bucket",
+            path: "x.parquet".into(),
+            source: std::io::Error::other("EIO"),
+        };
+        let parquet = ParquetError::External(Box::new(of_disk));
+        let failed = DataFusionError::ParquetError(Box::new(parquet));
+        assert_eq!(engine_kind(&failed), Kind::Unavailable);
+        let parquet = ParquetError::General("no footer".to_string());
+        let damaged = DataFusionError::ParquetError(Box::new(parquet));
+        assert_eq!(engine_kind(&damaged), Kind::Corrupt);
+    }
+}
