@@ -113,7 +113,7 @@ class Place:
         self.disk.close()
 
 
-def full(options, folder, verdicts):
+def full(options, folder, checks):
     place = Place(options, folder)
     outcomes = []
     try:
@@ -129,11 +129,11 @@ def full(options, folder, verdicts):
     finally:
         place.close()
     complaints = place.bench.take_complaints()
-    means = f"ext4 on a loop device; a start on the full disk: {', '.join(outcomes)}"
-    verdicts.add("a full disk: refusals, statements answered, recovery by itself", means, complaints)
+    print(f"a start on the full disk: {', '.join(outcomes)}")
+    checks.row("3.6", "a full disk: refusals, statements answered, recovery by itself", "ext4 on a loop device", complaints)
 
 
-def inodes(options, folder, verdicts):
+def inodes(options, folder, checks):
     place = Place(options, folder, mkfs=["-N", "1500"])
     try:
         place.ballast.take_inodes(left=3)
@@ -147,11 +147,11 @@ def inodes(options, folder, verdicts):
     finally:
         place.close()
     complaints = place.bench.take_complaints()
-    means = f"ext4 on a loop device; a start without inodes: {outcome}"
-    verdicts.add("no inodes left: refusals, statements answered, recovery by itself", means, complaints)
+    print(f"a start without inodes: {outcome}")
+    checks.row("3.6", "no inodes left: refusals, statements answered, recovery by itself", "ext4 on a loop device", complaints)
 
 
-def read_only(options, folder, verdicts):
+def read_only(options, folder, checks):
     """An ext4 that met an error goes read-only by itself: files that are open for writing stay so and fail.
 
     A mount cannot be made read-only by `mount` while files are open for writing, and one that an error made so must be mounted
@@ -165,7 +165,7 @@ def read_only(options, folder, verdicts):
         )
         switch = f"/sys/fs/ext4/{os.path.basename(device.stdout.strip())}/trigger_fs_error"
         if not os.path.exists(switch):
-            verdicts.skip(check, "ext4 on a loop device", f"there is no {switch}")
+            checks.skip("3.6", check, "ext4 on a loop device", f"there is no {switch}")
             return
         bench = place.bench
         bench.begin()
@@ -181,10 +181,10 @@ def read_only(options, folder, verdicts):
         place.heal()
     finally:
         place.close()
-    verdicts.add(check, "ext4 on a loop device, trigger_fs_error", place.bench.take_complaints())
+    checks.row("3.6", check, "ext4 on a loop device, trigger_fs_error", place.bench.take_complaints())
 
 
-def descriptors(options, folder, verdicts):
+def descriptors(options, folder, checks):
     """The limit of the running process is lowered until it can open nothing, or little, and raised again."""
     bench = Bench(options, folder, options.seed, 8)
     try:
@@ -213,23 +213,21 @@ def descriptors(options, folder, verdicts):
         bench.finish()
     finally:
         bench.close()
-    verdicts.add(
-        "no file descriptors left: refusals, recovery by itself", "prlimit on the process", bench.take_complaints()
-    )
+    checks.row("3.6", "no file descriptors left: refusals, recovery by itself", "prlimit on the process", bench.take_complaints())
 
 
 ON_DISKS = {"full": full, "inodes": inodes, "read-only": read_only}
 
 
-def part(options, folder, verdicts):
+def part(options, folder, checks):
     """All of them."""
-    descriptors(options, os.path.join(folder, "descriptors"), verdicts)
+    descriptors(options, os.path.join(folder, "descriptors"), checks)
     for name, run in ON_DISKS.items():
         try:
             probe = os.path.join(folder, f"probe-{name}")
             os.makedirs(probe)
             PowerCutDisk(probe, 16 * MIB).close()
         except (OSError, subprocess.CalledProcessError) as error:
-            verdicts.skip(f"disks: {name}", "ext4 on a loop device", f"this machine cannot mount one: {error}")
+            checks.skip("3.6", f"disks: {name}", "ext4 on a loop device", f"this machine cannot mount one: {error}")
             continue
-        run(options, os.path.join(folder, name), verdicts)
+        run(options, os.path.join(folder, name), checks)

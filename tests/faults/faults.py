@@ -29,7 +29,7 @@ sys.path[:0] = [os.path.join(HERE, "..", "harness"), os.path.join(HERE, "..", "c
 import disks  # noqa: E402
 import inject  # noqa: E402
 import short  # noqa: E402
-from verdicts import Verdicts  # noqa: E402
+from checks import Checks  # noqa: E402
 from workload import Bench  # noqa: E402
 
 # What the dynamic loader ends with when it cannot read a library: the fault came before the server did.
@@ -100,21 +100,21 @@ def counted(options, folder):
     return found
 
 
-def calls(options, folder, verdicts):
+def calls(options, folder, checks):
     """The N-th call fails."""
     found = counted(options, os.path.join(folder, "counted"))
     plan = []
     for fault in inject.FAULTS:
         plan += [(fault, str(n)) for n in sample(found.reached(fault), options)]
-    injected(options, folder, verdicts, plan, "the N-th call of the workload")
+    injected(options, folder, checks, plan, "the N-th call of the workload")
 
 
-def lasting(options, folder, verdicts):
+def lasting(options, folder, checks):
     """All calls fail for a whole workload."""
-    injected(options, folder, verdicts, [(fault, "1+") for fault in inject.LASTING], "every call of a workload")
+    injected(options, folder, checks, [(fault, "1+") for fault in inject.LASTING], "every call of a workload")
 
 
-def injected(options, folder, verdicts, plan, which):
+def injected(options, folder, checks, plan, which):
     cases = Cases(options, folder, len(plan))
     wrong, reached = {}, Counter()
     try:
@@ -124,7 +124,7 @@ def injected(options, folder, verdicts, plan, which):
             if complaints:
                 wrong.setdefault(fault, []).append(f"{fault}, when={when}: {complaints}")
         cases.bench.finish()
-        verdicts.add(f"{which}: everything is there at the end, and verified", "strace", cases.bench.take_complaints())
+        checks.row("3.6", f"{which}: everything is there at the end, and verified", "strace", cases.bench.take_complaints())
     finally:
         cases.bench.close()
     for fault in dict.fromkeys(fault for fault, _ in plan):
@@ -132,12 +132,13 @@ def injected(options, folder, verdicts, plan, which):
         complaints = wrong.get(fault, [])
         if not reached[fault]:
             complaints = [*complaints, f"none of {of_fault} cases reached a call: the check is blind"]
-        verdicts.add(f"{fault}: {which}", f"strace, {reached[fault]} of {of_fault} cases hit", complaints)
+        checks.row("3.6", f"{fault}: {which}", "strace", complaints)
+        print(f"{fault}: {which}: {reached[fault]} of {of_fault} cases hit")
     print(f"calls that failed: {dict(sorted(cases.failed.items()))}")
     print(f"{cases.bench.refused} requests put off, the slowest recovery took {cases.bench.slowest:.1f} s")
 
 
-def start(options, folder, verdicts):
+def start(options, folder, checks):
     """The N-th call of a start fails: it starts all the same, or ends with an error and starts the next time."""
     found = counted_at_start(options, os.path.join(folder, "counted"))
     plan = []
@@ -152,13 +153,11 @@ def start(options, folder, verdicts):
             if complaints := bench.take_complaints():
                 wrong.setdefault(fault, []).append(f"{fault}, when={n}: {complaints}")
         bench.finish()
-        verdicts.add("a start with a fault: everything is there at the end", "strace", bench.take_complaints())
+        checks.row("3.6", "a start with a fault: everything is there at the end", "strace", bench.take_complaints())
     finally:
         bench.close()
-    for fault in inject.AT_START:
-        of_fault = sum(1 for each, _ in plan if each == fault)
-        if of_fault:
-            verdicts.add(f"{fault}: the N-th call of a start", f"strace, {of_fault} cases", wrong.get(fault, []))
+    for fault in dict.fromkeys(fault for fault, _ in plan):
+        checks.row("3.6", f"{fault}: the N-th call of a start", "strace", wrong.get(fault, []))
     print(f"starts with a fault: {dict(outcomes)}")
 
 
@@ -230,20 +229,20 @@ PARTS = {
 
 def run_part(name, options):
     """One part in this process. Returns the counts of its checks."""
-    verdicts = Verdicts("3.6")
+    checks = Checks()
     began = time.monotonic()
     folder = os.path.realpath(tempfile.mkdtemp(prefix=f"cairn-faults-{name}-"))
     try:
-        PARTS[name](options, folder, verdicts)
+        PARTS[name](options, folder, checks)
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         traceback.print_exc()
-        verdicts.add(f"{name}: it runs to its end", "the harness", [repr(error)])
-    if verdicts.failed:
+        checks.row("3.6", f"{name}: it runs to its end", "the harness", [repr(error)])
+    if checks.wrong:
         print(f"what is left of it: {folder}", file=sys.stderr)
     else:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{name}: {time.monotonic() - began:.0f} s")
-    return verdicts.passed, verdicts.failed
+    return checks.passed, len(checks.wrong)
 
 
 def run_beside(name, options):

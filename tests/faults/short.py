@@ -35,10 +35,10 @@ class Control:
         return FIELDS.unpack(self.page[: FIELDS.size])[2:]
 
 
-def part(options, folder, verdicts):
+def part(options, folder, checks):
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
-        verdicts.skip("short writes", "a library before libc", "there is no C compiler")
+        checks.skip("3.6", "short writes", "a library before libc", "there is no C compiler")
         return
     library, page = os.path.join(folder, "short.so"), os.path.join(folder, "control")
     subprocess.run(
@@ -75,5 +75,5 @@ def part(options, folder, verdicts):
     complaints = bench.take_complaints()
     if shortened < len(plan):
         complaints.append(f"only {shortened} writes were cut short: the check is blind")
-    means = f"a library before libc: {len(plan)} of {calls} calls one by one, then all; {shortened} cut"
-    verdicts.add("short writes: the N-th, and all of them, go on where they stopped", means, complaints)
+    print(f"short writes: {len(plan)} of {calls} calls one by one, then all; {shortened} cut")
+    checks.row("3.6", "short writes: the N-th, and all of them, go on where they stopped", "a library before libc", complaints)

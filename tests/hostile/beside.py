@@ -1,6 +1,5 @@
 """What is watched beside an attack: a server with keys, its memory and processor time, and a client that behaves well."""
 
-import contextlib
 import json
 import os
 import re
@@ -133,39 +132,3 @@ def is_ready(server):
             return answer.status == 200
     except OSError:
         return False
-
-
-class Checks:
-    """Counted checks with their words."""
-
-    def __init__(self):
-        self.passed, self.wrong = 0, []
-        self.lock = threading.Lock()
-
-    def expect(self, what, found, wanted):
-        """One check of equality; `True` where it held."""
-        return self.hold(what, found == wanted, f"found {found!r}, wanted {wanted!r}")
-
-    def hold(self, what, is_so, else_what=""):
-        """One check."""
-        with self.lock:
-            if is_so:
-                self.passed += 1
-                print(f"ok: {what}", flush=True)
-            else:
-                self.wrong.append(what)
-                print(f"WRONG {what}: {else_what}"[:2000], flush=True)
-        return is_so
-
-    @contextlib.contextmanager
-    def row(self, number, what, client):
-        """A row of docs/conformance.md, which holds where all checks within do."""
-        before = len(self.wrong)
-        yield
-        outcome = f"failed | {self.wrong[before]}" if len(self.wrong) > before else "passed"
-        print(f"conformance: {number} | {what} | {client} | {outcome}", flush=True)
-
-    def close(self):
-        """The last line; the exit code."""
-        print(f"{self.passed} passed, {len(self.wrong)} failed")
-        return 1 if self.wrong else 0

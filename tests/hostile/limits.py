@@ -20,8 +20,9 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "harness")]
 import payloads  # noqa: E402
 import sockets  # noqa: E402
 from asking import Asker, ask  # noqa: E402
-from beside import MIB, Checks, Meter, Steady, is_ready, keyed_server, metrics, total  # noqa: E402
+from beside import MIB, Meter, Steady, is_ready, keyed_server, metrics, total  # noqa: E402
 from case import Case  # noqa: E402
+from checks import Checks  # noqa: E402
 from payloads import REQUEST_BYTES, key_value, logs, nested, record, text  # noqa: E402
 from wires import export_grpc, export_http, raw  # noqa: E402
 
@@ -308,13 +309,13 @@ def attack(run):
             continue
         run.steady.phase(name)
         started = time.monotonic()
-        with run.checks.row("3.3", section.__doc__.splitlines()[0].rstrip("."), "raw sockets"):
+        with run.checks.section("3.3", section.__doc__.splitlines()[0].rstrip("."), "raw sockets"):
             section(run)
             run.checks.hold(f"{name}: the same process, and ready", is_ready(run.server))
         print(f"-- {name}: {time.monotonic() - started:.1f} s", flush=True)
-    with run.checks.row("3.3", "a client beside all of it gets its OK each time", "http.client of Python"):
+    with run.checks.section("3.3", "a client beside all of it gets its OK each time", "http.client of Python"):
         beside(run, run.steady.end())
-    with run.checks.row("3.3", "after all of it the ledger adds up, and memory stayed within its bound", "/metrics and /proc"):
+    with run.checks.section("3.3", "after all of it the ledger adds up, and memory stayed within its bound", "/metrics and /proc"):
         bounds(run)
 
 
@@ -347,7 +348,7 @@ def main():
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    checks = Checks()
+    checks = Checks(is_loud=True)
     folder = tempfile.mkdtemp(prefix="cairn-limits-")
     run = Run(options, checks, folder)
     try:

@@ -22,8 +22,9 @@ import pyarrow.parquet
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "harness"), os.path.join(HERE, "..", "crash")]
 from asking import Asker, Attack, ask  # noqa: E402
-from beside import MIB, Checks, Meter, Steady, is_ready, keyed_server, metrics, total  # noqa: E402
+from beside import MIB, Meter, Steady, is_ready, keyed_server, metrics, total  # noqa: E402
 from case import Case, World  # noqa: E402
+from checks import Checks  # noqa: E402
 from corpus import statements  # noqa: E402
 from grammar import Grammar  # noqa: E402
 from otlp_rows import REQUESTS  # noqa: E402
@@ -164,9 +165,9 @@ class Run:
         for category, tally in sorted(attack.tallies.items()):
             numbers = f"{tally.asked} asked, {tally.answered} answered, {tally.refused} refused, {tally.timed_out} timed out"
             wrong = [complaint for case, complaint in attack.findings if case.category.split(":")[0] == category]
-            with self.checks.row("3.4", f"{name}: {category}", CLIENT):
+            with self.checks.section("3.4", f"{name}: {category}", CLIENT):
                 self.checks.hold(f"{name}: {category}: {numbers}, slowest {tally.slowest:.1f} s", not wrong, f"{wrong[:5]}")
-        with self.checks.row("3.4", f"{name}: all answered, the same process, no thread left behind, memory within its bound", CLIENT):
+        with self.checks.section("3.4", f"{name}: all answered, the same process, no thread left behind, memory within its bound", CLIENT):
             self.checks.expect(f"{name}: every statement has its answer", asked, cases)
             self.checks.hold(f"{name}: the same process, and ready", is_ready(self.server))
             self.checks.expect(f"{name}: threads of statements that still run", self.ended(), 0)
@@ -215,7 +216,7 @@ def rounds(run, options):
             run.report(f"fuzzer, seed {options.seed}", options.fuzz)
     finally:
         phases = steady.end()
-    with run.checks.row("3.4", "records sent beside it are acknowledged each time, and all are there", "http.client of Python"):
+    with run.checks.section("3.4", "records sent beside it are acknowledged each time, and all are there", "http.client of Python"):
         run.beside(phases)
 
 
@@ -229,7 +230,7 @@ def main():
     parser.add_argument("--quiet", type=int, default=5, help="seconds of the client beside without an attack")
     parser.add_argument("--only", help="cases whose category holds this")
     options = parser.parse_args()
-    checks = Checks()
+    checks = Checks(is_loud=True)
     folder = tempfile.mkdtemp(prefix="cairn-sql-")
     run = Run(options, folder, checks)
     try:

@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 
-from checks import row
+from checks import CHECKS
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS, PING, GOAWAY = 4, 6, 7
@@ -52,16 +52,16 @@ def check_frames(server):
         connection.sendall(frame(PING, 0, b"12345678"))
         found = until(stream, PING, ACK)
         complaints = [] if found == b"12345678" else [f"the answer to the ping was {found!r}"]
-        row(50, f"a ping on the port of {name} is answered", "raw HTTP/2 frames", complaints)
+        CHECKS.row(50, f"a ping on the port of {name} is answered", "raw HTTP/2 frames", complaints)
         open_ones[name] = connection, stream
     began = time.monotonic()
     os.kill(server.server_process_id(), signal.SIGTERM)
     for name, (connection, stream) in open_ones.items():
         found = until(stream, GOAWAY)
         complaints = [] if found is not None and found[4:8] == bytes(4) else [f"GOAWAY was {found!r}"]
-        row(50, f"GOAWAY without an error comes before a stop on the port of {name}", "raw HTTP/2 frames", complaints)
+        CHECKS.row(50, f"GOAWAY without an error comes before a stop on the port of {name}", "raw HTTP/2 frames", complaints)
         connection.close()
     code = server.process.wait(timeout=60)
     seconds = time.monotonic() - began
     complaints = [] if code == 0 and seconds < 15 else [f"it ended with {code} after {seconds:.0f} s"]
-    row(50, "a stop does not wait for connections without a request", "raw HTTP/2 frames", complaints)
+    CHECKS.row(50, "a stop does not wait for connections without a request", "raw HTTP/2 frames", complaints)

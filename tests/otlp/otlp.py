@@ -16,7 +16,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "harness"))
 sys.path.insert(0, os.path.join(HERE, "..", "sdk"))
-from checks import CHECKS, row  # noqa: E402
+from checks import CHECKS  # noqa: E402
 from frames import check_frames  # noqa: E402
 from restart import check_restart  # noqa: E402
 from server import Server  # noqa: E402
@@ -30,7 +30,7 @@ def check_wire(options, server):
     done = subprocess.run(command, capture_output=True, timeout=300, check=False)
     for found in json.loads(done.stdout):
         detail = found["detail"] or ""
-        row(found["number"], found["check"], f"otlp-check, {found['client']}", [detail] * (not found["passed"]))
+        CHECKS.row(found["number"], found["check"], f"otlp-check, {found['client']}", [detail] * (not found["passed"]))
 
 
 def main():
@@ -47,12 +47,12 @@ def main():
         check_frames(server)
     finally:
         server.end()
-    if CHECKS["failed"] == 0:
+    code = CHECKS.close()
+    if code == 0:
         shutil.rmtree(folder, ignore_errors=True)
     else:
-        print(f"the data folder is kept: {folder}")
-    print(f"{CHECKS['passed']} passed, {CHECKS['failed']} failed")
-    sys.exit(1 if CHECKS["failed"] else 0)
+        print(f"the data folder is kept: {folder}", file=sys.stderr)
+    sys.exit(code)
 
 
 main()

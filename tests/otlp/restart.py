@@ -5,7 +5,7 @@ import threading
 import time
 
 import grpc
-from checks import row
+from checks import CHECKS
 from otlp_rows import REQUESTS
 
 EXPORT = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
@@ -119,13 +119,13 @@ def check_restart(server):
     found = {each["event_name"]: each["n"] for each in server.sql(statement)}
     for client, of_kind in senders.items():
         wrong = [text for sender in of_kind for text in sender.wrong]
-        row(50, "what is refused in a rolling restart may be tried again", client, wrong)
+        CHECKS.row(50, "what is refused in a rolling restart may be tried again", client, wrong)
         names = [name for sender in of_kind for name in sender.acknowledged]
         refused = sum(sender.refused for sender in of_kind)
         print(f"{client}: {len(names)} requests, {refused} attempts refused in {RESTARTS} restarts")
         lost = [f"{name}: {found.get(name, 0)} of {RECORDS}" for name in names if found.get(name) != RECORDS]
         lost += [] if refused else ["no attempt was ever refused, so nothing was tried"]
-        row(50, "a rolling restart under load loses nothing and doubles nothing", client, lost)
-    row(50, "a stop under load is clean", "signal", [f"it ended with {code}" for code in codes if code])
+        CHECKS.row(50, "a rolling restart under load loses nothing and doubles nothing", client, lost)
+    CHECKS.row(50, "a stop under load is clean", "signal", [f"it ended with {code}" for code in codes if code])
     waits = [wait for sender in everybody for wait in sender.waits]
     print(f"{len(waits)} answers told when to come back")

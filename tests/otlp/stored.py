@@ -6,7 +6,7 @@ import struct
 import time
 
 from answers import stored
-from checks import row
+from checks import CHECKS
 from otlp_rows import REQUESTS
 
 PROTOBUF = "application/x-protobuf"
@@ -44,7 +44,7 @@ def check_doubles(server):
     wanted = sorted(f"d:{bits:016x}" for bits in BITS)
     found = sorted(str(each["value"]) for each in rows)
     complaints = [f"{status}: {found} and not {wanted}"] if (status, found) != (200, wanted) else []
-    row(48, "NaNs with payloads, both zeros, subnormals and infinities keep their bits", "HTTP/protobuf, Python", complaints)
+    CHECKS.row(48, "NaNs with payloads, both zeros, subnormals and infinities keep their bits", "HTTP/protobuf, Python", complaints)
 
 
 def check_flags(server):
@@ -62,7 +62,7 @@ def check_flags(server):
         found = [(each["flags"], each["low"]) for each in server.sql(statement)]
         wanted = [(bits, bits & 255) for bits in flags]
         complaints = [f"{found} and not {wanted}"] if found != wanted else []
-        row(46, f"{table}: bits above the eighth are kept and masked by flags & 255", "HTTP/protobuf, Python", complaints)
+        CHECKS.row(46, f"{table}: bits above the eighth are kept and masked by flags & 255", "HTTP/protobuf, Python", complaints)
 
 
 def check_answers(server):
@@ -72,7 +72,7 @@ def check_answers(server):
         encoding = {name.lower(): value for name, value in told.items()}.get("content-encoding")
         body = gzip.decompress(body) if encoding == "gzip" else body
         complaints = [f"{status}, {encoding}, {body!r}"] if status != 400 or encoding not in allowed or not body else []
-        row(52, f"an answer to accept-encoding {accept} can be read", "HTTP/protobuf, Python", complaints)
+        CHECKS.row(52, f"an answer to accept-encoding {accept} can be read", "HTTP/protobuf, Python", complaints)
 
 
 def check_stored(server):

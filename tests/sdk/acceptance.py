@@ -28,7 +28,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "harness"))
 import everything  # noqa: E402
 import fields  # noqa: E402
 from answers import difference, stored  # noqa: E402
-from checks import CHECKS, expect, row, settle  # noqa: E402
+from checks import CHECKS  # noqa: E402
 from files import check_files  # noqa: E402
 from otlp_json import from_protobuf  # noqa: E402
 from otlp_rows import REQUESTS, TABLES, rows  # noqa: E402
@@ -118,10 +118,10 @@ def send_sdks(server, options, folder):
                 counts[table] = counts.get(table, 0) + len(of_table)
         hows = sorted({how for _, _, how in wire[name]})
         if name == "node-json":
-            settle("the JSON exporters send JSON alone", all(how.startswith("http/json") for how in hows), hows)
+            CHECKS.hold("the JSON exporters send JSON alone", all(how.startswith("http/json") for how in hows), hows)
         print(f"{name}: {', '.join(hows)}; {json.dumps(counts)}")
         for table in ("logs", "spans", "metrics", "span_events", "span_links"):
-            settle(f"{name} sent {table}", counts.get(table), counts)
+            CHECKS.hold(f"{name} sent {table}", counts.get(table), counts)
     return said, wire
 
 
@@ -132,15 +132,15 @@ def send_everything(server):
         for signal, request in everything.requests("every-grpc").items():
             body = request.SerializeToString()
             answer = channel.unary_unary(METHODS[signal])(body, timeout=30)
-            expect(f"answer to every field of {signal} over gRPC", answer, b"")
+            CHECKS.expect(f"answer to every field of {signal} over gRPC", answer, b"")
             wire["every-grpc"].append((signal, body, "grpc"))
     for signal, request in everything.requests("every-http").items():
         body = request.SerializeToString()
-        expect(f"answer to every field of {signal} over HTTP", post(server, signal, body), b"")
+        CHECKS.expect(f"answer to every field of {signal} over HTTP", post(server, signal, body), b"")
         wire["every-http"].append((signal, body, "http"))
     for signal, request in everything.requests("every-json").items():
         answer = post(server, signal, from_protobuf(request), "application/json")
-        expect(f"answer to every field of {signal} in JSON", answer, b"{}")
+        CHECKS.expect(f"answer to every field of {signal} in JSON", answer, b"{}")
         wire["every-json"].append((signal, request.SerializeToString(), "http/json"))
     return wire
 
@@ -155,9 +155,9 @@ def send_examples(server):
         command = ["curl", "--silent", "--show-error", "--max-time", "30", "--header", "Content-Type: application/json"]
         command += ["--data-binary", f"@{os.path.join(EXAMPLES, file)}", f"{relays.urls[1]}/v1/{signal}"]
         done = subprocess.run(command, capture_output=True, check=False)
-        expect(f"answer to curl with {file}", (done.stdout, done.stderr), (b"{}", b""))
+        CHECKS.expect(f"answer to curl with {file}", (done.stdout, done.stderr), (b"{}", b""))
     requests = relays.requests()
-    expect("examples on the wire", sorted(signal for signal, _, _ in requests), sorted(EXAMPLE_SIGNALS.values()))
+    CHECKS.expect("examples on the wire", sorted(signal for signal, _, _ in requests), sorted(EXAMPLE_SIGNALS.values()))
     return requests
 
 
@@ -178,9 +178,9 @@ def send_rejected(server):
     gauge = metrics.resource_metrics.add().scope_metrics.add().metrics.add(name="rejected").gauge
     gauge.data_points.add(time_unix_nano=time.time_ns()).attributes.add(key=key)
     for signal, request in (("logs", logs), ("metrics", metrics), ("traces", traces)):
-        settle(f"a rejected record of {signal} is reported", post(server, signal, request.SerializeToString()), "OK alone")
+        CHECKS.hold(f"a rejected record of {signal} is reported", post(server, signal, request.SerializeToString()), "OK alone")
     count = server.sql("SELECT count(*) AS n FROM dead_letters")[0]["n"]
-    expect("dead letters", count, 3)
+    CHECKS.expect("dead letters", count, 3)
 
 
 def numbers_of(hows):
@@ -193,11 +193,11 @@ def numbers_of(hows):
 def check_senders(server, said, wire, when):
     """What each sender says it sent is there."""
     for sent in said:
-        name, failed = sent["service"], CHECKS["failed"]
+        name, before = sent["service"], len(CHECKS.wrong)
         check_said(server, [sent])
-        complaints = ["see the lines above"] if CHECKS["failed"] > failed else []
+        complaints = CHECKS.wrong[before:]
         for number in numbers_of({how for _, _, how in wire[name]}):
-            row(number, f"what it says it sent is stored, {when}", name, complaints)
+            CHECKS.row(number, f"what it says it sent is stored, {when}", name, complaints)
 
 
 def check_wire(server, wire, when):
@@ -212,7 +212,7 @@ def check_wire(server, wire, when):
         texts = difference(wanted[table], found[table])
         for text in texts:
             print(f"WRONG {table} {when}: {text}")
-        row(54, f"{table}: every field of every record, {when}", "all SDKs, rotel, curl", texts)
+        CHECKS.row(54, f"{table}: every field of every record, {when}", "all SDKs, rotel, curl", texts)
         print(f"{table} {when}: {len(wanted[table])} rows sent, {len(found[table])} found")
     return found
 
@@ -220,20 +220,20 @@ def check_wire(server, wire, when):
 def check_fields(wire, found):
     """No field is left out, neither by the senders nor by the comparison."""
     requests = [(signal, body) for of_sender in wire.values() for signal, body, _ in of_sender]
-    expect("fields of OTLP that nobody sent", fields.never_sent(requests), [])
+    CHECKS.expect("fields of OTLP that nobody sent", fields.never_sent(requests), [])
     changed, unseen = 0, []
     for signal, body, _ in wire["every-grpc"]:
         request = REQUESTS[signal].FromString(body)
         own = {table: [row for row in found[table] if is_own(row)] for table in TABLES[signal]}
         same = rows(signal, request)
-        settle(f"{signal} as sent", not any(difference(same[table], own[table]) for table in own), "differ")
+        CHECKS.hold(f"{signal} as sent", not any(difference(same[table], own[table]) for table in own), "differ")
         for path, other in fields.changes(request):
             changed += 1
             differing = rows(signal, other)
             if not any(difference(differing[table], own[table]) for table in own):
                 unseen.append(path)
     print(f"{changed} fields were changed one by one")
-    row(54, "a change of any one field is noticed", "Python, protobuf", unseen)
+    CHECKS.row(54, "a change of any one field is noticed", "Python, protobuf", unseen)
 
 
 def is_own(row):
@@ -264,21 +264,20 @@ def main():
     run_snippets(server, relays, options, folder)
     wire["readme"] = relays.requests()
     check_wire(server, wire, "from the buffer")
-    expect("clean shutdown", server.stop(), 0)
+    CHECKS.expect("clean shutdown", server.stop(), 0)
     server.start()
     check_senders(server, said, wire, "from segments")
     found = check_wire(server, wire, "from segments")
     check_fields(wire, found)
-    failed = CHECKS["failed"]
-    check_files(server)
-    row(55, "the segment files hold what SQL answers", "DuckDB", ["see the lines above"] * (CHECKS["failed"] > failed))
-    expect("second shutdown", server.stop(), 0)
-    if CHECKS["failed"] == 0:
+    with CHECKS.section(55, "the segment files hold what SQL answers", "DuckDB"):
+        check_files(server)
+    CHECKS.expect("second shutdown", server.stop(), 0)
+    code = CHECKS.close()
+    if code == 0:
         shutil.rmtree(folder, ignore_errors=True)
     else:
-        print(f"the data folder is kept: {folder}")
-    print(f"{CHECKS['passed']} passed, {CHECKS['failed']} failed")
-    sys.exit(1 if CHECKS["failed"] else 0)
+        print(f"the data folder is kept: {folder}", file=sys.stderr)
+    sys.exit(code)
 
 
 main()

@@ -11,7 +11,7 @@ import os
 import duckdb
 import pyarrow as pa
 from answers import ask, difference, plain_rows
-from checks import expect, settle
+from checks import CHECKS
 from otlp_rows import double, frozen
 
 SUFFIXES = {":int": pa.int64(), ":double": pa.float64(), ":bool": pa.bool_()}
@@ -98,7 +98,7 @@ def check_layout(path, series, points):
             is_true = is_true and (min(times), max(times)) == (row["min_timestamp"], row["max_timestamp"])
         if not is_true:
             wrong.append(f"{row['metric']}: rows {own}, said {start} and {count}")
-    settle(f"layout of series in {os.path.basename(path)}", not wrong, wrong[:3])
+    CHECKS.hold(f"layout of series in {os.path.basename(path)}", not wrong, wrong[:3])
 
 
 def check_files(server):
@@ -106,10 +106,10 @@ def check_files(server):
     for table in ("logs", "spans", "span_events", "span_links", "metrics", "exemplars", "dead_letters"):
         by_sql = ask(server, f"SELECT * FROM {table}")
         by_file = metrics(server.data_dir) if table == "metrics" else of_table(server.data_dir, table)
-        settle(f"{table} has rows", by_sql, "nothing to compare")
-        expect(f"{table} columns", columns(by_file), columns(by_sql))
+        CHECKS.hold(f"{table} has rows", by_sql, "nothing to compare")
+        CHECKS.expect(f"{table} columns", columns(by_file), columns(by_sql))
         same = content_hash(by_file) == content_hash(by_sql)
-        settle(f"{table} content", same, "\n  ".join(difference(by_sql, by_file)))
+        CHECKS.hold(f"{table} content", same, "\n  ".join(difference(by_sql, by_file)))
 
 
 def columns(rows):

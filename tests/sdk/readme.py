@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 
-from checks import expect
+from checks import CHECKS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")
@@ -21,7 +21,7 @@ def snippets():
 
 def at_port(code, usual, port):
     """A snippet as it stands but for the port, which the README has once."""
-    expect(f"a snippet names {usual}", code.count(f"127.0.0.1:{usual}"), 1)
+    CHECKS.expect(f"a snippet names {usual}", code.count(f"127.0.0.1:{usual}"), 1)
     return code.replace(f"127.0.0.1:{usual}", f"127.0.0.1:{port}")
 
 
@@ -31,14 +31,14 @@ def run_snippets(server, relays, options, folder):
     `relays` stand before the ports of `server`.
     """
     code, statement = snippets()
-    expect("languages of the README", sorted(code), ["js", "python", "rust", "sh"])
+    CHECKS.expect("languages of the README", sorted(code), ["js", "python", "rust", "sh"])
     python = at_port(code["python"], 4317, relays.grpc.port)
     node = os.path.join(options.node, "readme.mjs")
     with open(node, "w", encoding="utf-8") as file:
         file.write(at_port(code["js"], 4318, relays.http.port))
     with open(os.path.join(ROOT, "benches/src/bin/readme_sender.rs"), encoding="utf-8") as source:
         header, compiled = source.read().split("\n\n", 1)
-    expect("the Rust snippet is what was compiled", (header[:3], compiled), ("//!", code["rust"]))
+    CHECKS.expect("the Rust snippet is what was compiled", (header[:3], compiled), ("//!", code["rust"]))
     environment = dict(os.environ)
     environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = relays.urls[1]
     commands = {
@@ -49,6 +49,6 @@ def run_snippets(server, relays, options, folder):
     }
     for number, (language, (command, environment)) in enumerate(commands.items()):
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=120, check=False)
-        expect(f"{language} snippet's exit ({done.stderr.decode()[-500:]})", done.returncode, 0)
+        CHECKS.expect(f"{language} snippet's exit ({done.stderr.decode()[-500:]})", done.returncode, 0)
         found = [[row["name"], list(row.values())[2]] for row in server.sql(statement)]
-        expect(f"rows after the {language} snippet", found, [["first", "3"]] * (number + 1))
+        CHECKS.expect(f"rows after the {language} snippet", found, [["first", "3"]] * (number + 1))

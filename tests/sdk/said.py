@@ -1,6 +1,6 @@
 """What the senders say they sent, in SQL: the application's own word, beside that of the bytes on the wire."""
 
-from checks import expect
+from checks import CHECKS
 
 
 def check_logs(server, sent):
@@ -9,17 +9,17 @@ def check_logs(server, sent):
         "SELECT *, attributes['index'] AS i, attributes['int'] AS n, resource['host.cpus'] AS cpus"
         f" FROM logs WHERE {where} ORDER BY CAST(attributes['index'] AS BIGINT)"
     )
-    expect(f"{sent['service']} logs", len(rows), len(sent["logs"]))
+    CHECKS.expect(f"{sent['service']} logs", len(rows), len(sent["logs"]))
     for row, wanted in zip(rows, sent["logs"]):
         name = f"{sent['service']} log {wanted['index']}"
-        expect(f"{name} body_type", row["body_type"], wanted["body_type"])
-        expect(f"{name} cpus", row["cpus"], "4")
+        CHECKS.expect(f"{name} body_type", row["body_type"], wanted["body_type"])
+        CHECKS.expect(f"{name} cpus", row["cpus"], "4")
         for column in ("severity_number", "severity_text", "event_name"):
             if column in wanted:
-                expect(f"{name} {column}", row[column], wanted[column])
+                CHECKS.expect(f"{name} {column}", row[column], wanted[column])
         if "int" in wanted:
-            expect(f"{name} int", row["n"], str(wanted["int"]))
-        expect(f"{name} trace", row["trace_id"], sent["spans"][0]["trace_id"])
+            CHECKS.expect(f"{name} int", row["n"], str(wanted["int"]))
+        CHECKS.expect(f"{name} trace", row["trace_id"], sent["spans"][0]["trace_id"])
 
 
 def check_spans(server, sent):
@@ -27,21 +27,21 @@ def check_spans(server, sent):
         name = f"{sent['service']} span {wanted['name']}"
         ids = f"trace_id = '{wanted['trace_id']}' AND span_id = '{wanted['span_id']}'"
         rows = server.sql(f"SELECT *, CAST(timestamp AS BIGINT) AS t, CAST(end_timestamp AS BIGINT) AS e FROM spans WHERE {ids}")
-        expect(name, len(rows), 1)
+        CHECKS.expect(name, len(rows), 1)
         if not rows:
             continue
-        expect(f"{name} name", rows[0]["name"], wanted["name"])
+        CHECKS.expect(f"{name} name", rows[0]["name"], wanted["name"])
         if "start" in wanted:
-            expect(f"{name} start", rows[0]["t"], wanted["start"])
-            expect(f"{name} end", rows[0]["e"], wanted["end"])
+            CHECKS.expect(f"{name} start", rows[0]["t"], wanted["start"])
+            CHECKS.expect(f"{name} end", rows[0]["e"], wanted["end"])
             events = server.sql(f"SELECT count(*) AS n FROM span_events WHERE {ids}")
-            expect(f"{name} events", events[0]["n"], wanted["events"])
+            CHECKS.expect(f"{name} events", events[0]["n"], wanted["events"])
             links = server.sql(f"SELECT count(*) AS n FROM span_links WHERE {ids}")
-            expect(f"{name} links", links[0]["n"], wanted["links"])
+            CHECKS.expect(f"{name} links", links[0]["n"], wanted["links"])
     child = server.sql(
         f"SELECT status_code, status_message FROM spans WHERE name = 'child' AND service_name = '{sent['service']}'"
     )
-    expect(f"{sent['service']} status", child, [{"status_code": 2, "status_message": "card declined"}])
+    CHECKS.expect(f"{sent['service']} status", child, [{"status_code": 2, "status_message": "card declined"}])
 
 
 def check_metrics(server, sent):
@@ -50,13 +50,13 @@ def check_metrics(server, sent):
         rows = server.sql(
             f"SELECT * FROM metrics WHERE metric = '{metric}' AND service_name = '{sent['service']}'"
         )
-        expect(name, len(rows), 1)
+        CHECKS.expect(name, len(rows), 1)
         if not rows:
             continue
         if isinstance(wanted, str):
             wanted = {"type": wanted}
         for column, value in wanted.items():
-            expect(f"{name} {column}", rows[0][column], value)
+            CHECKS.expect(f"{name} {column}", rows[0][column], value)
 
 
 def check_said(server, everything):
