@@ -57,6 +57,11 @@ const STEPS: &[Step] = &[
         run: cargo::deny,
     },
     Step {
+        name: "packaging",
+        about: "Dockerfile, compose file and the collector's settings, never started here",
+        run: harness::packaging,
+    },
+    Step {
         name: "rust",
         about: "cargo test of the whole workspace",
         run: cargo::tests,

@@ -23,6 +23,9 @@ const REQUIREMENTS: &str = "tests/sdk/python/requirements.txt";
 /// What the S3 server and its test import.
 const S3_REQUIREMENTS: &str = "tests/s3/requirements.txt";
 
+/// Linters of what is shipped beside the binary.
+const PACKAGING_REQUIREMENTS: &str = "tests/packaging/requirements.txt";
+
 /// Kills within the suite; `tests/crash/crash.py --kills N` does more.
 const KILLS: &str = "30";
 
@@ -129,6 +132,15 @@ fn fault_program(place: &Place) -> Result<Command> {
 pub(super) fn sync_order(place: &Place) -> Result<Counts> {
     install("strace", "strace", place)?;
     counted(place, &mut program(place, "tests/crash/sync_order.py")?)
+}
+
+/// Dockerfile, compose file and the collector's settings, without a container engine.
+pub(super) fn packaging(place: &Place) -> Result<Counts> {
+    let python = python::environment(place, PACKAGING_REQUIREMENTS)?;
+    counted(
+        place,
+        place.command(python).arg("tests/packaging/packaging.py"),
+    )
 }
 
 /// What OTLP asks of a server, over bare sockets and with `cairn otlp-check`.
