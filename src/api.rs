@@ -8,6 +8,8 @@ mod dead_letters;
 mod flush;
 mod health;
 mod metrics;
+mod openapi;
+mod operation;
 mod problem;
 mod schema;
 mod sql;
@@ -16,44 +18,54 @@ mod state;
 pub(crate) use state::{Api, Parts};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     middleware::{from_fn, from_fn_with_state},
-    routing::{any, get, post},
+    routing::any,
 };
 use cairn_tenancy::principal::Scope;
+use operation::Operation;
 use problem::Problem;
 use std::sync::Arc;
 
+/// Every operation; the document tells of the same ones.
+fn operations() -> Vec<Operation> {
+    vec![
+        openapi::sql(),
+        openapi::schema(),
+        openapi::flush(),
+        openapi::replay(),
+        openapi::version(),
+        openapi::itself(),
+        openapi::metrics(),
+        openapi::live(),
+        openapi::ready(),
+    ]
+}
+
+/// The API as OpenAPI 3.1, in JSON.
+pub(crate) fn document() -> String {
+    format!("{:#}\n", openapi::document(&operations()))
+}
+
 /// The routes of the API.
 pub(crate) fn router(api: Arc<Api>) -> Router {
-    let checked = Router::new()
-        .merge(of_scopes(
-            &[Scope::Query],
-            Router::new()
-                .route("/api/v1/sql", post(sql::post))
-                .route("/api/v1/schema", get(schema::get)),
-        ))
-        .merge(of_scopes(
-            &[Scope::Operate],
-            Router::new()
-                .route("/api/v1/flush", post(flush::post))
-                .route("/api/v1/dead-letters/replay", post(dead_letters::replay)),
-        ))
-        .merge(of_scopes(
-            &[Scope::Query, Scope::Operate],
-            Router::new()
-                .route("/metrics", get(metrics::get))
-                .route("/api/v1/version", get(version))
-                .route("/api/{*rest}", any(unknown)),
-        ))
+    let unknown_routes = Router::new().route("/api/{*rest}", any(unknown));
+    let mut checked = of_scopes(openapi::READERS, unknown_routes);
+    let mut open = Router::new();
+    for operation in operations() {
+        let routes = Router::new().route(operation.path, operation.serve);
+        match operation.scopes {
+            [] => open = open.merge(routes),
+            scopes => checked = checked.merge(of_scopes(scopes, routes)),
+        }
+    }
+    let checked = checked
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(api.clone(), access::check));
-    Router::new()
-        .route("/healthz", get(health::live))
-        .route("/readyz", get(health::ready))
-        .merge(checked)
+    open.merge(checked)
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
+        .layer(Extension(openapi::Document(document().into())))
         .with_state(api)
 }
 

@@ -41,6 +41,8 @@ pub(crate) enum Command {
     /// Look at the settings
     #[command(subcommand)]
     Config(Config),
+    /// Print what the HTTP API is, as OpenAPI 3.1
+    Openapi,
 }
 
 /// `cairn serve`.

@@ -11,6 +11,7 @@ mod settings;
 mod verify;
 
 use crate::{
+    api,
     cli::{Catalog, Command, Config, Key},
     config, serve,
 };
@@ -34,6 +35,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
             catalog::rebuild(config, options.take_over).await
         }
         Command::Key(Key::New(options)) => key::new(&options),
+        Command::Openapi => print(&api::document()),
         Command::Config(Config::Check(options)) => settings::check(&options.flags),
         Command::Config(Config::Example) => print(&config::reference::example()),
         Command::Config(Config::Reference) => print(&config::reference::page()),

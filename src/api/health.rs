@@ -14,14 +14,20 @@ pub(super) struct Health {
     parts: Vec<&'static str>,
 }
 
+/// Every status of [`Health`]. Starting or stopping is no illness.
+pub(super) const STATUSES: [&str; 4] = [OK, DEGRADED, FAILING, NOT_READY];
+const OK: &str = "ok";
+const DEGRADED: &str = "degraded";
+const FAILING: &str = "failing";
+const NOT_READY: &str = "not ready";
+
 /// 200 while the process can do its work, if need be with less; 503 when it takes no requests any more.
 pub(super) async fn live(State(api): State<Arc<Api>>) -> (StatusCode, Json<Health>) {
     let Ok(parts) = api.parts() else {
-        // Starting or stopping is no illness.
         return (
             StatusCode::OK,
             Json(Health {
-                status: "not ready",
+                status: NOT_READY,
                 parts: Vec::new(),
             }),
         );
@@ -31,9 +37,9 @@ pub(super) async fn live(State(api): State<Arc<Api>>) -> (StatusCode, Json<Healt
     names.sort_unstable();
     names.dedup();
     let (code, status) = match (health.accepting, names.is_empty()) {
-        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "failing"),
-        (true, false) => (StatusCode::OK, "degraded"),
-        (true, true) => (StatusCode::OK, "ok"),
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, FAILING),
+        (true, false) => (StatusCode::OK, DEGRADED),
+        (true, true) => (StatusCode::OK, OK),
     };
     (
         code,

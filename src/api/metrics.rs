@@ -7,7 +7,7 @@ use cairn_tenancy::principal::{Principal, Scope};
 use std::sync::Arc;
 
 /// The OpenMetrics text format, as prometheus-client writes it.
-const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(super) const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All metrics to those who operate the server; to everybody else the rows of the own tenant.
 pub(super) async fn get(

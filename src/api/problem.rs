@@ -2,7 +2,7 @@
 
 use crate::status;
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use cairn_query::error::Place;
@@ -23,9 +23,8 @@ pub(crate) struct Problem {
     position: Option<Place>,
 }
 
-/// The kind is stable: `invalid`, `unauthenticated`, `denied`, `not_found`, `limited`, …
 fn as_urn<S: serde::Serializer>(kind: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("urn:cairn:problem:{kind}"))
+    serializer.serialize_str(&Problem::urn(kind))
 }
 
 fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -33,6 +32,39 @@ fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result
 }
 
 impl Problem {
+    pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+    /// Every kind; they are stable.
+    pub(crate) const KINDS: [&str; 11] = [
+        "invalid",
+        "unauthenticated",
+        "denied",
+        "not_found",
+        "conflict",
+        "limited",
+        "too_large",
+        "timed_out",
+        "unavailable",
+        "corrupt",
+        "internal",
+    ];
+
+    /// The `type` of problems of a kind.
+    pub(crate) fn urn(kind: &str) -> String {
+        format!("urn:cairn:problem:{kind}")
+    }
+
+    /// The headers of problems with a status, beside those of any answer.
+    pub(crate) fn headers(status: StatusCode) -> &'static [HeaderName] {
+        match status {
+            StatusCode::UNAUTHORIZED => &[header::WWW_AUTHENTICATE],
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                &[header::RETRY_AFTER]
+            }
+            _ => &[],
+        }
+    }
+
     pub(crate) fn new(
         status: StatusCode,
         kind: &'static str,
@@ -126,17 +158,14 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
+            HeaderValue::from_static(Problem::MEDIA_TYPE),
         );
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        let later = [
-            StatusCode::SERVICE_UNAVAILABLE,
-            StatusCode::TOO_MANY_REQUESTS,
-        ];
-        if later.contains(&self.status) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        for name in Problem::headers(self.status) {
+            let value = match *name {
+                header::RETRY_AFTER => "1",
+                _ => "Bearer",
+            };
+            headers.insert(name, HeaderValue::from_static(value));
         }
         response
     }

@@ -1,0 +1,215 @@
+//! The schemas of bodies (JSON Schema 2020-12, as OpenAPI 3.1 has it).
+
+use crate::api::{health, problem::Problem};
+use axum::http::StatusCode;
+use cairn_storage::{append::Reason, signal::Signal};
+use serde_json::{Value, json};
+
+/// Every schema by its name.
+pub(super) fn all() -> Value {
+    json!({
+        "Problem": problem(),
+        "Question": question(),
+        "Answer": answer(),
+        "Completeness": completeness(),
+        "Schema": tables(),
+        "Flushed": object(json!({
+            "sequence": whole("Every request with this commit sequence or a lower one is in segments."),
+        })),
+        "Replay": replay(),
+        "Replayed": replayed(),
+        "Version": object(json!({ "name": { "const": "cairn" }, "version": { "type": "string" } })),
+        "Health": object(json!({
+            "status": { "enum": health::STATUSES },
+            "parts": {
+                "type": "array",
+                "description": "Parts that have a problem, each once.",
+                "items": { "type": "string" },
+            },
+        })),
+    })
+}
+
+/// An object all of whose members are always there. More may come with later versions.
+fn object(members: Value) -> Value {
+    let names: Vec<&String> = members
+        .as_object()
+        .into_iter()
+        .flat_map(|all| all.keys())
+        .collect();
+    json!({ "type": "object", "required": names, "properties": members })
+}
+
+fn whole(description: &str) -> Value {
+    json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX, "description": description })
+}
+
+fn optional(description: &str) -> Value {
+    json!({ "type": ["integer", "null"], "minimum": 0, "maximum": u64::MAX, "description": description })
+}
+
+fn told(description: &str) -> Value {
+    json!({ "type": "string", "description": description })
+}
+
+fn problem() -> Value {
+    let types: Vec<String> = Problem::KINDS
+        .iter()
+        .map(|kind| Problem::urn(kind))
+        .collect();
+    let mut schema = object(json!({
+        "type": { "enum": types, "description": "What the caller can do about it; stable." },
+        "title": told("The status in words."),
+        "status": {
+            "type": "integer",
+            "minimum": StatusCode::BAD_REQUEST.as_u16(),
+            "maximum": 599,
+            "description": "The status of the response.",
+        },
+        "detail": told("What is wrong, for people."),
+    }));
+    let place = json!({ "type": "integer", "minimum": 1 });
+    schema["properties"]["position"] = object(json!({ "line": place, "column": place }));
+    schema["description"] = json!("A problem document, RFC 9457.");
+    schema
+}
+
+fn question() -> Value {
+    // As `parameters` in the documentation of answers: put into the parsed statement as literals.
+    let scalar = json!({ "type": ["string", "number", "boolean", "null"] });
+    let value = json!({ "anyOf": [scalar, { "type": "array", "items": scalar }] });
+    json!({
+        "type": "object",
+        "required": ["sql"],
+        "additionalProperties": false,
+        "properties": {
+            "sql": told("The statement."),
+            "parameters": {
+                "description": "Values of `$1`, `$2`, … or of `$name`.",
+                "anyOf": [
+                    { "type": "null" },
+                    { "type": "array", "items": value },
+                    { "type": "object", "additionalProperties": value },
+                ],
+            },
+            "timeout_ms": optional("Time for the answer, planning included, in milliseconds."),
+            "max_rows": optional("Rows of the answer at most."),
+            "min_sequence": optional("The answer waits until this commit sequence can be read."),
+        },
+    })
+}
+
+/// The signals whose records may become dead letters.
+fn signal() -> Value {
+    let signals = [Signal::Logs, Signal::Metrics, Signal::Spans];
+    json!({ "enum": signals.map(Signal::as_str) })
+}
+
+/// Where a letter is: epoch, sequence and ordinal of its row.
+fn position() -> Value {
+    let items = json!({ "type": "integer" });
+    json!({ "type": ["array", "null"], "items": items, "minItems": 3, "maxItems": 3 })
+}
+
+fn replay() -> Value {
+    let reasons: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+    let instant = json!({ "type": ["string", "null"], "format": "date-time" });
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "description": "Which letters are offered; without members all are.",
+        "properties": {
+            "signal": { "anyOf": [signal(), { "type": "null" }] },
+            "reason": { "anyOf": [{ "enum": reasons }, { "type": "null" }] },
+            "from": instant,
+            "to": instant,
+            "after": position(),
+        },
+    })
+}
+
+fn replayed() -> Value {
+    let kept = object(json!({
+        "signal": signal(),
+        "reason": told("What is wrong with them now, or `not_kept`."),
+        "count": whole("Letters."),
+        "detail": told("Of the first of them."),
+    }));
+    object(json!({
+        "offered": whole("Letters of this page."),
+        "replayed": whole("Those that became rows."),
+        "kept": { "type": "array", "items": kept, "description": "Those that stay." },
+        "next": position(),
+    }))
+}
+
+fn answer() -> Value {
+    let column = object(
+        json!({ "name": told("Unique within the answer."), "type": told("As SQL names it.") }),
+    );
+    let mut schema = object(json!({
+        "columns": { "type": "array", "items": column },
+        "rows": { "type": "array", "items": { "type": "array" } },
+    }));
+    schema["properties"]["completeness"] = json!({ "$ref": "#/components/schemas/Completeness" });
+    schema["properties"]["error"] =
+        object(json!({ "kind": told("As in `type` of a problem."), "detail": told("") }));
+    // The status is sent before a long answer is known to end well.
+    schema["oneOf"] = json!([{ "required": ["completeness"] }, { "required": ["error"] }]);
+    schema["description"] =
+        json!("Rows as arrays in the order of the columns; an answer with `error` is not whole.");
+    schema
+}
+
+fn completeness() -> Value {
+    let segments = object(json!({
+        "considered": whole("Segments of the tables asked for."),
+        "pruned": whole("Those that statistics ruled out unopened."),
+        "read": whole("Those that were opened."),
+    }));
+    let mut missing = object(json!({ "reason": told("") }));
+    missing["properties"]["segment"] = told("The segment that they were in.");
+    missing["properties"]["table"] = told("The table of that segment.");
+    missing["properties"]["log"] =
+        told("The place in the write-ahead log, where they were in no segment yet.");
+    let mut schema = object(json!({
+        "complete": { "type": "boolean", "description": "Nothing is missing and nothing was cut." },
+        "rows": whole("Rows in the answer."),
+        "sequence": whole("Every request with this commit sequence or a lower one is in the answer."),
+        "taken": { "type": "string", "format": "date-time", "description": "When the rows were looked at." },
+        "segments": segments,
+        "missing": { "type": "array", "items": missing, "description": "Where rows were that the answer lacks." },
+        "buffered_rows": whole("Rows looked at that are not in a segment yet."),
+        "bytes_read": whole("Bytes that the object store was asked for."),
+        "requests": whole("Requests to the object store."),
+        "elapsed_ms": { "type": "number", "minimum": 0 },
+    }));
+    schema["properties"]["truncated"] =
+        told("Which limit was reached, where rows were left out at the end.");
+    schema
+}
+
+fn tables() -> Value {
+    let column = object(json!({
+        "name": told(""),
+        "type": told("As SQL names it."),
+        "nullable": { "type": "boolean" },
+        "description": told(""),
+    }));
+    let attribute = object(json!({
+        "column": told("The map column, e.g. `attributes`."),
+        "key": told(""),
+        "types": { "type": "array", "items": { "enum": ["text", "int", "double", "bool", "other"] } },
+        "segments": whole("Segments that list the key."),
+        "segment_rows": whole("Rows of segments that have the key in a column of its own."),
+        "buffered_rows": whole("Buffered rows that have the key, of those looked at."),
+    }));
+    let table = object(json!({
+        "name": told(""),
+        "description": told(""),
+        "columns": { "type": "array", "items": column },
+        "attributes": { "type": "array", "items": attribute },
+        "more_attributes": { "type": "boolean", "description": "Whether there are or may be keys that are not here." },
+    }));
+    object(json!({ "tables": { "type": "array", "items": table } }))
+}
