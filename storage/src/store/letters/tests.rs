@@ -4,8 +4,8 @@ use super::*;
 use crate::append::LetterId;
 use arrow::util::pretty::pretty_format_batches;
 
-#[test]
-fn every_record_becomes_one_row_with_its_reason() {
+/// A row of each kind: a rejected record, an undecodable request, a mark.
+fn three() -> RecordBatch {
     let origin = Origin {
         signal: Signal::Spans,
         encoding: Encoding::OtlpJson,
@@ -35,13 +35,20 @@ fn every_record_becomes_one_row_with_its_reason() {
         reason: Reason::TooOld,
         ordinal: 1,
     };
-    let batch = batch(origin, &records, &[mark]).unwrap().unwrap();
-    let shown = |columns: &[&str]| {
-        let position = |name: &&str| batch.schema().index_of(name).unwrap();
-        let positions: Vec<usize> = columns.iter().map(position).collect();
-        let part = batch.project(&positions).unwrap();
-        pretty_format_batches(&[part]).unwrap().to_string()
-    };
+    batch(origin, &records, &[mark]).unwrap().unwrap()
+}
+
+/// Columns of these rows as a picture.
+fn shown(columns: &[&str]) -> String {
+    let batch = three();
+    let position = |name: &&str| batch.schema().index_of(name).unwrap();
+    let positions: Vec<usize> = columns.iter().map(position).collect();
+    let part = batch.project(&positions).unwrap();
+    pretty_format_batches(&[part]).unwrap().to_string()
+}
+
+#[test]
+fn every_record_becomes_one_row_with_its_reason() {
     let expected = "\
 +--------+----------+-------------+-----------+--------+-------------+
 | signal | outcome  | reason      | encoding  | record | row_ordinal |
