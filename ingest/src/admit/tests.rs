@@ -10,6 +10,7 @@ use arrow::{
 };
 use bytes::Bytes;
 use cairn_storage::{
+    append::Record,
     refuse::refuse,
     schema::{ROW_ORDINAL, batch_schema},
 };
@@ -106,7 +107,10 @@ fn admitted(tables: Vec<(Table, RecordBatch)>) -> (Decoded, Vec<Refusal>) {
     let refusals = admit(&decoded, &limits(), NOW);
     let records = refusals
         .iter()
-        .map(|r| Bytes::from(vec![r.ordinal as u8]))
+        .map(|r| Record {
+            bytes: Bytes::from(vec![r.ordinal as u8]),
+            envelope: None,
+        })
         .collect();
     refuse(&mut decoded, &refusals, records).expect("the batches fit the schema");
     for rejected in &decoded.rejected {
