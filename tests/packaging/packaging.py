@@ -1,6 +1,6 @@
 """What is shipped beside the binary, as far as it can be checked without a container engine: `packaging.py`.
 
-Linters that know the formats (hadolint, the schema of compose files), and what they cannot know: that the
+Linters that know the formats (hadolint, the schema of compose files, systemd-analyze), and what they cannot know: that the
 pieces fit together. Nothing is built or started. Run in the repository's root.
 """
 
@@ -8,15 +8,17 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
 
 import yaml
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "sdk"))
-from checks import CHECKS, row  # noqa: E402
+sys.path.insert(0, os.path.join(HERE, "..", "harness"))
+from checks import CHECKS  # noqa: E402
 
 COMPOSE, COLLECTOR = "docker-compose.yml", "packaging/collector/config.yaml"
+UNIT = "packaging/systemd/cairn.service"
 
 
 def text(path):
@@ -28,7 +30,7 @@ def lint(what, client, command):
     """A program that ends with 0 and says nothing of our file."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     said = (done.stdout + done.stderr).strip()
-    row("3.7", what, client, [said or f"it ended with {done.returncode}"] if done.returncode else [])
+    CHECKS.row("3.7", what, client, [said or f"it ended with {done.returncode}"] if done.returncode else [])
 
 
 def check_dockerfile(ports):
@@ -38,12 +40,12 @@ def check_dockerfile(ports):
     final = words[last:]
     made = set(re.findall(r"/image\S*", " ".join(lines)))
     wrong = [f"no {line[-2]}" for line in final if line[0] == "COPY" and line[-2] not in made]
-    row("3.7", "the image copies what its build makes", "own check", wrong)
+    CHECKS.row("3.7", "the image copies what its build makes", "own check", wrong)
     users = [line[1] for line in final if line[0] == "USER"]
     wrong = [] if users and users[-1].split(":")[0] not in ("0", "root") else [f"USER {users}"]
-    row("3.7", "the image runs without root", "own check", wrong)
+    CHECKS.row("3.7", "the image runs without root", "own check", wrong)
     exposed = [int(port) for line in final if line[0] == "EXPOSE" for port in line[1:]]
-    row("3.7", "the image exposes the default ports", "own check", [] if exposed == ports else [f"{exposed}, {ports}"])
+    CHECKS.row("3.7", "the image exposes the default ports", "own check", [] if exposed == ports else [f"{exposed}, {ports}"])
 
 
 def check_compose(ports):
@@ -57,9 +59,9 @@ def check_compose(ports):
             if volume.startswith("./") and not os.path.isfile(volume.split(":")[0]):
                 wrong.append(f"{name} mounts {volume}, which is not there")
         wrong += [f"{name} waits for {other}" for other in service.get("depends_on", {}) if other not in services]
-    row("3.7", "services are read-only, without capabilities, on loopback, and their files are there", "own check", wrong)
+    CHECKS.row("3.7", "services are read-only, without capabilities, on loopback, and their files are there", "own check", wrong)
     published = sorted(int(port.rsplit(":", 1)[1]) for each in services.values() for port in each.get("ports", []))
-    row("3.7", "services publish the default ports", "own check", [] if published == ports else [f"{published}, {ports}"])
+    CHECKS.row("3.7", "services publish the default ports", "own check", [] if published == ports else [f"{published}, {ports}"])
 
 
 def check_collector(ports):
@@ -70,7 +72,16 @@ def check_collector(ports):
             wrong += [f"{name} has no {kind} {each}" for each in pipeline[kind] if each not in config[kind]]
     if config["exporters"]["otlp"]["endpoint"] != f"cairn:{ports[0]}":
         wrong.append("it does not send to Cairn")
-    row("3.7", "the collector's pipelines are made of what is configured, and send to Cairn", "own check", wrong)
+    CHECKS.row("3.7", "the collector's pipelines are made of what is configured, and send to Cairn", "own check", wrong)
+
+
+def check_unit():
+    """systemd's own check of the unit. The program that it starts need not be installed here."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "cairn.service")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text(UNIT).replace("ExecStart=/usr/bin/cairn ", f"ExecStart={sys.executable} "))
+        lint("the unit", "systemd-analyze verify", ["systemd-analyze", "verify", "--recursive-errors=no", path])
 
 
 def main():
@@ -84,8 +95,8 @@ def main():
     check_dockerfile(ports)
     check_compose(ports)
     check_collector(ports)
-    print(f"{CHECKS['passed']} passed, {CHECKS['failed']} failed")
-    sys.exit(1 if CHECKS["failed"] else 0)
+    check_unit()
+    sys.exit(CHECKS.close())
 
 
 main()

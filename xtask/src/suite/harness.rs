@@ -136,6 +136,7 @@ pub(super) fn sync_order(place: &Place) -> Result<Counts> {
 
 /// Dockerfile, compose file and the collector's settings, without a container engine.
 pub(super) fn packaging(place: &Place) -> Result<Counts> {
+    install("systemd-analyze", "systemd", place)?;
     let python = python::environment(place, PACKAGING_REQUIREMENTS)?;
     counted(
         place,
