@@ -56,3 +56,7 @@ class Checks:
         """The last line; the exit code."""
         print(f"{self.passed} passed, {len(self.wrong)} failed")
         return 1 if self.wrong else 0
+
+
+# Those of a program that is spread over several files.
+CHECKS = Checks()
