@@ -59,13 +59,43 @@ pub(crate) fn buffered_schema(table: Table) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
+/// Columns that files of earlier builds lack, and the one among them whose statistics tell which files have them.
+const LATER: [(Table, &str, &[&str]); 1] = [(
+    Table::DeadLetters,
+    "size_bytes",
+    &[
+        "record_resource",
+        "record_scope",
+        "record_metric",
+        "letter_epoch",
+        "letter_sequence",
+        "letter_ordinal",
+        "size_bytes",
+    ],
+)];
+
+/// The columns that every file of the table has by now, and this one has not.
+fn missing_columns(object: &ObjectMeta) -> &'static [&'static str] {
+    let later = LATER.iter().find(|(table, ..)| *table == object.table);
+    match later {
+        Some((_, told_by, columns)) if object.columns.iter().all(|c| c.column != *told_by) => {
+            columns
+        }
+        _ => &[],
+    }
+}
+
 /// The columns of an object, text as `Utf8View`, marked with the number of the file in its scan.
 ///
 /// The reader gets it from here, so that it need not derive it from the footer, and the adapter of the file can tell which
 /// file it is made for.
 pub(crate) fn file_schema(object: &ObjectMeta, number: usize) -> SchemaRef {
     let fixed = fixed_schema(object.table);
-    let mut fields: Vec<Field> = fixed.fields().iter().map(|field| plain(field)).collect();
+    let missing = missing_columns(object);
+    let fixed = fixed.fields().iter().map(|field| plain(field));
+    let mut fields: Vec<Field> = fixed
+        .filter(|field| !missing.contains(&field.name().as_str()))
+        .collect();
     fields.extend(
         object
             .promoted

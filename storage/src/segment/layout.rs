@@ -260,14 +260,14 @@ fn long_values(name: &str) -> bool {
 /// Which statistics prune something: none on free text, maps and lists; ids are random, so their pages say nothing.
 fn statistics(field: &Field) -> EnabledStatistics {
     match (field.name().as_str(), field.data_type()) {
-        ("body" | "detail" | "record" | "attributes" | "metadata", _) => EnabledStatistics::None,
+        ("body" | "detail" | "attributes" | "metadata", _) => EnabledStatistics::None,
         ("resource_attributes" | "scope_attributes", _) => EnabledStatistics::None,
         // The same few values in every page; comparing them all costs more than it prunes.
         ("timestamp_origin" | "body_type" | "scope_version", _) => EnabledStatistics::None,
         ("resource_schema_url" | "resource_entity_refs" | "scope_schema_url", _) => {
             EnabledStatistics::None
         }
-        (_, DataType::List(_)) => EnabledStatistics::None,
+        (_, DataType::List(_) | DataType::Binary) => EnabledStatistics::None,
         (_, DataType::FixedSizeBinary(_)) => EnabledStatistics::Chunk,
         _ => EnabledStatistics::Page,
     }
