@@ -184,7 +184,7 @@ def lives(options, s3, folder):
     expect_records("by a server with nothing but the bucket", elsewhere, 600)
     elsewhere.stop()
 
-    damage(options, s3, data_dir, settings)
+    damage(options, s3, other, settings)
     outage(options, s3, folder, settings)
 
 

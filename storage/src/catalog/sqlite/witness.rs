@@ -1,8 +1,8 @@
 //! How many commits the catalog has, told by another file: an old copy of the database, and one whose own log was cut,
 //! are whole by themselves and lack what came after.
 //!
-//! It is written after each commit and not fsynced, so it may be lower than the catalog's own count, never higher. It has
-//! 12 bytes: the count, and its CRC-32C.
+//! It is written after each commit and not fsynced once it has its length, so it may be lower than the catalog's own count,
+//! never higher. It has 12 bytes, the count and its CRC-32C; none where the power went before its first fsync.
 
 use crate::{
     error::{Error, Result},
@@ -13,6 +13,9 @@ use std::{
     io,
     path::{Path, PathBuf},
 };
+
+/// Bytes of the file.
+const LENGTH: u64 = 12;
 
 /// What the file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +42,8 @@ impl Said {
                 "it is an old copy: it has {commits} commits and there were {count}"
             )),
             Said::Commits(_) => None,
-            Said::Nothing if commits == 0 => None,
+            // It comes after the first commit.
+            Said::Nothing if commits <= 1 => None,
             Said::Nothing => Some("catalog.commits is gone: it may be an old copy".to_string()),
             Said::Damaged => Some("catalog.commits is damaged: it may be an old copy".to_string()),
         }
@@ -69,18 +73,21 @@ pub(super) async fn read(path: &Path, world: &World) -> Result<Said> {
 
 /// Writes `commits`; where that fails the file stays lower.
 pub(super) async fn write(path: &Path, world: &World, commits: u64) -> Result<()> {
-    let (disk, path) = (world.disk.clone(), beside(path));
+    let (disk, path, parent) = (world.disk.clone(), beside(path), super::file::parent(path));
     let write = move || {
         let file = match disk.open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => disk.create(&path)?,
             opened => opened?,
         };
+        let had_length = file.length()? == LENGTH;
         file.write_at(0, &encode(commits))?;
-        // What a damaged file has behind it.
-        match file.length()? {
-            12 => Ok(()),
-            _ => file.set_length(12),
+        if had_length {
+            return Ok(());
         }
+        // What a damaged file has behind it.
+        file.set_length(LENGTH)?;
+        file.sync()?;
+        disk.sync_directory(&parent)
     };
     if let Err(error) = world.blocking(write).await? {
         tracing::warn!(%error, "the count of the catalog's commits is not up to date");
@@ -95,6 +102,9 @@ fn encode(commits: u64) -> Vec<u8> {
 }
 
 fn decode(mut bytes: Bytes) -> Said {
+    if bytes.is_empty() {
+        return Said::Nothing;
+    }
     if bytes.len() != 12 || crc32c::crc32c(&bytes[..8]).to_le_bytes() != bytes[8..] {
         return Said::Damaged;
     }
