@@ -278,7 +278,7 @@ pub(super) async fn put_meta(
     .map(drop)
 }
 
-pub(super) fn parent(path: &Path) -> PathBuf {
+fn parent(path: &Path) -> PathBuf {
     path.parent().unwrap_or(Path::new("/")).to_path_buf()
 }
 

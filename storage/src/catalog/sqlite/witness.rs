@@ -73,7 +73,7 @@ pub(super) async fn read(path: &Path, world: &World) -> Result<Said> {
 
 /// Writes `commits`; where that fails the file stays lower.
 pub(super) async fn write(path: &Path, world: &World, commits: u64) -> Result<()> {
-    let (disk, path, parent) = (world.disk.clone(), beside(path), super::file::parent(path));
+    let (disk, path) = (world.disk.clone(), beside(path));
     let write = move || {
         let file = match disk.open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => disk.create(&path)?,
@@ -87,7 +87,7 @@ pub(super) async fn write(path: &Path, world: &World, commits: u64) -> Result<()
         // What a damaged file has behind it.
         file.set_length(LENGTH)?;
         file.sync()?;
-        disk.sync_directory(&parent)
+        disk.sync_directory(path.parent().unwrap_or(Path::new("/")))
     };
     if let Err(error) = world.blocking(write).await? {
         tracing::warn!(%error, "the count of the catalog's commits is not up to date");
