@@ -49,7 +49,11 @@ class Tee:
             kept = bytearray()
             self.connections.append(kept)
             threading.Thread(target=relay, args=(client, server, kept), daemon=True).start()
-            threading.Thread(target=relay, args=(server, client, None), daemon=True).start()
+            threading.Thread(target=self.way_back(), args=(server, client, None), daemon=True).start()
+
+    def way_back(self):
+        """What carries the answers of the newest connection."""
+        return relay
 
     def close(self):
         self.listener.close()

@@ -8,7 +8,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import rotel
@@ -28,19 +27,8 @@ class LossyTee(Tee):
         self.is_lossy = is_lossy
         super().__init__(target_port)
 
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(("127.0.0.1", self.target_port))
-            kept = bytearray()
-            self.connections.append(kept)
-            is_lost = self.is_lossy and len(self.connections) % 3 == 2
-            threading.Thread(target=relay, args=(client, server, kept), daemon=True).start()
-            back = lose if is_lost else relay
-            threading.Thread(target=back, args=(server, client, None), daemon=True).start()
+    def way_back(self):
+        return lose if self.is_lossy and len(self.connections) % 3 == 2 else relay
 
     def attempts(self):
         """Every request on every connection, repeated ones too: (signal, protobuf bytes, how)."""

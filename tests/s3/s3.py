@@ -21,21 +21,12 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "harness"))
+from checks import Checks  # noqa: E402
 from server import Server, free_ports  # noqa: E402
 
-CHECKS = {"passed": 0, "failed": 0}
+CHECKS = Checks(is_loud=True)
 BUCKET = "telemetry"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "of-cairn"}
-
-
-def expect(what, found, wanted):
-    """One counted check."""
-    if found == wanted:
-        CHECKS["passed"] += 1
-        print(f"ok: {what}")
-    else:
-        CHECKS["failed"] += 1
-        print(f"WRONG {what}: found {found!r}, wanted {wanted!r}")
 
 
 class S3:
@@ -114,7 +105,7 @@ def expect_records(what, server, count):
         " max(attributes['number'] + 0) AS high FROM logs"
     )
     row = {name: int(value) for name, value in rows[0].items()}
-    expect(what, row, {"n": count, "d": count, "low": 0, "high": count - 1})
+    CHECKS.expect(what, row, {"n": count, "d": count, "low": 0, "high": count - 1})
 
 
 def cairn(options, data_dir, settings, *command):
@@ -135,8 +126,8 @@ def conformance(options, s3):
     print(done.stderr.decode(), end="")
     for case in cases:
         verdict, name = case.split(": ", 1)
-        expect(f"bucket: {name}", verdict, "ok")
-    expect("the suite ran to its end", (len(cases) > 5, done.returncode), (True, 0))
+        CHECKS.expect(f"bucket: {name}", verdict, "ok")
+    CHECKS.expect("the suite ran to its end", (len(cases) > 5, done.returncode), (True, 0))
 
 
 def lives(options, s3, folder):
@@ -152,33 +143,33 @@ def lives(options, s3, folder):
     server.start()
     send(server, 0, 500)
     expect_records("what is buffered is read", server, 500)
-    expect("a clean shutdown", server.stop(), 0)
+    CHECKS.expect("a clean shutdown", server.stop(), 0)
     objects = [key for key in s3.keys("cairn/") if key.endswith(".logs.parquet")]
-    expect("one segment an event hour is in the bucket", len(objects), 2)
+    CHECKS.expect("one segment an event hour is in the bucket", len(objects), 2)
     server.start()
     expect_records("what was flushed is read from the bucket", server, 500)
     send(server, 500, 100)
     server.kill()
     server.start()
     expect_records("a kill lost nothing", server, 600)
-    expect("a clean shutdown", server.stop(), 0)
+    CHECKS.expect("a clean shutdown", server.stop(), 0)
     code, text = cairn(options, data_dir, settings, "verify")
-    expect(f"cairn verify: {text.strip().splitlines()[0]}", (code, "WRONG" in text), (0, False))
+    CHECKS.expect(f"cairn verify: {text.strip().splitlines()[0]}", (code, "WRONG" in text), (0, False))
 
     for name in os.listdir(data_dir):
         if name.startswith("catalog.sqlite"):
             os.remove(os.path.join(data_dir, name))
     code, text = cairn(options, data_dir, settings, "catalog", "rebuild")
-    expect("the catalog is made anew from the bucket", (code, "600 rows" in text), (0, True))
+    CHECKS.expect("the catalog is made anew from the bucket", (code, "600 rows" in text), (0, True))
     server.start()
     expect_records("after the rebuild", server, 600)
     server.stop()
 
     other = os.path.join(folder, "elsewhere", "data")
     code, text = cairn(options, other, settings, "catalog", "rebuild")
-    expect("the bucket of another data folder is refused", (code, "600 rows" in text), (1, False))
+    CHECKS.expect("the bucket of another data folder is refused", (code, "600 rows" in text), (1, False))
     code, text = cairn(options, other, settings, "catalog", "rebuild", "--take-over")
-    expect("a rebuild with nothing but the bucket", (code, "600 rows" in text), (0, True))
+    CHECKS.expect("a rebuild with nothing but the bucket", (code, "600 rows" in text), (0, True))
     elsewhere = Server(options.cairn, other, settings)
     elsewhere.start()
     expect_records("by a server with nothing but the bucket", elsewhere, 600)
@@ -197,13 +188,13 @@ def damage(options, s3, data_dir, settings):
     s3.put(key, bytes(flipped))
     code, text = cairn(options, data_dir, settings, "verify")
     name = key.removeprefix("cairn/")
-    expect("verify tells of a flipped bit", (code != 0, f"WRONG: {name}" in text), (True, True))
+    CHECKS.expect("verify tells of a flipped bit", (code != 0, f"WRONG: {name}" in text), (True, True))
     s3.client.delete_object(Bucket=BUCKET, Key=key)
     code, text = cairn(options, data_dir, settings, "verify")
-    expect("verify tells of a lost object", (code != 0, f"WRONG: {name}" in text), (True, True))
+    CHECKS.expect("verify tells of a lost object", (code != 0, f"WRONG: {name}" in text), (True, True))
     s3.put(key, whole)
     code, text = cairn(options, data_dir, settings, "verify")
-    expect("verify after the repair", (code, "WRONG" in text), (0, False))
+    CHECKS.expect("verify after the repair", (code, "WRONG" in text), (0, False))
 
 
 def outage(options, s3, folder, settings):
@@ -224,12 +215,12 @@ def outage(options, s3, folder, settings):
     send(server, 300, 10)
     expect_records("and so is what comes meanwhile", server, 310)
     s3.go_on()
-    expect("a clean shutdown after the outage", server.stop(180), 0)
+    CHECKS.expect("a clean shutdown after the outage", server.stop(180), 0)
     server.start()
     expect_records("everything reached the bucket", server, 310)
     server.stop()
     code, text = cairn(options, data_dir, settings, "verify")
-    expect("verify after the outage", (code, "WRONG" in text), (0, False))
+    CHECKS.expect("verify after the outage", (code, "WRONG" in text), (0, False))
 
 
 def main():
@@ -246,10 +237,10 @@ def main():
     finally:
         s3.go_on()
         s3.stop()
-    print(f"{CHECKS['passed']} passed, {CHECKS['failed']} failed")
-    if CHECKS["failed"] == 0:
+    code = CHECKS.close()
+    if code == 0:
         shutil.rmtree(folder, ignore_errors=True)
-    sys.exit(1 if CHECKS["failed"] else 0)
+    sys.exit(code)
 
 
 main()
