@@ -170,25 +170,30 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     }
 }
 
-/// Runs the crash harness alone, with arguments of its own.
-pub(crate) fn crash(root: &Path, arguments: &[String]) -> Result<()> {
+/// Builds what a harness needs and runs it with arguments of its own.
+fn alone(
+    root: &Path,
+    arguments: &[String],
+    run: fn(&Place, &[String]) -> Result<()>,
+) -> Result<()> {
     let place = Place::new(root)?;
     harness::build(&place)?;
-    harness::crash_with(&place, arguments)
+    run(&place, arguments)
+}
+
+/// Runs the crash harness alone, with arguments of its own.
+pub(crate) fn crash(root: &Path, arguments: &[String]) -> Result<()> {
+    alone(root, arguments, harness::crash_with)
 }
 
 /// Runs the ledger harness alone, with arguments of its own.
 pub(crate) fn ledger(root: &Path, arguments: &[String]) -> Result<()> {
-    let place = Place::new(root)?;
-    harness::build(&place)?;
-    harness::ledger_with(&place, arguments)
+    alone(root, arguments, harness::ledger_with)
 }
 
 /// Runs the harness of failing disks alone, with arguments of its own.
 pub(crate) fn faults(root: &Path, arguments: &[String]) -> Result<()> {
-    let place = Place::new(root)?;
-    harness::build(&place)?;
-    harness::faults_with(&place, arguments)
+    alone(root, arguments, harness::faults_with)
 }
 
 /// Settings of the corruption harness: each is a number, passed on in the environment.
