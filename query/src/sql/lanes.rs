@@ -23,6 +23,11 @@ use tokio::{runtime::Runtime, sync::Notify};
 /// pages are real.
 const STACK_BYTES: usize = 16 << 20;
 
+/// How far the threads of statements stand back where processors are short (nice 5: a quarter beside one at 0): requests
+/// are acknowledged in time whatever is asked.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 5;
+
 /// How often a waiting statement looks whether threads of a stopped one have ended: nothing wakes it then.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -184,6 +189,7 @@ impl Lane {
             .thread_name("query")
             .thread_stack_size(STACK_BYTES)
             .on_thread_start(move || {
+                stand_back();
                 started.fetch_add(1, Ordering::AcqRel);
             })
             .on_thread_stop(move || {
@@ -196,6 +202,14 @@ impl Lane {
             runtime: Some(runtime),
             threads: count,
         })
+    }
+}
+
+/// Lowers the priority of this thread. Linux means the calling thread by no process id, others the whole process.
+fn stand_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(%error, "a thread for statements keeps its priority");
     }
 }
 

@@ -18,7 +18,8 @@ const GROWTH_BYTES: u64 = 64 << 20;
 /// budgets of storage and queries.
 const SLACK_BYTES: u64 = 384 << 20;
 
-/// A stopped statement gets this long to give its memory back before the next one is stopped.
+/// A stopped statement gets this long to give its memory back before the next one is stopped, unless the process grows
+/// by `GROWTH_BYTES` in that time: then it is not the only one.
 const GIVE_BACK: Duration = Duration::from_millis(250);
 
 /// Where Linux says how many pages a process holds: the second number. Elsewhere nothing is watched.
@@ -44,6 +45,8 @@ struct State {
     running: Vec<(u64, u64)>,
     /// Until when nobody else is stopped, on the monotonic clock.
     quiet_until: Duration,
+    /// And from how much memory on somebody is nevertheless.
+    quiet_below: u64,
 }
 
 /// A running statement, forgotten when dropped.
@@ -93,15 +96,24 @@ impl Pressure {
         };
         let now = self.world.clock.monotonic();
         let mut state = self.state.lock();
-        if now < state.quiet_until || state.last_grown(resident_bytes) != Some(number) {
-            return false;
-        }
-        state.quiet_until = now + GIVE_BACK;
-        true
+        state.stops(number, resident_bytes, now)
     }
 }
 
 impl State {
+    /// Whether `number` is stopped at `now`; nobody else is for a while then.
+    fn stops(&mut self, number: u64, resident_bytes: u64, now: Duration) -> bool {
+        let is_quiet = now < self.quiet_until && resident_bytes < self.quiet_below;
+        if is_quiet || self.last_grown(resident_bytes) != Some(number) {
+            return false;
+        }
+        // It gives its memory back from now on and is not looked at again.
+        self.running.retain(|(running, _)| *running != number);
+        self.quiet_until = now + GIVE_BACK;
+        self.quiet_below = resident_bytes.saturating_add(GROWTH_BYTES);
+        true
+    }
+
     /// The last statement that began with enough less memory than there is now.
     fn last_grown(&self, resident_bytes: u64) -> Option<u64> {
         let grown = |began: u64| began.saturating_add(GROWTH_BYTES) <= resident_bytes;
@@ -161,6 +173,25 @@ mod tests {
             state.last_grown(150 * MIB),
             None,
             "what was there before is nobody's"
+        );
+    }
+
+    #[test]
+    fn others_are_stopped_while_the_memory_grows_or_after_a_while() {
+        const MIB: u64 = 1 << 20;
+        let mut state = State {
+            running: vec![(1, 0), (2, 0), (3, 0), (4, 0)],
+            ..State::default()
+        };
+        let at = Duration::from_millis;
+        assert!(!state.stops(3, 1_000 * MIB, at(0)), "4 came last");
+        assert!(state.stops(4, 1_000 * MIB, at(0)));
+        assert!(!state.stops(3, 1_050 * MIB, at(20)), "4 gives back");
+        assert!(state.stops(3, 1_064 * MIB, at(40)), "4 was not alone");
+        assert!(!state.stops(2, 1_100 * MIB, at(60)));
+        assert!(
+            state.stops(2, 1_100 * MIB, at(290)),
+            "4 and 3 had their time"
         );
     }
 
