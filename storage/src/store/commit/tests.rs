@@ -50,8 +50,8 @@ fn segment(id: &str, signal: Signal, time: (i64, i64), rows: u64, sizes: &[u64])
 #[test]
 fn bodies_are_as_the_contract_has_them() {
     let hour = (1_767_222_000_000_000_001, 1_767_225_599_999_999_999);
-    let first = "01KDVDNPJG0000000000000001";
-    let second = "01KDVDNPJG0000000000000002";
+    let first = "01kdvdnpjg0000000000000001";
+    let second = "01kdvdnpjg0000000000000002";
     let (lowest, highest) = (Ulid(0).to_string(), Ulid(u128::MAX).to_string());
     let all_time = (i64::MIN, i64::MAX);
     let segments = [
