@@ -81,6 +81,10 @@ pub(super) async fn replay(
         let detail = format!("the reason {reason:?} is none of {}", known.join(", "));
         return Err(Problem::invalid(detail));
     }
+    if wish.signal == Some(Signal::DeadLetters) {
+        let detail = "the signal is none of logs, metrics, spans: a dead letter is of what it should have become";
+        return Err(Problem::invalid(detail));
+    }
     let busy = || {
         let detail = "other dead letters are being replayed; try again when that is over";
         Problem::new(StatusCode::CONFLICT, "conflict", detail)

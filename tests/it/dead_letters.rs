@@ -323,6 +323,7 @@ async fn a_replay_goes_page_by_page_and_says_what_it_does_not_take() {
     for body in [
         "{\"reason\":\"no\"}",
         "{\"signal\":\"no\"}",
+        "{\"signal\":\"dead_letters\"}",
         "{\"no\":1}",
         "{\"from\":\"no\"}",
         "[",

@@ -105,7 +105,8 @@ fn program(place: &Place) -> Result<PathBuf> {
     }
     let mut command = place.cargo();
     command
-        .args(["install", "--quiet", "--locked", PROGRAM])
+        // Unoptimized, since it runs for a second and is built for minutes.
+        .args(["install", "--quiet", "--debug", "--locked", PROGRAM])
         .args(["--version", VERSION, "--root"])
         .arg(&folder)
         // A folder of its own, which cargo removes.
