@@ -6,7 +6,7 @@
 
 mod read;
 
-use super::{problem::Problem, state::Api};
+use super::{body, problem::Problem, state::Api};
 use axum::{Extension, Json, extract::State, http::StatusCode};
 use bytes::Bytes;
 use cairn_ingest::{
@@ -69,10 +69,7 @@ pub(super) async fn replay(
 ) -> Result<Json<Replay>, Problem> {
     let wish: Wish = match body.is_empty() {
         true => Wish::default(),
-        false => serde_json::from_slice(&body).map_err(|error| {
-            let detail = format!("the body is not the JSON that this path takes: {error}");
-            Problem::invalid(detail)
-        })?,
+        false => body::object(&body)?,
     };
     if let Some(reason) = &wish.reason
         && !Reason::ALL.iter().any(|known| known.as_str() == reason)

@@ -1,7 +1,7 @@
 """Contracts against the real binary: `contracts.py --cairn BINARY`.
 
 The OpenAPI document that the server hands out is the committed one; every operation answers requests made from it as it says
-(`fuzz.py`) and those who may (`scopes.py`); the events that the run leaves in the outbox are the messages of `proto/cairn/v1`
+(`fuzz.py`), those who may and in the media types it names (`scopes.py`); the events that the run leaves in the outbox are the messages of `proto/cairn/v1`
 (`outbox.py`). Run in the repository's root. Each row is a line `conformance: NUMBER | CHECK | CLIENT | passed`.
 """
 
@@ -20,7 +20,7 @@ from beside import new_key  # noqa: E402
 from checks import CHECKS  # noqa: E402
 from fuzz import check_answers  # noqa: E402
 from outbox import check_outbox  # noqa: E402
-from scopes import check_scopes  # noqa: E402
+from scopes import check_formats, check_scopes  # noqa: E402
 from server import Server  # noqa: E402
 
 TENANT = "contracts"
@@ -83,6 +83,7 @@ def run(server, key, keys, folder):
         url = f"http://127.0.0.1:{server.api_port}"
         document = check_document(url + DOCUMENT, key)
         check_scopes(server.api_port, document, keys)
+        check_formats(server.api_port, document, key)
         check_answers(url, key, document, folder)
         CHECKS.expect("the server stops cleanly", server.stop(), 0)
     finally:

@@ -1,4 +1,6 @@
-"""Who may: each operation with every scope of a key, without a key, and with one that nobody made."""
+"""Who may: each operation with every scope of a key, without a key, and with one that nobody made. In which formats: all that
+the document names.
+"""
 
 import json
 import urllib.error
@@ -13,10 +15,10 @@ PROBLEM = "application/problem+json"
 BODIES = {"/api/v1/sql": (b"SELECT 1", "text/plain")}
 
 
-def ask(port, method, path, key):
+def ask(port, method, path, key, accept="*/*"):
     """Status, headers and body of one request."""
     body, media_type = BODIES.get(path, (b"", None))
-    headers = {"authorization": f"Bearer {key}"} if key else {}
+    headers = {"accept": accept} | ({"authorization": f"Bearer {key}"} if key else {})
     headers |= {"content-type": media_type} if media_type else {}
     data = body if method == "post" else None
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=data, headers=headers, method=method.upper())
@@ -56,3 +58,17 @@ def check_scopes(port, document, keys):
                 wrong = complaints(ask(port, method, path, key), wanted, operation)
                 found += [f"{caller}: {complaint}" for complaint in wrong]
             CHECKS.row("3.7", f"{method.upper()} {path} is for the scopes that the document names", CLIENT, found)
+
+
+def check_formats(port, document, key):
+    """Each media type of an answer, asked for."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            said = operation["responses"]["200"]
+            found = []
+            for media_type in said["content"]:
+                status, headers, _ = ask(port, method, path, key, media_type)
+                if (status, headers.get("content-type")) != (200, media_type):
+                    found.append(f"{media_type} is answered with {status} and {headers.get('content-type')}")
+                found += [f"{media_type} comes without the header {name}" for name in said.get("headers", {}) if name not in headers]
+            CHECKS.row("3.7", f"{method.upper()} {path} answers in the media types that the document names", "own check", found)
