@@ -4,6 +4,7 @@
 //! Every error is a problem document (RFC 9457).
 
 mod access;
+mod body;
 mod dead_letters;
 mod flush;
 mod health;

@@ -6,7 +6,7 @@
 
 mod read;
 
-use super::{problem::Problem, state::Api};
+use super::{body, problem::Problem, state::Api};
 use axum::{Extension, Json, extract::State, http::StatusCode};
 use bytes::Bytes;
 use cairn_ingest::{
@@ -69,16 +69,17 @@ pub(super) async fn replay(
 ) -> Result<Json<Replay>, Problem> {
     let wish: Wish = match body.is_empty() {
         true => Wish::default(),
-        false => serde_json::from_slice(&body).map_err(|error| {
-            let detail = format!("the body is not the JSON that this path takes: {error}");
-            Problem::invalid(detail)
-        })?,
+        false => body::object(&body)?,
     };
     if let Some(reason) = &wish.reason
         && !Reason::ALL.iter().any(|known| known.as_str() == reason)
     {
         let known: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
         let detail = format!("the reason {reason:?} is none of {}", known.join(", "));
+        return Err(Problem::invalid(detail));
+    }
+    if wish.signal == Some(Signal::DeadLetters) {
+        let detail = "the signal is none of logs, metrics, spans: a dead letter is of what it should have become";
         return Err(Problem::invalid(detail));
     }
     let busy = || {

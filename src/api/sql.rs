@@ -5,7 +5,7 @@
 //! it, is the same as `min_sequence`. A short answer carries its completeness in the header
 //! `cairn-completeness`; a long one in a trailer of that name and, where the format has a place, in the body.
 
-use super::{problem::Problem, state::Api};
+use super::{body, problem::Problem, state::Api};
 use axum::{
     Extension,
     body::Body,
@@ -125,11 +125,7 @@ fn question(headers: &HeaderMap, body: &[u8]) -> Result<Question, Problem> {
         .trim()
         .to_ascii_lowercase();
     match media.as_str() {
-        "application/json" => serde_json::from_slice(body).map_err(|error| {
-            Problem::invalid(format!(
-                "the body is not the JSON that this path takes: {error}"
-            ))
-        }),
+        "application/json" => body::object(body),
         // What a client sends that sets no type of its own: most probably the statement.
         "text/plain" | "application/sql" | "" | "application/x-www-form-urlencoded" => {
             let sql = std::str::from_utf8(body)

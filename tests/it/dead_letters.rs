@@ -323,9 +323,11 @@ async fn a_replay_goes_page_by_page_and_says_what_it_does_not_take() {
     for body in [
         "{\"reason\":\"no\"}",
         "{\"signal\":\"no\"}",
+        "{\"signal\":\"dead_letters\"}",
         "{\"no\":1}",
         "{\"from\":\"no\"}",
         "[",
+        "[null, null]",
     ] {
         let (status, text) = server.api(Method::POST, path, None, body).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{body}: {text}");

@@ -21,6 +21,7 @@ usage: cargo xtask <task>
   tidy                     check the rules of the tree (also part of the tests)
   test [STEP…]             everything, or the steps named; `test --list` names them
   conformance              write docs/conformance.md from what the steps found when each last ran
+  sbom [FILE]              write what the binary is made of, as CycloneDX (target/sbom/cairn.cdx.json)
   crash [--kills N] [--seed S] [--power]
                            kill -9 (or power cuts on a loop-mounted ext4) under writers, compared by SQL
   ledger [--records N] [--seed S]
@@ -53,6 +54,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("tidy") => tidy(&root),
         Some("test") => suite::run(&root, &arguments[1..]),
         Some("conformance") => suite::write_page(&root),
+        Some("sbom") => suite::sbom(&root, &arguments[1..]),
         Some("crash") => suite::crash(&root, &arguments[1..]),
         Some("ledger") => suite::ledger(&root, &arguments[1..]),
         Some("faults") => suite::faults(&root, &arguments[1..]),

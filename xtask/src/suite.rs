@@ -7,6 +7,7 @@ mod cargo;
 mod conformance;
 mod harness;
 mod python;
+mod sbom;
 mod shell;
 
 use anyhow::{Result, bail};
@@ -57,6 +58,11 @@ const STEPS: &[Step] = &[
         run: cargo::deny,
     },
     Step {
+        name: "sbom",
+        about: "what the binary is made of, complete and reproducible",
+        run: sbom::check,
+    },
+    Step {
         name: "packaging",
         about: "Dockerfile, compose file and the collector's settings, never started here",
         run: harness::packaging,
@@ -75,6 +81,11 @@ const STEPS: &[Step] = &[
         name: "otlp",
         about: "the OTLP checklist over the wire, and a restart under load",
         run: harness::otlp,
+    },
+    Step {
+        name: "contracts",
+        about: "the server keeps to its OpenAPI document, the outbox to its protobuf messages",
+        run: harness::contracts,
     },
     Step {
         name: "sdks",
@@ -239,6 +250,16 @@ pub(crate) fn simulate(root: &Path, arguments: &[String]) -> Result<()> {
     ];
     let mut command = place.cargo();
     shell::succeed(command.arg("run").args(example).arg("--").args(arguments))
+}
+
+/// Writes the SBOM, to a path of one's own if there is one.
+pub(crate) fn sbom(root: &Path, arguments: &[String]) -> Result<()> {
+    let path = match arguments {
+        [] => None,
+        [path] if !path.starts_with('-') => Some(path.as_str()),
+        _ => bail!("sbom takes the path of the file to write, and nothing else"),
+    };
+    sbom::make(&Place::new(root)?, path)
 }
 
 /// Writes `docs/conformance.md` from what the steps found when each last ran.

@@ -150,3 +150,6 @@ fn count(state: &State, key: &Key, staged: &Staged) {
         "flushed"
     );
 }
+
+#[cfg(test)]
+mod tests;

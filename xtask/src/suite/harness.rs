@@ -26,6 +26,9 @@ const S3_REQUIREMENTS: &str = "tests/s3/requirements.txt";
 /// Linters of what is shipped beside the binary.
 const PACKAGING_REQUIREMENTS: &str = "tests/packaging/requirements.txt";
 
+/// What tests the server against its document, and the outbox against its messages.
+const CONTRACTS_REQUIREMENTS: &str = "tests/contracts/requirements.txt";
+
 /// Kills within the suite; `tests/crash/crash.py --kills N` does more.
 const KILLS: &str = "30";
 
@@ -142,6 +145,23 @@ pub(super) fn packaging(place: &Place) -> Result<Counts> {
         place,
         place.command(python).arg("tests/packaging/packaging.py"),
     )
+}
+
+/// A list of what the binary is made of, against the schema of its format.
+pub(super) fn sbom(place: &Place, file: &Path) -> Result<Counts> {
+    let python = python::environment(place, PACKAGING_REQUIREMENTS)?;
+    let mut command = place.command(python);
+    counted(place, command.arg("tests/packaging/sbom.py").arg(file))
+}
+
+/// Requests made from the OpenAPI document, and events read with protobuf's own parser.
+pub(super) fn contracts(place: &Place) -> Result<Counts> {
+    let mut command = place.command(python::environment(place, CONTRACTS_REQUIREMENTS)?);
+    command
+        .arg("tests/contracts/contracts.py")
+        .arg("--cairn")
+        .arg(binary(place, "cairn"));
+    counted(place, &mut command)
 }
 
 /// What OTLP asks of a server, over bare sockets and with `cairn otlp-check`.
