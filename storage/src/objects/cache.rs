@@ -310,4 +310,4 @@ impl Drop for Ahead<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

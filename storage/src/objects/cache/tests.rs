@@ -140,6 +140,7 @@ async fn a_reader_that_goes_leaves_its_request_to_the_others() {
     assert_eq!(second.await.expect("read"), part(&content, &(5..15)));
     assert_eq!(store.asked(), [0..MIB]);
     // One that nobody waits for any more ends, and the next reader sends its own.
+    store.hold();
     store.script([Step::Held]);
     let mut alone = Box::pin(read(&cache, &extent, 5 * MIB..5 * MIB + 1));
     assert!(futures::poll!(&mut alone).is_pending());
@@ -153,11 +154,15 @@ async fn a_reader_that_goes_leaves_its_request_to_the_others() {
 #[tokio::test]
 async fn a_failed_request_is_not_kept_and_concerns_all_who_wait() {
     let (store, extent, content) = object(9 * MIB, 0).await;
-    store.script([Step::Refused]);
+    store.script([Step::HeldAndRefused]);
     let cache = open(&store, 64 * MIB, None).await;
-    let both = futures::join!(read(&cache, &extent, 0..10), read(&cache, &extent, 5..15));
-    both.0.expect_err("refused");
-    both.1.expect_err("refused");
+    let mut first = Box::pin(read(&cache, &extent, 0..10));
+    let mut second = Box::pin(read(&cache, &extent, 5..15));
+    assert!(futures::poll!(&mut first).is_pending());
+    assert!(futures::poll!(&mut second).is_pending());
+    store.release();
+    first.await.expect_err("refused");
+    second.await.expect_err("refused");
     assert_eq!(store.asked().len(), 1);
     let bytes = read(&cache, &extent, 0..10).await.expect("read");
     assert_eq!(bytes, part(&content, &(0..10)));

@@ -95,6 +95,9 @@ impl Tiers {
             return Some((bytes, Tier::Memory));
         }
         let opened = self.opened.get().filter(|opened| opened.writer.is_some())?;
+        if !opened.hybrid.contains(key) {
+            return None;
+        }
         let entry = match opened.hybrid.get(key).await {
             Ok(entry) => entry?,
             Err(error) => {

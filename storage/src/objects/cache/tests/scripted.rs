@@ -21,6 +21,8 @@ pub(crate) enum Step {
     Answered,
     /// It waits until [`Scripted::release`].
     Held,
+    /// It fails then.
+    HeldAndRefused,
     /// It never ends.
     Lost,
     Refused,
@@ -98,11 +100,14 @@ impl ObjectStore for Scripted {
             self.asked.lock().push(range.clone());
         }
         let step = self.script.lock().pop_front();
-        match step.unwrap_or(Step::Answered) {
-            Step::Answered => {}
-            Step::Held => drop(self.held.acquire().await.expect("open")),
+        let step = step.unwrap_or(Step::Answered);
+        if matches!(step, Step::Held | Step::HeldAndRefused) {
+            drop(self.held.acquire().await.expect("open"));
+        }
+        match step {
+            Step::Answered | Step::Held => {}
             Step::Lost => std::future::pending().await,
-            Step::Refused => {
+            Step::Refused | Step::HeldAndRefused => {
                 return Err(Error::Generic {
                     store: "scripted",
                     source: "refused".into(),
