@@ -164,10 +164,8 @@ fn remove_files(disk: &dyn crate::world::Disk, folder: &Path) -> io::Result<()> 
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         listed => listed?,
     };
-    let files = names.iter().filter(|name| !name.ends_with('/'));
-    files
-        .map(|name| disk.remove(&folder.join(name)))
-        .collect::<io::Result<()>>()
+    let mut files = names.iter().filter(|name| !name.ends_with('/'));
+    files.try_for_each(|name| disk.remove(&folder.join(name)))
 }
 
 fn failed(doing: &'static str, path: &Path, source: io::Error) -> Error {
