@@ -112,8 +112,9 @@ impl BlockCache {
         ranges: &[Range<u64>],
         counters: &ReadCounters,
     ) {
-        let mut missing = extent.wanted(ranges);
-        missing.retain(|number| !self.tiers.contains(&Key::of(extent, *number)));
+        let mut missing = extent.needed(ranges);
+        missing.retain(|number| self.lacks(extent, *number));
+        self.widen(extent, &mut missing);
         let bytes = missing.iter().map(|n| length(&extent.block(*n))).sum();
         let most = (self.capacity.memory_bytes / AHEAD_SHARE).min(AHEAD_BYTES * 2);
         let query = Ahead::take(&counters.ahead_bytes, bytes, AHEAD_BYTES);
@@ -171,10 +172,11 @@ impl BlockCache {
         ranges: &[Range<u64>],
         counters: &ReadCounters,
     ) -> Result<Blocks> {
-        let (mut blocks, missing) = self.look_up(extent, ranges, counters).await;
+        let (mut blocks, mut missing) = self.look_up(extent, ranges, counters).await;
         if missing.is_empty() {
             return Ok(blocks);
         }
+        self.widen(extent, &mut missing);
         let Plan { found, joined, own } = self.flights.plan(extent, &missing);
         for (number, bytes) in found {
             self.count_cached("memory", &bytes, counters);
@@ -227,8 +229,8 @@ impl BlockCache {
         ranges: &[Range<u64>],
         counters: &ReadCounters,
     ) -> (Blocks, BTreeSet<u64>) {
-        let wanted = extent.wanted(ranges);
-        let looked = stream::iter(wanted).map(|number| async move {
+        let needed = extent.needed(ranges);
+        let looked = stream::iter(needed).map(|number| async move {
             let found = self.tiers.find(&Key::of(extent, number)).await;
             (number, found)
         });
@@ -243,6 +245,18 @@ impl BlockCache {
             }
         }
         (blocks, missing)
+    }
+
+    /// Adds what else of a small object is not here: it comes in the same request.
+    fn widen(&self, extent: &Extent, missing: &mut BTreeSet<u64>) {
+        let together = extent.together();
+        if missing.iter().any(|number| together.contains(number)) {
+            missing.extend(together.filter(|number| self.lacks(extent, *number)));
+        }
+    }
+
+    fn lacks(&self, extent: &Extent, number: u64) -> bool {
+        !self.tiers.contains(&Key::of(extent, number))
     }
 
     fn count_cached(&self, tier: &'static str, bytes: &Bytes, counters: &ReadCounters) {

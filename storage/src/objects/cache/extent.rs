@@ -88,14 +88,15 @@ impl Extent {
         self.number_of(range.start)..self.number_of(range.end - 1) + 1
     }
 
-    /// The blocks to have for `ranges`: those that hold them, and the others of a small object too.
-    pub(super) fn wanted(&self, ranges: &[Range<u64>]) -> BTreeSet<u64> {
-        let mut wanted: BTreeSet<u64> = ranges.iter().flat_map(|r| self.covering(r)).collect();
+    /// The blocks that hold `ranges`.
+    pub(super) fn needed(&self, ranges: &[Range<u64>]) -> BTreeSet<u64> {
+        ranges.iter().flat_map(|r| self.covering(r)).collect()
+    }
+
+    /// The blocks to fetch when one of them is: those of a small object, without its tail.
+    pub(super) fn together(&self) -> Range<u64> {
         let aligned = self.aligned();
-        if aligned <= WHOLE_BLOCKS && wanted.iter().any(|number| *number < aligned) {
-            wanted.extend(0..aligned);
-        }
-        wanted
+        0..if aligned <= WHOLE_BLOCKS { aligned } else { 0 }
     }
 }
 
@@ -127,19 +128,20 @@ mod tests {
     }
 
     #[test]
-    fn small_objects_are_wanted_whole_without_their_tail() {
+    fn ranges_need_the_blocks_that_they_are_in() {
         let path = Path::from("a");
-        let small = Extent::parquet(&path, 3 * MIB, 10);
-        let ranges = |from: u64, to: u64| std::iter::once(from..to).collect::<Vec<_>>();
-        let wanted = |extent: &Extent, from, to| {
-            let wanted = extent.wanted(&ranges(from, to));
-            wanted.into_iter().collect::<Vec<u64>>()
+        let needed = |extent: &Extent, from: u64, to: u64| {
+            let needed = extent.needed(std::slice::from_ref(&(from..to)));
+            needed.into_iter().collect::<Vec<u64>>()
         };
-        assert_eq!(wanted(&small, 5, 6), [0, 1, 2]);
-        assert_eq!(wanted(&small, 3 * MIB - 10, 3 * MIB), [3]);
+        let small = Extent::parquet(&path, 3 * MIB, 10);
+        assert_eq!(needed(&small, 5, 6), [0]);
+        assert_eq!(needed(&small, 3 * MIB - 10, 3 * MIB), [3]);
+        assert_eq!(small.together(), 0..3);
         let large = Extent::parquet(&path, 9 * MIB, 10);
-        assert_eq!(wanted(&large, MIB - 1, MIB + 1), [0, 1]);
-        assert_eq!(wanted(&large, 9 * MIB - 11, 9 * MIB), [8, 9]);
-        assert!(wanted(&large, 7, 7).is_empty());
+        assert_eq!(needed(&large, MIB - 1, MIB + 1), [0, 1]);
+        assert_eq!(needed(&large, 9 * MIB - 11, 9 * MIB), [8, 9]);
+        assert!(needed(&large, 7, 7).is_empty());
+        assert!(large.together().is_empty());
     }
 }

@@ -85,6 +85,34 @@ async fn neighbours_come_in_one_request_and_then_from_memory() {
     assert_eq!(tiers, [5, 6, 0]);
 }
 
+#[tokio::test]
+async fn a_small_object_comes_whole_and_is_counted_by_what_is_needed() {
+    let (store, extent, content) = object(3 * MIB, 1_000).await;
+    let cache = open(&store, 64 * MIB, None).await;
+    let counters = ReadCounters::default();
+    let last = 2 * MIB + 5..2 * MIB + 9;
+    for range in [0..7, last.clone(), 1..9, last] {
+        let ranges = std::slice::from_ref(&range);
+        let read = cache.read(&extent, ranges, &counters).await.expect("read");
+        assert_eq!(read[0], part(&content, &range));
+        assert_eq!(store.asked(), only(0..3 * MIB - 1_000));
+    }
+    assert_eq!(counters.cached_blocks.load(Ordering::Relaxed), 3);
+    read_footer(&cache, &extent, &content).await;
+    // What was forgotten is missing only where it is needed.
+    cache.forget_ranges(&extent, &only(0..1));
+    cache
+        .read(&extent, &only(MIB..MIB + 1), &counters)
+        .await
+        .expect("read");
+    assert_eq!(store.asked().len(), 2);
+    cache
+        .read(&extent, &only(0..1), &counters)
+        .await
+        .expect("read");
+    assert_eq!(store.asked().last(), Some(&(0..MIB)));
+}
+
 async fn read_footer(cache: &BlockCache, extent: &Extent, content: &Bytes) {
     let footer = content.len() as u64 - 1_000..content.len() as u64;
     let bytes = read(cache, extent, footer.clone()).await.expect("read");
