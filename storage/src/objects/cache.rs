@@ -70,7 +70,7 @@ impl BlockCache {
         telemetry: BucketTelemetry,
         capacity: Capacity,
     ) -> BlockCache {
-        let tiers = Arc::new(Tiers::new(telemetry.clone()));
+        let tiers = Arc::new(Tiers::new(telemetry.clone(), world.clock.clone()));
         let opening = tokio::spawn({
             let (world, capacity, tiers) = (world.clone(), capacity.clone(), tiers.clone());
             async move {

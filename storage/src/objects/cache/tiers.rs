@@ -7,12 +7,15 @@ use super::{
     disk::{Hybrid, WRITE_BUFFER_BYTES},
     key::Key,
 };
-use crate::telemetry::BucketTelemetry;
+use crate::{telemetry::BucketTelemetry, world::Clock};
 use bytes::Bytes;
 use foyer::{Age, HybridCacheEntry, HybridCacheProperties, Location, Source};
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,6 +27,12 @@ pub(super) const DISK_MEMORY_BYTES: u64 = 2 * WRITE_BUFFER_BYTES as u64 + MOST_W
 
 /// Written before the disk is waited for: with its header and padding it fits into the buffer.
 const BATCH_BYTES: u64 = WRITE_BUFFER_BYTES as u64 / 2;
+
+/// So many batches in a row that are not on disk after they were written mean that it is full or broken.
+const MOST_FAILED: u32 = 4;
+
+/// How long such a disk is left alone.
+const PAUSE: Duration = Duration::from_secs(60);
 
 /// Where a block was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +55,7 @@ pub(super) struct Tiers {
     opened: OnceLock<Opened>,
     waiting_bytes: Arc<AtomicU64>,
     telemetry: BucketTelemetry,
+    clock: Arc<dyn Clock>,
 }
 
 struct Opened {
@@ -61,11 +71,12 @@ enum Write {
 }
 
 impl Tiers {
-    pub(super) fn new(telemetry: BucketTelemetry) -> Tiers {
+    pub(super) fn new(telemetry: BucketTelemetry, clock: Arc<dyn Clock>) -> Tiers {
         Tiers {
             opened: OnceLock::new(),
             waiting_bytes: Arc::default(),
             telemetry,
+            clock,
         }
     }
 
@@ -73,7 +84,14 @@ impl Tiers {
     pub(super) fn open(&self, hybrid: Hybrid) {
         let writer = hybrid.is_hybrid().then(|| {
             let (sender, receiver) = mpsc::unbounded_channel();
-            tokio::spawn(write(hybrid.clone(), receiver, self.waiting_bytes.clone()));
+            let writer = Writer {
+                hybrid: hybrid.clone(),
+                waiting_bytes: self.waiting_bytes.clone(),
+                telemetry: self.telemetry.clone(),
+                clock: self.clock.clone(),
+                health: Health::default(),
+            };
+            tokio::spawn(writer.run(receiver));
             sender
         });
         self.opened.get_or_init(|| Opened { hybrid, writer });
@@ -188,28 +206,103 @@ impl Tiers {
     }
 }
 
-async fn write(
+/// Brings blocks to disk, as fast as it takes them.
+struct Writer {
     hybrid: Hybrid,
-    mut blocks: mpsc::UnboundedReceiver<Write>,
     waiting_bytes: Arc<AtomicU64>,
-) {
-    let mut batch = 0;
-    while let Some(next) = blocks.recv().await {
-        let told = match next {
-            Write::Block(entry) => {
-                batch += entry.value().len() as u64;
-                hybrid.storage().enqueue(entry.piece(), true);
-                None
+    telemetry: BucketTelemetry,
+    clock: Arc<dyn Clock>,
+    health: Health,
+}
+
+impl Writer {
+    async fn run(mut self, mut blocks: mpsc::UnboundedReceiver<Write>) {
+        let mut batch = 0;
+        // Of the batch, where it has one that was given to the disk.
+        let mut last = None;
+        while let Some(next) = blocks.recv().await {
+            let told = match next {
+                Write::Block(entry) => {
+                    batch += entry.value().len() as u64;
+                    if self.health.is_quiet(self.clock.monotonic()) {
+                        self.telemetry.cache_unwritten.inc();
+                    } else {
+                        self.hybrid.storage().enqueue(entry.piece(), true);
+                        last = Some(entry.key().clone());
+                    }
+                    None
+                }
+                Write::Wait(told) => Some(told),
+            };
+            if batch >= BATCH_BYTES || told.is_some() || blocks.is_empty() {
+                if let Some(key) = last.take() {
+                    self.written(&key).await;
+                }
+                let written = std::mem::take(&mut batch);
+                self.waiting_bytes.fetch_sub(written, Ordering::Relaxed);
             }
-            Write::Wait(told) => Some(told),
-        };
-        if batch >= BATCH_BYTES || told.is_some() || blocks.is_empty() {
-            hybrid.storage().wait().await;
-            waiting_bytes.fetch_sub(std::mem::take(&mut batch), Ordering::Relaxed);
+            if let Some(told) = told {
+                // Whoever asked may have gone.
+                let _ = told.send(());
+            }
         }
-        if let Some(told) = told {
-            // Whoever asked may have gone.
-            let _ = told.send(());
+    }
+
+    /// Waits until a batch is written, and looks whether its last block is there: foyer only logs what fails.
+    async fn written(&mut self, last: &Key) {
+        self.hybrid.storage().wait().await;
+        let is_there = self.hybrid.storage().may_contains(last);
+        if self.health.note(is_there, self.clock.monotonic()) {
+            let seconds = PAUSE.as_secs();
+            tracing::warn!(
+                seconds,
+                "the cache's disk is full or broken: blocks are kept in memory only for a while"
+            );
         }
+    }
+}
+
+/// Whether the disk keeps what it is given.
+#[derive(Default)]
+struct Health {
+    failed: u32,
+    quiet_until: Duration,
+}
+
+impl Health {
+    fn is_quiet(&self, now: Duration) -> bool {
+        now < self.quiet_until
+    }
+
+    /// Notes whether a batch is on disk; `true` when the disk is left alone from now on.
+    fn note(&mut self, is_there: bool, now: Duration) -> bool {
+        self.failed = if is_there { 0 } else { self.failed + 1 };
+        let is_over = self.failed >= MOST_FAILED;
+        if is_over {
+            self.quiet_until = now + PAUSE;
+            // Afterwards one more is enough.
+            self.failed = MOST_FAILED - 1;
+        }
+        is_over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_keeps_nothing_is_left_alone_for_a_while() {
+        let mut health = Health::default();
+        let at = Duration::from_secs;
+        for is_there in [false, false, false, true, false, false, false] {
+            assert!(!health.note(is_there, at(1)));
+            assert!(!health.is_quiet(at(1)));
+        }
+        assert!(health.note(false, at(1)));
+        assert!(health.is_quiet(at(60)) && !health.is_quiet(at(61)));
+        assert!(health.note(false, at(61)), "it is still broken");
+        assert!(!health.note(true, at(121)));
+        assert!(!health.note(false, at(121)));
     }
 }
