@@ -51,6 +51,8 @@ pub struct Completeness {
     pub segments_read: u64,
     /// Bytes read from segments, footers included, what a cache already held excluded.
     pub bytes_read: u64,
+    /// Bytes of blocks that the cache of a remote bucket had, or that another reader's request brought.
+    pub bytes_cached: u64,
     /// Requests to the store that these bytes took.
     pub requests: u64,
     /// Rows that were looked at in buffers.
@@ -143,6 +145,7 @@ impl ScanReport {
             segments_pruned: self.pruned.load(Ordering::Relaxed),
             segments_read: seen.opened.len() as u64,
             bytes_read: self.counters.bytes.load(Ordering::Relaxed),
+            bytes_cached: self.counters.cached_bytes.load(Ordering::Relaxed),
             requests: self.counters.requests.load(Ordering::Relaxed),
             buffered_rows: self.buffered_rows.load(Ordering::Relaxed),
             missing: seen.missing.iter().map(Missing::of).collect(),

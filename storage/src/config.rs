@@ -34,6 +34,12 @@ pub struct Config {
     /// Bytes that the write-ahead log and staged files may take together, for example while the bucket is out of
     /// reach. Over it requests are refused.
     pub disk_bytes: u64,
+    /// Bytes of memory for blocks of segments in a bucket on S3 or Azure, beside `memory_bytes`. 0: no cache, every read
+    /// is a request. A local bucket has none.
+    pub cache_memory_bytes: u64,
+    /// Bytes of disk for such blocks, in the folder `cache` in `data_dir`, which may be removed while the server is
+    /// down. 0: in memory only.
+    pub cache_disk_bytes: u64,
     /// How long a byte-identical request is taken for a retry.
     pub retry_window_seconds: u64,
     /// Rows that one row group holds at most.
@@ -70,6 +76,8 @@ impl Default for Config {
             small_flush_age_seconds: 3_600,
             wal_file_bytes: 64 << 20,
             disk_bytes: 16 << 30,
+            cache_memory_bytes: 128 << 20,
+            cache_disk_bytes: 4 << 30,
             retry_window_seconds: 900,
             row_group_rows: 128 * 1024,
             dead_letter_bytes: 256 << 20,
@@ -101,6 +109,14 @@ impl Config {
                 "disk_bytes ({}) must be at least four times wal_file_bytes ({}): raise the first or lower the second",
                 self.disk_bytes, self.wal_file_bytes
             ));
+        }
+        for (name, bytes, least) in [
+            ("cache_memory_bytes", self.cache_memory_bytes, 16 << 20),
+            ("cache_disk_bytes", self.cache_disk_bytes, 256 << 20),
+        ] {
+            if bytes > 0 && bytes < least {
+                return refuse(format!("{name} must be at least {least}, or 0 for none"));
+            }
         }
         if self.row_group_rows < 8_192 {
             return refuse("row_group_rows must be at least 8192".to_string());

@@ -1,8 +1,12 @@
 //! Object stores: where segments end up.
 //!
 //! `local` is a folder with the durability that object_store's own local store lacks, `remote` builds S3 and
-//! Azure from settings, `faulty` makes any store fail for the simulator.
+//! Azure from settings; what they are asked for is counted (`counted`), and reads go through `cache`. `faulty` makes
+//! any store fail for the simulator.
 
+pub(crate) mod cache;
+pub(crate) mod counted;
+pub mod counters;
 pub mod faulty;
 pub mod local;
 mod remote;
@@ -26,6 +30,11 @@ pub const LOCAL_BUCKET_FOLDER: &str = "bucket";
 /// same meaning is set.
 pub fn variables_in_force(config: &Config, variables: Variables) -> Variables {
     remote::in_force(config, variables)
+}
+
+/// Whether the bucket of `config` is on S3 or Azure: there a request costs time and money.
+pub fn is_remote(config: &Config) -> bool {
+    remote::is_remote(&config.bucket)
 }
 
 /// The bucket of `config`: the folder `bucket` in the data folder, or what its URL names.

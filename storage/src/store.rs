@@ -1,12 +1,14 @@
 //! The store: what is promised to those who write rows and to those who read them.
 //!
 //! In: `append` (dedupe, frame, group commit) fills the `buffer`. Out of memory: `flush` runs `stage` (segments on the
-//! local disk, read at once), `upload` and `commit` as `policy` says, and `evict` bounds the dead letters. Start:
+//! local disk, read at once), `upload` and `commit` as `policy` says, and `evict` bounds the dead letters. A remote
+//! bucket is counted and read through a cache (`cached`). Start:
 //! `load` (whose bucket: `claim`), then `replay`. Offline: `rebuild` makes the catalog from the bucket, `verify` reads everything.
 
 mod append;
 mod bound;
 mod buffer;
+mod cached;
 mod claim;
 mod commit;
 mod evict;
@@ -96,7 +98,7 @@ impl Store {
     pub async fn open(parts: Parts) -> Result<Arc<Store>> {
         parts.config.validate()?;
         let lock = lock(&parts).await?;
-        let state = Arc::new(State::new(outside(parts)));
+        let state = Arc::new(State::new(outside(parts).await));
         let loaded = load::load(&state).await?;
         let (world, staging) = (state.world.clone(), state.staging_directory());
         state
@@ -217,7 +219,11 @@ impl Store {
         let last = async {
             // Requests that are in the queue become visible first, and the file they are in can go.
             self.wal.close().await;
-            flush::flush_all(&self.state, &self.wal, "shutdown").await
+            let flushed = flush::flush_all(&self.state, &self.wal, "shutdown").await;
+            if let Some(blocks) = self.state.readers.blocks() {
+                blocks.close().await;
+            }
+            flushed
         };
         tokio::select! {
             biased;
@@ -237,6 +243,12 @@ impl Store {
     /// The one budget of bytes for requests in flight and buffers.
     pub fn budget(&self) -> &Budget {
         &self.state.budget
+    }
+
+    /// The most memory that the cache of a remote bucket takes, beside the budget.
+    pub fn cache_limit_bytes(&self) -> u64 {
+        let blocks = self.state.readers.blocks();
+        blocks.map_or(0, |blocks| blocks.limit_bytes())
     }
 
     /// The tenants that have rows here, sorted.
@@ -298,7 +310,7 @@ fn lock_folder(world: &World, folder: &Path) -> Result<Box<dyn Send + Sync>> {
     }
 }
 
-fn outside(parts: Parts) -> Outside {
+async fn outside(parts: Parts) -> Outside {
     let Parts {
         world,
         config,
@@ -307,6 +319,7 @@ fn outside(parts: Parts) -> Outside {
         decode,
         telemetry,
     } = parts;
+    let (bucket, blocks) = cached::bucket(&world, &config, &telemetry, bucket).await;
     let local = LocalStore::new(world.clone(), state::staging_directory(&config));
     let staging = Arc::new(staged::StagedStore::new(Arc::new(local), bucket.clone()));
     Outside {
@@ -317,6 +330,7 @@ fn outside(parts: Parts) -> Outside {
         staging,
         decode,
         telemetry,
+        blocks,
     }
 }
 

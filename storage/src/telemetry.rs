@@ -1,5 +1,9 @@
 //! Every metric of this crate.
 
+mod bucket;
+
+pub use bucket::{BucketTelemetry, ObjectLabels, TierLabels};
+
 use crate::{append::Reason, id::TenantId, signal::Signal};
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -47,6 +51,8 @@ pub struct Telemetry {
     pub duplicate_keys: Family<TableLabels, Counter>,
     /// Ids of wrong length or all zero that were left out.
     pub invalid_ids: Family<TableLabels, Counter>,
+    /// Of a remote bucket and its cache.
+    pub bucket: BucketTelemetry,
 }
 
 /// What can become of a record.
@@ -171,6 +177,7 @@ impl Telemetry {
             replaced_text: Family::default(),
             duplicate_keys: Family::default(),
             invalid_ids: Family::default(),
+            bucket: BucketTelemetry::default(),
         }
     }
 
@@ -180,6 +187,7 @@ impl Telemetry {
         let registry = registry.sub_registry_with_prefix("storage");
         telemetry.register_requests(registry);
         telemetry.register_background(registry);
+        telemetry.bucket.register(registry);
         telemetry
     }
 

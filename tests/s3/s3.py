@@ -3,10 +3,12 @@
 Starts moto's server, makes a bucket, and runs the conformance suite of buckets against it (`storage/examples/s3.rs`). Then
 the real binary keeps its segments there: records come in over OTLP, are flushed by a clean shutdown and found again by
 SQL after a restart, after an outage of the bucket, after the catalog was lost and made anew from the bucket alone, and by a
-server with nothing but the bucket; `cairn verify` reads every object and tells when one is damaged or gone.
+server with nothing but the bucket; `cairn verify` reads every object and tells when one is damaged or gone. A statement that
+is asked again, also after a restart, asks the bucket for no object.
 """
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -108,6 +110,77 @@ def expect_records(what, server, count):
     CHECKS.expect(what, row, {"n": count, "d": count, "low": 0, "high": count - 1})
 
 
+def bucket_reads(server):
+    """Reads of tenants' objects that the server has sent to the bucket, by `/metrics`."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.api_port}/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    reads = 0
+    for line in lines:
+        # The marker of the bucket is no tenant's object and may be asked for at any time.
+        counted = line.startswith("storage_object_requests_total{") and 'tenant=""' not in line
+        if counted and ('kind="get"' in line or 'kind="head"' in line):
+            reads += int(float(line.rsplit(" ", 1)[1]))
+    return reads
+
+
+def bucket_reads_at_rest(server, seconds=30):
+    """The same, when what runs in the background has ended: the footers that a start reads, and what is fetched ahead."""
+    deadline = time.monotonic() + seconds
+    before = bucket_reads(server)
+    while time.monotonic() < deadline:
+        time.sleep(1)
+        now = bucket_reads(server)
+        if now == before:
+            return now
+        before = now
+    raise RuntimeError("the server goes on reading from the bucket")
+
+
+def cached(options, folder, settings):
+    """What was read once is not asked for again: by the same server, and by the next one over the same data folder."""
+    data_dir = os.path.join(folder, "cached", "data")
+    os.makedirs(data_dir)
+    settings = [s.replace("/cairn", "/cached") for s in settings]
+    server = Server(options.cairn, data_dir, settings)
+    server.start()
+    send(server, 0, 500)
+    CHECKS.expect("a clean shutdown", server.stop(), 0)
+    server.start()
+    expect_records("a first statement reads from the bucket", server, 500)
+    reads = bucket_reads_at_rest(server)
+    CHECKS.expect("which is counted", reads > 0, True)
+    expect_records("the same statement again", server, 500)
+    CHECKS.expect("asks the bucket for nothing", bucket_reads_at_rest(server) - reads, 0)
+    answer = json.loads(server.post_sql("SELECT count(DISTINCT body) AS n FROM logs"))
+    said = answer["completeness"]
+    expected = {"requests": 0, "bytes_read": 0}
+    CHECKS.expect("as the answer says", {name: said[name] for name in expected}, expected)
+    CHECKS.expect("and where its bytes came from", said["bytes_cached"] > 0, True)
+    CHECKS.expect("a clean shutdown", server.stop(), 0)
+    server.start()
+    expect_records("after a restart", server, 500)
+    CHECKS.expect("all of it was on disk", bucket_reads_at_rest(server), 0)
+    CHECKS.expect("a clean shutdown", server.stop(), 0)
+    cache = os.path.join(data_dir, "cache")
+    for name in os.listdir(cache):
+        flip(os.path.join(cache, name))
+    server.start()
+    expect_records("a damaged cache changes no answer", server, 500)
+    CHECKS.expect("a clean shutdown", server.stop(), 0)
+    shutil.rmtree(cache)
+    server.start()
+    expect_records("nor does a removed one", server, 500)
+    server.stop()
+
+
+def flip(path):
+    """Other bytes at the beginning of every sector of the first pieces of a file."""
+    with open(path, "r+b") as file:
+        for at in range(0, min(os.path.getsize(path), 4 << 20), 512):
+            file.seek(at)
+            file.write(b"\xa5")
+
+
 def cairn(options, data_dir, settings, *command):
     """An offline command: its exit code and what it prints."""
     arguments = [options.cairn, *command, "--data-dir", data_dir]
@@ -175,6 +248,7 @@ def lives(options, s3, folder):
     expect_records("by a server with nothing but the bucket", elsewhere, 600)
     elsewhere.stop()
 
+    cached(options, folder, settings)
     damage(options, s3, other, settings)
     outage(options, s3, folder, settings)
 

@@ -23,6 +23,7 @@ struct Envelope<'a> {
     missing: &'a [Missing],
     buffered_rows: u64,
     bytes_read: u64,
+    bytes_cached: u64,
     requests: u64,
     elapsed_ms: f64,
 }
@@ -53,6 +54,7 @@ pub fn completeness(end: &AnswerEnd) -> String {
         missing: &based_on.missing,
         buffered_rows: based_on.buffered_rows,
         bytes_read: based_on.bytes_read,
+        bytes_cached: based_on.bytes_cached,
         requests: based_on.requests,
         elapsed_ms: (end.elapsed.as_secs_f64() * 1e6).round() / 1e3,
     };

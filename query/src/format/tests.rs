@@ -106,6 +106,7 @@ fn end() -> AnswerEnd {
             segments_pruned: 1,
             segments_read: 2,
             bytes_read: 4_096,
+            bytes_cached: 1_024,
             requests: 5,
             buffered_rows: 7,
             missing: vec![Missing {
@@ -120,7 +121,7 @@ fn end() -> AnswerEnd {
     }
 }
 
-const COMPLETENESS: &str = r#"{"complete":false,"rows":2,"truncated":"row limit of 2 reached","sequence":42,"taken":"2023-11-14T22:13:20.000000001Z","segments":{"considered":3,"pruned":1,"read":2},"missing":[{"segment":"01jd","reason":"g\u00e4ste \"x\""}],"buffered_rows":7,"bytes_read":4096,"requests":5,"elapsed_ms":1.5}"#;
+const COMPLETENESS: &str = r#"{"complete":false,"rows":2,"truncated":"row limit of 2 reached","sequence":42,"taken":"2023-11-14T22:13:20.000000001Z","segments":{"considered":3,"pruned":1,"read":2},"missing":[{"segment":"01jd","reason":"g\u00e4ste \"x\""}],"buffered_rows":7,"bytes_read":4096,"bytes_cached":1024,"requests":5,"elapsed_ms":1.5}"#;
 
 fn written(format: Format, batches: &[RecordBatch]) -> Vec<u8> {
     let schema = batches.first().map(RecordBatch::schema).expect("a batch");

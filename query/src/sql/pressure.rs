@@ -14,8 +14,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A statement under which the process grew by less than this is not what took the memory.
 const GROWTH_BYTES: u64 = 64 << 20;
 
-/// What code, catalog, caches, stacks, answers on their way and freed memory that the allocator keeps may take beside the
-/// budgets of storage and queries.
+/// What code, catalog, footers, stacks, answers on their way and freed memory that the allocator keeps may take beside the
+/// budgets of storage, of its cache and of queries.
 const SLACK_BYTES: u64 = 384 << 20;
 
 /// A stopped statement gets this long to give its memory back before the next one is stopped, unless the process grows

@@ -181,6 +181,7 @@ fn completeness() -> Value {
         "missing": { "type": "array", "items": missing, "description": "Where rows were that the answer lacks." },
         "buffered_rows": whole("Rows looked at that are not in a segment yet."),
         "bytes_read": whole("Bytes that the object store was asked for."),
+        "bytes_cached": whole("Bytes that the cache of a remote bucket had, or that another statement's request brought."),
         "requests": whole("Requests to the object store."),
         "elapsed_ms": { "type": "number", "minimum": 0 },
     }));

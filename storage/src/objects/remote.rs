@@ -47,6 +47,17 @@ pub(super) fn open(config: &Config) -> Result<Arc<dyn ObjectStore>> {
     }
 }
 
+/// See [`super::is_remote`].
+pub(super) fn is_remote(url: &str) -> bool {
+    matches!(
+        parse(url),
+        Ok((
+            ObjectStoreScheme::AmazonS3 | ObjectStoreScheme::MicrosoftAzure,
+            _
+        ))
+    )
+}
+
 /// See [`super::variables_in_force`].
 pub(super) fn in_force(config: &Config, variables: Variables) -> Variables {
     let Variables(mut variables) = variables;

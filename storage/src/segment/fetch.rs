@@ -1,25 +1,111 @@
 //! Fetches ranges of an object, in few requests, and counts them.
 
-use crate::error::{Error, Result};
+pub use crate::objects::counters::ReadCounters;
+
+use crate::{
+    error::{Error, Result},
+    objects::cache::{BlockCache, Extent},
+};
 use bytes::Bytes;
 use object_store::{ObjectStore, ObjectStoreExt, path::Path};
-use std::{
-    ops::Range,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::{ops::Range, sync::Arc};
 
 /// Ranges closer than this are fetched in one request: on an object store a request costs more than these bytes.
 const GAP_BYTES: u64 = 64 << 10;
 /// A request grows to this size at most, so that large reads still run side by side.
 const REQUEST_BYTES: u64 = 16 << 20;
 
-/// What a query's readers fetched.
-#[derive(Debug, Default)]
-pub struct ReadCounters {
-    /// Bytes asked of the object store.
-    pub bytes: AtomicU64,
-    /// Requests to the object store.
-    pub requests: AtomicU64,
+/// An object to be read, through the cache where it is far away.
+#[derive(Clone)]
+pub(crate) struct Source {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    cached: Option<(Arc<BlockCache>, Extent)>,
+}
+
+impl Source {
+    /// The object at `path` of `store`, and the cache that it is read through.
+    pub(crate) fn new(
+        store: Arc<dyn ObjectStore>,
+        path: Path,
+        cached: Option<(Arc<BlockCache>, Extent)>,
+    ) -> Source {
+        Source {
+            store,
+            path,
+            cached,
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The cache, and how it cuts the object.
+    pub(crate) fn cached(&self) -> Option<&(Arc<BlockCache>, Extent)> {
+        self.cached.as_ref()
+    }
+
+    /// The bytes of each of `ranges`, in their order.
+    pub(crate) async fn fetch(
+        &self,
+        ranges: &[Range<u64>],
+        counters: &ReadCounters,
+    ) -> Result<Vec<Bytes>> {
+        let is_within = |extent: &Extent| ranges.iter().all(|r| r.end <= extent.size());
+        let cached = self.cached.as_ref();
+        let Some((cache, extent)) = cached.filter(|(_, extent)| is_within(extent)) else {
+            return fetch(&*self.store, &self.path, ranges, counters).await;
+        };
+        let source = match cache.read(extent, ranges, counters).await {
+            Ok(bytes) => return Ok(bytes),
+            Err(source) => source,
+        };
+        match self.store.head(&self.path).await {
+            // A cut object has no whole blocks at its end, and may have what is asked for.
+            Ok(meta) if meta.size < extent.size() => {
+                fetch(&*self.store, &self.path, ranges, counters).await
+            }
+            _ => Err(Error::Objects {
+                doing: "reading a segment",
+                source,
+            }),
+        }
+    }
+
+    /// What `check` makes of the bytes of one range.
+    pub(crate) async fn fetch_checked<T>(
+        &self,
+        range: Range<u64>,
+        counters: &ReadCounters,
+        check: impl Fn(Bytes) -> Result<T>,
+    ) -> Result<T> {
+        let ranges = std::slice::from_ref(&range);
+        let bytes = self.fetch(ranges, counters).await?.remove(0);
+        let error = match check(bytes) {
+            Err(error @ Error::Corrupt { .. }) => error,
+            checked => return checked,
+        };
+        match self.fetch_anew(range, counters).await? {
+            Some(bytes) => check(bytes),
+            None => Err(error),
+        }
+    }
+
+    /// The bytes of a range from the store itself, after those that came through the cache were found to be damaged;
+    /// `None` where no cache can be blamed.
+    pub(crate) async fn fetch_anew(
+        &self,
+        range: Range<u64>,
+        counters: &ReadCounters,
+    ) -> Result<Option<Bytes>> {
+        let Some((cache, extent)) = &self.cached else {
+            return Ok(None);
+        };
+        cache.forget_ranges(extent, std::slice::from_ref(&range));
+        let bytes = fetch_one(&*self.store, &self.path, range, counters).await?;
+        Ok(Some(bytes))
+    }
 }
 
 /// The bytes of each of `ranges`, in their order.
@@ -30,11 +116,8 @@ pub(crate) async fn fetch(
     counters: &ReadCounters,
 ) -> Result<Vec<Bytes>> {
     let requests = merge(ranges);
-    counters
-        .requests
-        .fetch_add(requests.len() as u64, Ordering::Relaxed);
     let bytes = requests.iter().map(|range| range.end - range.start).sum();
-    counters.bytes.fetch_add(bytes, Ordering::Relaxed);
+    counters.count_requests(requests.len() as u64, bytes);
     let fetched = match store.get_ranges(path, &requests).await {
         Ok(fetched) => fetched,
         Err(source) => return Err(explained(store, path, &requests, source).await),
@@ -126,6 +209,7 @@ fn joins(last: &Range<u64>, next: &Range<u64>) -> bool {
 mod tests {
     use super::*;
     use object_store::memory::InMemory;
+    use std::sync::atomic::Ordering;
 
     #[test]
     fn near_ranges_are_one_request() {

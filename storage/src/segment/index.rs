@@ -13,7 +13,7 @@ mod tests;
 
 use super::{
     FileMeta,
-    fetch::{ReadCounters, fetch_one},
+    fetch::{ReadCounters, Source},
 };
 use crate::{
     error::{Error, Result},
@@ -22,8 +22,7 @@ use crate::{
 use bytes::Bytes;
 use filter::{BUCKET_BYTES, Hash};
 use format::{Directory, EXACT, Section};
-use object_store::{ObjectStore, path::Path};
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 
 /// Rows of a block.
 pub const BLOCK_ROWS: u64 = 8_192;
@@ -42,8 +41,7 @@ pub enum Blocks {
 
 /// An open index sidecar: its directory and whole-file filters are in memory.
 pub struct Index {
-    store: Arc<dyn ObjectStore>,
-    path: Path,
+    source: Source,
     head: Head,
 }
 
@@ -62,24 +60,29 @@ pub(crate) enum Answer<'a> {
 }
 
 impl Index {
-    /// Opens a sidecar, reading and checking its head.
-    pub async fn open(
-        store: Arc<dyn ObjectStore>,
+    /// Opens the sidecar at `source`, reading and checking its head.
+    pub(crate) async fn open(
+        source: Source,
         file: &FileMeta,
         counters: &ReadCounters,
     ) -> Result<Index> {
-        let path = Path::parse(&file.path).map_err(|e| Error::Corrupt {
-            what: file.path.clone(),
-            detail: e.to_string(),
-        })?;
+        let what = file.path.as_str();
         let first = 0..file.size_bytes.min(FIRST_READ_BYTES);
-        let mut start = fetch_one(&*store, &path, first, counters).await?;
-        let head_bytes = format::head_bytes(&file.path, &start)?;
-        if head_bytes > start.len() as u64 {
-            start = fetch_one(&*store, &path, 0..head_bytes, counters).await?;
-        }
-        let head = Head::parse(&file.path, start)?;
-        Ok(Index { store, path, head })
+        let start = source.fetch_checked(first, counters, |start| {
+            let head_bytes = format::head_bytes(what, &start)?;
+            match head_bytes > start.len() as u64 {
+                true => Ok(Err(head_bytes)),
+                false => Head::parse(what, start).map(Ok),
+            }
+        });
+        let head = match start.await? {
+            Ok(head) => head,
+            Err(head_bytes) => {
+                let parse = |start| Head::parse(what, start);
+                source.fetch_checked(0..head_bytes, counters, parse).await?
+            }
+        };
+        Ok(Index { source, head })
     }
 
     /// The blocks of the file of `table` that may hold `token` (the bytes of the id) in `column`.
@@ -95,10 +98,10 @@ impl Index {
         match self.head.blocks_with(table, column, token)? {
             Answer::Known(blocks) => Ok(blocks),
             Answer::Ask(section, range) => {
-                let row = fetch_one(&*self.store, &self.path, range, counters).await?;
-                section
-                    .probe(self.path.as_ref(), &row, Hash::of(token))
-                    .map(Blocks::Rows)
+                let what = self.source.path().as_ref();
+                let probe = |row: Bytes| section.probe(what, &row, Hash::of(token));
+                let rows = self.source.fetch_checked(range, counters, probe).await?;
+                Ok(Blocks::Rows(rows))
             }
         }
     }

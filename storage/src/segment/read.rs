@@ -2,8 +2,10 @@
 //!
 //! The first touch of a column chunk fetches the whole chunk and compares its crc32c with the one in the footer, whose
 //! own stands in the catalog; later touches fetch what they ask for. A mismatch is `Corrupt`, names object and column, and
-//! is reported to the cache's hook.
+//! is reported to the cache's hook. Where the bucket is far away, blocks come from a cache, and a reader that takes whole
+//! column chunks has those of the next row group fetched meanwhile (`ahead`).
 
+mod ahead;
 mod cache;
 
 pub use super::fetch::ReadCounters;
@@ -11,7 +13,7 @@ pub use cache::{Damage, DamageHook, ReadCache};
 
 use super::{
     ObjectMeta,
-    fetch::{fetch, fetch_one},
+    fetch::Source,
     footer::{self, Chunk},
     index::Index,
 };
@@ -21,16 +23,17 @@ use crate::{
     segment::LiveSegment,
     signal::Table,
 };
+use ahead::Ahead;
 use bytes::Bytes;
 use cache::Opened;
 use futures::{FutureExt, future::BoxFuture};
-use object_store::{ObjectStore, path::Path};
 use parquet::{
     arrow::{arrow_reader::ArrowReaderOptions, async_reader::AsyncFileReader},
     errors::ParquetError,
     file::metadata::ParquetMetaData,
 };
 use std::{
+    collections::BTreeMap,
     ops::Range,
     sync::{Arc, OnceLock},
 };
@@ -42,11 +45,11 @@ pub struct SegmentReader {
     /// Staged and committed copies are checked apart.
     staged: bool,
     object: Arc<ObjectMeta>,
-    store: Arc<dyn ObjectStore>,
-    path: Path,
+    source: Source,
     cache: Arc<ReadCache>,
     counters: Arc<ReadCounters>,
     opened: OnceLock<Arc<Opened>>,
+    ahead: Arc<Ahead>,
 }
 
 impl SegmentReader {
@@ -62,19 +65,20 @@ impl SegmentReader {
             .objects
             .iter()
             .find(|object| object.table == table);
-        let (Some(object), Some(path)) = (object, segment.path(table)) else {
+        let Some(object) = object else {
             let id = format!("{}.{table}", segment.meta.id);
             return Err(Error::NotFound { what: "object", id });
         };
+        let source = cache.source(segment, &object.file, Some(object.footer_bytes))?;
         Ok(SegmentReader {
             segment: segment.meta.id,
             staged: segment.staged,
             object: Arc::new(object.clone()),
-            store: segment.store.clone(),
-            path: path?,
+            source,
             cache,
             counters,
             opened: OnceLock::new(),
+            ahead: Arc::default(),
         })
     }
 
@@ -92,7 +96,7 @@ impl SegmentReader {
         for range in &ranges {
             let chunk = opened.chunk_of(range).ok_or_else(|| Error::Invalid {
                 what: "range",
-                detail: format!("{range:?} of {} is in no column chunk", self.path),
+                detail: format!("{range:?} of {} is in no column chunk", self.source.path()),
             })?;
             let checked = opened.is_checked(self.staged, chunk);
             let fetched = if checked {
@@ -103,21 +107,49 @@ impl SegmentReader {
             wanted.push((chunk, checked, fetched));
         }
         let fetches: Vec<Range<u64>> = wanted.iter().map(|(.., fetched)| fetched.clone()).collect();
-        let bytes = self.fetch(&fetches).await?;
+        let bytes = self.source.fetch(&fetches, &self.counters).await;
+        let bytes = bytes.map_err(|e| self.damaged(e))?;
+        let chunks = wanted.iter().map(|(chunk, ..)| *chunk);
+        let touched = ranges.iter().zip(chunks);
+        self.ahead
+            .begin(&self.source, &opened, touched, &self.counters);
         let mut answers = Vec::with_capacity(ranges.len());
+        // Two ranges of one unchecked chunk are two slices of the same fetch; the sum is taken once.
+        let mut whole: BTreeMap<usize, Bytes> = BTreeMap::new();
         for ((range, (chunk, checked, fetched)), bytes) in ranges.iter().zip(wanted).zip(bytes) {
-            // Two ranges of one unchecked chunk are two slices of the same fetch; the sum is taken once.
-            if !checked && !opened.is_checked(self.staged, chunk) {
-                self.check(&opened, chunk, &bytes)?;
-            }
+            let bytes = match whole.get(&chunk) {
+                _ if checked => bytes,
+                Some(whole) => whole.clone(),
+                None => {
+                    let found = self.whole(&opened, chunk, bytes).await?;
+                    whole.insert(chunk, found.clone());
+                    found
+                }
+            };
             let from = (range.start - fetched.start) as usize;
             answers.push(bytes.slice(from..from + (range.end - range.start) as usize));
         }
         Ok(answers)
     }
 
+    /// The bytes of a chunk that were found whole: `bytes`, or those of the store where the cache's are damaged.
+    async fn whole(&self, opened: &Opened, chunk: usize, bytes: Bytes) -> Result<Bytes> {
+        let error = match self.compare(opened, chunk, &bytes) {
+            Ok(()) => return Ok(bytes),
+            Err(error) => error,
+        };
+        let range = opened.chunks[chunk].range.clone();
+        let anew = self.source.fetch_anew(range, &self.counters).await;
+        let Some(bytes) = anew.map_err(|e| self.damaged(e))? else {
+            return Err(self.damaged(error));
+        };
+        self.compare(opened, chunk, &bytes)
+            .map_err(|e| self.damaged(e))?;
+        Ok(bytes)
+    }
+
     /// Compares a chunk with its checksum, and remembers when it is whole.
-    fn check(&self, opened: &Opened, chunk: usize, bytes: &Bytes) -> Result<()> {
+    fn compare(&self, opened: &Opened, chunk: usize, bytes: &Bytes) -> Result<()> {
         let Chunk {
             checksum,
             row_group,
@@ -136,8 +168,11 @@ impl SegmentReader {
             .column_path()
             .string();
         let detail = format!("its crc32c is {found:08x} and should be {checksum:08x}");
-        let what = format!("column {column} in row group {row_group} of {}", self.path);
-        Err(self.damaged(Error::Corrupt { what, detail }))
+        let what = format!(
+            "column {column} in row group {row_group} of {}",
+            self.source.path()
+        );
+        Err(Error::Corrupt { what, detail })
     }
 
     /// The footer and chunk list, from the cache or the object.
@@ -145,12 +180,12 @@ impl SegmentReader {
         if let Some(opened) = self.opened.get() {
             return Ok(opened.clone());
         }
-        let opened = match self.cache.get(self.path.as_ref()) {
+        let opened = match self.cache.get(self.source.path().as_ref()) {
             Some(opened) => opened,
             None => {
                 let metadata = Arc::new(self.read_footer().await?);
                 self.cache
-                    .insert(self.path.as_ref(), metadata)
+                    .insert(self.source.path().as_ref(), metadata)
                     .map_err(|e| self.damaged(e))?
             }
         };
@@ -160,23 +195,21 @@ impl SegmentReader {
     async fn read_footer(&self) -> Result<ParquetMetaData> {
         let size = self.object.file.size_bytes;
         let start = size.saturating_sub(self.object.footer_bytes);
-        let tail = fetch_one(&*self.store, &self.path, start..size, &self.counters)
-            .await
-            .map_err(|e| self.damaged(e))?;
-        let found = crc32c::crc32c(&tail);
-        let expected = self.object.file.checksum;
-        if found != expected {
-            let what = format!("the footer of {}", self.path);
+        let path = self.source.path().as_ref();
+        let parse = |tail: Bytes| {
+            let found = crc32c::crc32c(&tail);
+            let expected = self.object.file.checksum;
+            if found == expected {
+                return footer::parse(path, &tail, size);
+            }
+            let what = format!("the footer of {path}");
             let detail = format!("its crc32c is {found:08x} and should be {expected:08x}");
-            return Err(self.damaged(Error::Corrupt { what, detail }));
-        }
-        footer::parse(self.path.as_ref(), &tail, size).map_err(|e| self.damaged(e))
-    }
-
-    async fn fetch(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        fetch(&*self.store, &self.path, ranges, &self.counters)
-            .await
-            .map_err(|e| self.damaged(e))
+            Err(Error::Corrupt { what, detail })
+        };
+        let parsed = self
+            .source
+            .fetch_checked(start..size, &self.counters, parse);
+        parsed.await.map_err(|e| self.damaged(e))
     }
 
     /// Reports `error` where it means that the object is damaged or gone.
@@ -186,7 +219,7 @@ impl SegmentReader {
             self.cache.tell(&Damage {
                 segment: self.segment,
                 table: self.object.table,
-                what: self.path.to_string(),
+                what: self.source.path().to_string(),
                 detail: error.to_string(),
             });
         }
@@ -238,7 +271,7 @@ impl ReadCache {
         if let Some(index) = self.get_index(&file.path, segment.staged) {
             return Ok(Some(index));
         }
-        let index = Arc::new(Index::open(segment.store.clone(), file, counters).await?);
+        let index = Arc::new(Index::open(self.source(segment, file, None)?, file, counters).await?);
         self.insert_index(&file.path, segment.staged, index.clone());
         Ok(Some(index))
     }

@@ -141,6 +141,7 @@ async fn delete_one(state: &State, segment: &SegmentMeta) -> Result<()> {
             }
         }
     }
+    state.readers.forget_segment(segment);
     let forget = Commit {
         forget: vec![segment.id],
         ..Commit::default()

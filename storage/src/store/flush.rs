@@ -148,6 +148,10 @@ fn tick(state: &State) {
     telemetry
         .staged_bytes
         .set(state.staged_bytes.load(Ordering::Relaxed) as i64);
+    if let Some(blocks) = state.readers.blocks() {
+        let bytes = blocks.memory_bytes();
+        telemetry.bucket.cache_memory_bytes.set(bytes as i64);
+    }
     let (digests, evicted) = state.retries.counts();
     telemetry.digests.set(digests as i64);
     let counted = telemetry.digests_evicted.get();

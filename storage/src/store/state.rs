@@ -12,6 +12,7 @@ use crate::{
     catalog::Catalog,
     config::Config,
     id::{OwnerId, SegmentId},
+    objects::cache::BlockCache,
     segment::{
         SegmentMeta,
         read::{DamageHook, ReadCache},
@@ -90,6 +91,8 @@ pub(super) struct Outside {
     pub(super) staging: Arc<dyn ObjectStore>,
     pub(super) decode: Arc<dyn Decode>,
     pub(super) telemetry: Telemetry,
+    /// What committed segments are read through, where the bucket is far away.
+    pub(super) blocks: Option<Arc<BlockCache>>,
 }
 
 impl State {
@@ -102,6 +105,7 @@ impl State {
             staging,
             decode,
             telemetry,
+            blocks,
         } = outside;
         let buffers = Arc::new(Buffers::default());
         let problems = Arc::new(Problems::default());
@@ -122,7 +126,7 @@ impl State {
         State {
             budget: Budget::new(config.memory_bytes),
             retries: Arc::new(Retries::new(window)),
-            readers: Arc::new(ReadCache::new(FOOTER_CACHE_BYTES, hook)),
+            readers: Arc::new(ReadCache::new(FOOTER_CACHE_BYTES, hook).with_blocks(blocks)),
             wake: Notify::new(),
             closing: AtomicBool::new(false),
             wal_bytes: AtomicU64::new(0),

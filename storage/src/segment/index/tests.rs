@@ -3,7 +3,10 @@
 use super::{Blocks, Index, build::Builder};
 use crate::{
     error::Kind,
-    segment::{FileMeta, fetch::ReadCounters},
+    segment::{
+        FileMeta,
+        fetch::{ReadCounters, Source},
+    },
     signal::Table,
 };
 use arrow::array::FixedSizeBinaryArray;
@@ -42,7 +45,8 @@ async fn open(bytes: Vec<u8>, counters: &ReadCounters) -> crate::error::Result<I
         .put(&Path::from("a.idx"), bytes.into())
         .await
         .expect("put");
-    Index::open(store, &file, counters).await
+    let source = Source::new(store, Path::from("a.idx"), None);
+    Index::open(source, &file, counters).await
 }
 
 #[tokio::test]

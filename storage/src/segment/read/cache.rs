@@ -1,14 +1,19 @@
 //! What all readers share: footers, open indexes, and which column chunks were found whole. Bounded in bytes.
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     id::SegmentId,
+    objects::cache::{BlockCache, Extent},
     segment::{
+        FileMeta, SegmentMeta,
+        fetch::Source,
         footer::{self, Chunk},
         index::Index,
+        live::LiveSegment,
     },
     signal::Table,
 };
+use object_store::path::Path;
 use parking_lot::Mutex;
 use parquet::file::metadata::ParquetMetaData;
 use std::{
@@ -40,6 +45,8 @@ pub struct ReadCache {
     entries: Mutex<Entries>,
     limit_bytes: u64,
     damage: DamageHook,
+    /// What committed segments are read through, where the bucket is far away.
+    blocks: Option<Arc<BlockCache>>,
 }
 
 #[derive(Default)]
@@ -119,7 +126,33 @@ impl ReadCache {
             entries: Mutex::default(),
             limit_bytes,
             damage,
+            blocks: None,
         }
+    }
+
+    /// The same, reading committed segments through `blocks`.
+    pub(crate) fn with_blocks(self, blocks: Option<Arc<BlockCache>>) -> ReadCache {
+        ReadCache { blocks, ..self }
+    }
+
+    /// What committed segments are read through.
+    pub(crate) fn blocks(&self) -> Option<&Arc<BlockCache>> {
+        self.blocks.as_ref()
+    }
+
+    /// Where a file of `segment` is read; `footer_bytes` of it are read apart from the rest, `None` for an index.
+    pub(super) fn source(
+        &self,
+        segment: &LiveSegment,
+        file: &FileMeta,
+        footer_bytes: Option<u64>,
+    ) -> Result<Source> {
+        let path = parse(&file.path)?;
+        // Staged files are on the local disk.
+        let blocks = self.blocks.as_ref().filter(|_| !segment.staged);
+        let extent = extent(&path, file, footer_bytes);
+        let cached = blocks.map(|blocks| (blocks.clone(), extent));
+        Ok(Source::new(segment.store.clone(), path, cached))
     }
 
     /// Keeps a footer that was just written.
@@ -139,6 +172,18 @@ impl ReadCache {
             index_key(path, false),
         ] {
             entries.remove(&key);
+        }
+    }
+
+    /// Forgets everything about a segment whose files were deleted.
+    pub(crate) fn forget_segment(&self, meta: &SegmentMeta) {
+        let objects = meta.objects.iter();
+        let objects = objects.map(|object| (&object.file, Some(object.footer_bytes)));
+        for (file, footer_bytes) in objects.chain(meta.index.iter().map(|file| (file, None))) {
+            self.forget(&file.path);
+            if let (Some(blocks), Ok(path)) = (&self.blocks, parse(&file.path)) {
+                blocks.forget(&extent(&path, file, footer_bytes));
+            }
         }
     }
 
@@ -202,6 +247,20 @@ impl Entries {
         if let Some(entry) = self.by_path.remove(key) {
             self.bytes -= entry.bytes;
         }
+    }
+}
+
+fn parse(path: &str) -> Result<Path> {
+    Path::parse(path).map_err(|error| Error::Corrupt {
+        what: path.to_string(),
+        detail: error.to_string(),
+    })
+}
+
+fn extent(path: &Path, file: &FileMeta, footer_bytes: Option<u64>) -> Extent {
+    match footer_bytes {
+        Some(footer_bytes) => Extent::parquet(path, file.size_bytes, footer_bytes),
+        None => Extent::index(path, file.size_bytes),
     }
 }
 

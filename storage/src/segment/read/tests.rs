@@ -1,5 +1,7 @@
 //! Reading through checksums: no flipped byte reaches a row, fetches are few and counted.
 
+mod far;
+
 use crate::{
     error::{Error, Kind},
     segment::{
