@@ -229,6 +229,10 @@ impl Blocking for Timeline {
     fn run(&self, work: Box<dyn FnOnce() + Send>) {
         self.work(work);
     }
+
+    fn aside(&self, work: BoxFuture<'static, ()>) {
+        drop(tokio::spawn(work));
+    }
 }
 
 /// The future of a life, seen from the idle hook.
