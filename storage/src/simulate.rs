@@ -160,6 +160,9 @@ impl Machine {
             small_flush_age_seconds: 2,
             wal_file_bytes: 64 << 10,
             disk_bytes: 16 << 20,
+            // Merges within a life, and merges of merges.
+            compaction_target_bytes: 64 << 10,
+            compaction_segments: 3,
             // Longer than a run.
             retry_window_seconds: if sabotage == Some(Sabotage::Digest) {
                 0

@@ -152,6 +152,7 @@ async fn starts_empty(catalog: Box<dyn Catalog>) {
 
 async fn commits_come_back(catalog: Box<dyn Catalog>) {
     let everything = Commit {
+        announce: Vec::new(),
         add: vec![segment(2), segment(1)],
         replace: Vec::new(),
         forget: Vec::new(),

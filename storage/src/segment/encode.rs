@@ -14,7 +14,9 @@ use super::{
 };
 use crate::error::{Error, Result};
 use arrow::{
-    array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, TimestampNanosecondArray},
+    array::{
+        Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, TimestampNanosecondArray,
+    },
     datatypes::DataType,
 };
 use parquet::file::metadata::ParquetMetaData;
@@ -148,7 +150,12 @@ impl Encoder {
 }
 
 /// The values of a fixed column at `rows`, which are those at `group` of all.
-fn values(object: &mut ObjectRows, source: Source, group: Range<usize>, rows: &[RowRef]) -> Result<ArrayRef> {
+fn values(
+    object: &mut ObjectRows,
+    source: Source,
+    group: Range<usize>,
+    rows: &[RowRef],
+) -> Result<ArrayRef> {
     let input = &mut object.rows;
     let extents = || object.extents[group.clone()].iter();
     let instants = |values: Vec<i64>| -> ArrayRef {
@@ -170,12 +177,8 @@ fn values(object: &mut ObjectRows, source: Source, group: Range<usize>, rows: &[
             let rest = |(batch, row): &RowRef| times[*batch][*row].rem_euclid(1_000_000) as i32;
             Arc::new(Int32Array::from_iter_values(rows.iter().map(rest)))
         }
-        Source::MinTimestamp => {
-            instants(extents().map(|extent| extent.min_timestamp).collect())
-        }
-        Source::MaxTimestamp => {
-            instants(extents().map(|extent| extent.max_timestamp).collect())
-        }
+        Source::MinTimestamp => instants(extents().map(|extent| extent.min_timestamp).collect()),
+        Source::MaxTimestamp => instants(extents().map(|extent| extent.max_timestamp).collect()),
         Source::RowStart => ints(extents().map(|extent| extent.row_start)),
         Source::RowCount => ints(extents().map(|extent| extent.row_count)),
         Source::Overflow | Source::Promoted(_) => {

@@ -95,8 +95,14 @@ impl Compacting {
     /// The next one of `changed`, going round.
     fn next(&mut self) -> Option<Key> {
         let after = self.last.clone();
-        let mut rest = self.changed.iter().filter(|key| Some(*key) > after.as_ref());
-        let next = rest.next().or_else(|| self.changed.iter().next()).cloned()?;
+        let mut rest = self
+            .changed
+            .iter()
+            .filter(|key| Some(*key) > after.as_ref());
+        let next = rest
+            .next()
+            .or_else(|| self.changed.iter().next())
+            .cloned()?;
         self.changed.remove(&next);
         self.last = Some(next.clone());
         Some(next)
@@ -189,7 +195,11 @@ async fn look(state: &State, key: &Key) -> Result<bool> {
             compacting.failures = 0;
             state.problems.clear(Part::Compaction, &subject(key));
             let took = state.monotonic().saturating_sub(started);
-            state.telemetry.compaction.seconds.observe(took.as_secs_f64());
+            state
+                .telemetry
+                .compaction
+                .seconds
+                .observe(took.as_secs_f64());
             Ok(true)
         }
         Err(error) => {
@@ -238,7 +248,10 @@ async fn compact(state: &State, key: &Key, inputs: &[Arc<LiveSegment>]) -> Resul
     let merge = Merge::prepare(inputs, &reading, &asked.unwrap_or_default()).await?;
     let Some(merge) = merge else {
         // The first two alone take more: the larger one of them stays as it is.
-        let larger = inputs.iter().take(2).max_by_key(|segment| segment.meta.bytes());
+        let larger = inputs
+            .iter()
+            .take(2)
+            .max_by_key(|segment| segment.meta.bytes());
         let mut compacting = state.compacting.lock();
         let too_large = compacting.too_large.entry(key.clone()).or_default();
         too_large.extend(larger.map(|segment| segment.meta.id));

@@ -82,7 +82,10 @@ impl Blocking for Threads {
     fn aside(&self, work: BoxFuture<'static, ()>) {
         let run = move || {
             stand_back();
-            match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            match tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+            {
                 Ok(runtime) => runtime.block_on(work),
                 Err(error) => tracing::error!(%error, "no runtime for work aside"),
             }

@@ -18,6 +18,7 @@ use super::{Blocking, Clock, Random, World};
 use crate::time::Nanos;
 use dice::Dice;
 use disk::SimulatedDisk;
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use std::{
     future::Future,

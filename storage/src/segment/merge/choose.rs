@@ -6,7 +6,7 @@ use crate::{
     error::Result,
     segment::promote::{self, Choice},
 };
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use futures::TryStreamExt;
 use std::collections::{BTreeMap, BTreeSet};
 

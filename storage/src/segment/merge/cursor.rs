@@ -136,7 +136,12 @@ impl Place {
 
     /// The row after the last one, from the next one on, that comes before `other` (also when both are equal, if
     /// `wins`) and is later than `after`.
-    pub(super) fn end_of_run(&self, other: Option<Row<'_>>, wins: bool, after: Option<i64>) -> usize {
+    pub(super) fn end_of_run(
+        &self,
+        other: Option<Row<'_>>,
+        wins: bool,
+        after: Option<i64>,
+    ) -> usize {
         let times = after.and_then(|after| Some((self.times()?, after)));
         let comes_first = |row: usize| {
             let key = self.keys.row(row);
@@ -164,8 +169,12 @@ impl Place {
 /// Bytes of all texts of a batch.
 fn text_bytes(batch: &RecordBatch) -> usize {
     let of = |column: &arrow::array::ArrayRef| match column.data_type() {
-        DataType::Utf8View => (column.as_string_view().lengths()).map(|l| l as usize).sum(),
-        DataType::BinaryView => (column.as_binary_view().lengths()).map(|l| l as usize).sum(),
+        DataType::Utf8View => (column.as_string_view().lengths())
+            .map(|l| l as usize)
+            .sum(),
+        DataType::BinaryView => (column.as_binary_view().lengths())
+            .map(|l| l as usize)
+            .sum(),
         DataType::List(_) => column.get_array_memory_size(),
         _ => 0,
     };

@@ -7,7 +7,8 @@ use crate::{
 };
 use arrow::{
     array::{
-        Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, TimestampNanosecondArray,
+        ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray,
+        TimestampNanosecondArray,
     },
     datatypes::{Int32Type, Int64Type},
 };
@@ -72,14 +73,18 @@ impl Extents {
             (0..series.ids.len()).map(|row| {
                 let key = (series.metrics.value(row).into(), series.ids.value(row));
                 self.found.get(&key).copied().ok_or_else(|| {
-                    Error::Internal(format!("a series of {} has no points", series.metrics.value(row)))
+                    Error::Internal(format!(
+                        "a series of {} has no points",
+                        series.metrics.value(row)
+                    ))
                 })
             })
         };
         let instants = |values: Vec<i64>| -> ArrayRef {
             Arc::new(TimestampNanosecondArray::from(values).with_timezone("UTC"))
         };
-        let all = |of: fn(Extent) -> i64| extents().map(|e| e.map(of)).collect::<Result<Vec<i64>>>();
+        let all =
+            |of: fn(Extent) -> i64| extents().map(|e| e.map(of)).collect::<Result<Vec<i64>>>();
         Ok(match source {
             Source::MinTimestamp => instants(all(|extent| extent.min_timestamp)?),
             Source::MaxTimestamp => instants(all(|extent| extent.max_timestamp)?),
@@ -102,7 +107,9 @@ impl PointColumns {
     pub(super) fn of(batch: &RecordBatch) -> Result<PointColumns> {
         Ok(PointColumns {
             metrics: column(batch, "metric")?.as_string_view().clone(),
-            ids: column(batch, "series_id")?.as_primitive::<Int64Type>().clone(),
+            ids: column(batch, "series_id")?
+                .as_primitive::<Int64Type>()
+                .clone(),
             millis: column(batch, crate::segment::layout::TIME_MS)?
                 .as_primitive::<Int64Type>()
                 .clone(),
@@ -124,7 +131,9 @@ impl SeriesColumns {
     pub(super) fn of(batch: &RecordBatch) -> Result<SeriesColumns> {
         Ok(SeriesColumns {
             metrics: column(batch, "metric")?.as_string_view().clone(),
-            ids: column(batch, "series_id")?.as_primitive::<Int64Type>().clone(),
+            ids: column(batch, "series_id")?
+                .as_primitive::<Int64Type>()
+                .clone(),
         })
     }
 }

@@ -14,7 +14,9 @@ use parquet::{
     arrow::{
         ProjectionMask,
         arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions},
-        async_reader::{AsyncFileReader, ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder},
+        async_reader::{
+            AsyncFileReader, ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder,
+        },
     },
     errors::ParquetError,
     file::metadata::{ParquetMetaData, RowGroupMetaData},
@@ -139,7 +141,9 @@ impl Input {
 impl Fetcher {
     async fn fetch(&self, ranges: Vec<Range<u64>>) -> parquet::errors::Result<Vec<Bytes>> {
         let reader = self.reader.clone();
-        let fetched = self.runtime.spawn(async move { reader.ranges(ranges).await });
+        let fetched = self
+            .runtime
+            .spawn(async move { reader.ranges(ranges).await });
         match fetched.await {
             Ok(fetched) => fetched.map_err(|error| ParquetError::External(Box::new(error))),
             Err(ended) => Err(ParquetError::External(Box::new(ended))),

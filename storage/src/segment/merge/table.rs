@@ -185,7 +185,12 @@ impl TableMerge {
         if self.table == Table::Series {
             // A series that several inputs know is one row: that which arrived last.
             let key = place.key();
-            if self.chunk.last.as_ref().is_some_and(|last| last.row() == key) {
+            if self
+                .chunk
+                .last
+                .as_ref()
+                .is_some_and(|last| last.row() == key)
+            {
                 self.chunk.rows.pop();
             }
             self.chunk.last = Some(place.key_at(end - 1).owned());
@@ -212,7 +217,11 @@ impl TableMerge {
             (Some(all), Some(keys)) => all.extend(keys),
             (all, _) => *all = None,
         }
-        if self.overflow_keys.as_ref().is_some_and(|k| k.len() > MAX_OVERFLOW_KEYS) {
+        if self
+            .overflow_keys
+            .as_ref()
+            .is_some_and(|k| k.len() > MAX_OVERFLOW_KEYS)
+        {
             self.overflow_keys = None;
         }
     }
@@ -293,7 +302,10 @@ impl Chunk {
     /// Adds the rows of `place` from the next one to `end`.
     fn take(&mut self, place: &Place, end: usize) {
         // The batch that was added last is most often the one that is gone on with.
-        let known = self.batches.iter().rposition(|batch| same(batch, &place.batch));
+        let known = self
+            .batches
+            .iter()
+            .rposition(|batch| same(batch, &place.batch));
         let batch = known.unwrap_or_else(|| {
             self.batches.push(place.batch.clone());
             self.batches.len() - 1

@@ -68,9 +68,7 @@ pub(super) fn plan(segments: &[&SegmentMeta], now: Nanos, rules: Rules) -> Optio
             is_over.then(|| rest(&smaller, rules))?
         })
     };
-    let mut chosen = of_hours
-        .or_else(of_days)
-        .or_else(|| alike(&late, rules))?;
+    let mut chosen = of_hours.or_else(of_days).or_else(|| alike(&late, rules))?;
     chosen.sort_by_key(|meta| (meta.last_sequence(), meta.id));
     Some(chosen.iter().map(|meta| meta.id).collect())
 }
@@ -109,10 +107,7 @@ fn rest<'a>(metas: &[&'a SegmentMeta], rules: Rules) -> Option<Vec<&'a SegmentMe
 }
 
 /// The first of `metas` that make one segment together.
-fn within<'a>(
-    metas: impl Iterator<Item = &'a SegmentMeta>,
-    rules: Rules,
-) -> Vec<&'a SegmentMeta> {
+fn within<'a>(metas: impl Iterator<Item = &'a SegmentMeta>, rules: Rules) -> Vec<&'a SegmentMeta> {
     let mut bytes = 0;
     let fits = |meta: &&SegmentMeta| {
         bytes += meta.bytes();
