@@ -122,7 +122,7 @@ impl<'a> Running<'a> {
     fn begin(state: &'a State) -> Option<Running<'a>> {
         let mut compacting = state.compacting.lock();
         let is_free = !std::mem::replace(&mut compacting.running, true);
-        is_free.then_some(Running(state))
+        is_free.then(|| Running(state))
     }
 }
 

@@ -22,6 +22,7 @@ mod background;
 mod bucket;
 mod claimed;
 mod clock;
+mod compacted;
 mod concurrent;
 mod damaged_log;
 mod evicted;

@@ -7,8 +7,7 @@ use crate::{
 };
 use arrow::{
     array::{
-        ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray,
-        TimestampNanosecondArray,
+        ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, TimestampNanosecondArray,
     },
     datatypes::{Int32Type, Int64Type},
 };
