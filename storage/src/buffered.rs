@@ -7,6 +7,7 @@ use crate::{
 use arrow::record_batch::RecordBatch;
 
 /// The rows of one request in the buffer.
+#[derive(Clone)]
 pub struct BufferedRequest {
     /// The first two parts of the id of its rows.
     pub epoch: u64,

@@ -58,6 +58,9 @@ pub struct Event {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Commit {
     pub add: Vec<SegmentMeta>,
+    /// Segments whose objects are on their way to the bucket. They are among the retired, so that a start deletes what
+    /// was not finished, until they are in `forget` and `add` of one later commit.
+    pub announce: Vec<SegmentMeta>,
     /// Segments that stop being live; `Conflict` unless all of them are live.
     pub replace: Vec<SegmentId>,
     /// Segments that stopped being live and whose objects are deleted: nothing is kept of them.
@@ -101,7 +104,8 @@ pub trait Catalog: Send + Sync {
 
     /// Makes `commit` durable and visible, all or nothing.
     ///
-    /// `Conflict` when a segment in `replace` is not live or one in `add` exists already.
+    /// `Conflict` when a segment in `replace` is not live, or one in `add` or `announce` exists already; what is in
+    /// `forget` does not exist any more.
     async fn commit(&self, commit: Commit) -> Result<()>;
 
     /// The field ids of promoted columns, in the order of `columns`; new ones get the next free id, and an id

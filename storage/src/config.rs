@@ -46,6 +46,12 @@ pub struct Config {
     pub row_group_rows: usize,
     /// Bytes of `dead_letters` kept for each tenant; the oldest go first, counted.
     pub dead_letter_bytes: u64,
+    /// Segments are merged until they have about this many bytes. 0: they stay as flushes made them.
+    pub compaction_target_bytes: u64,
+    /// So many segments of about the same size make a merge worth its while before their hour is over.
+    pub compaction_segments: usize,
+    /// Bytes of memory that a merge may take, beside `memory_bytes`.
+    pub compaction_memory_bytes: u64,
     /// Time that the last flush gets at a shutdown. What does not reach the bucket in it stays in the write-ahead log
     /// and is replayed at the next start. With `listen.drain_seconds` it should be less than the supervisor waits:
     /// systemd 90 s, Kubernetes 30 s, Docker 10 s.
@@ -81,6 +87,9 @@ impl Default for Config {
             retry_window_seconds: 900,
             row_group_rows: 128 * 1024,
             dead_letter_bytes: 256 << 20,
+            compaction_target_bytes: 192 << 20,
+            compaction_segments: 8,
+            compaction_memory_bytes: 192 << 20,
             close_seconds: 30,
         }
     }
@@ -120,6 +129,15 @@ impl Config {
         }
         if self.row_group_rows < 8_192 {
             return refuse("row_group_rows must be at least 8192".to_string());
+        }
+        if self.compaction_segments < 2 {
+            return refuse("compaction_segments must be at least 2".to_string());
+        }
+        if self.compaction_target_bytes > 0 && self.compaction_memory_bytes < 16 << 20 {
+            return refuse(
+                "compaction_memory_bytes must be at least 16777216: raise it, or set compaction_target_bytes to 0"
+                    .to_string(),
+            );
         }
         if self.bucket != "local" && !self.bucket.contains("://") {
             return refuse(format!("bucket {} is neither local nor a URL", self.bucket));

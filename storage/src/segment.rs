@@ -5,6 +5,7 @@ pub mod footer;
 pub mod index;
 pub mod layout;
 pub mod live;
+pub mod merge;
 pub mod path;
 pub mod promote;
 pub mod read;
@@ -15,6 +16,7 @@ pub mod write;
 
 mod encode;
 mod gather;
+mod object;
 mod order;
 mod series;
 mod sink;

@@ -62,6 +62,8 @@ pub struct Report {
     pub calls: u64,
     /// The last commit sequence.
     pub sequence: u64,
+    /// Segments that were made of others and committed, since the catalog was last lost.
+    pub merges: u64,
 }
 
 /// A promise that was broken.
@@ -108,6 +110,7 @@ pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Result<Report, Box<Failure>
         requests: 0,
         calls: 0,
         sequence: 0,
+        merges: 0,
     };
     let failed = |life, what| {
         let calls = machine.simulation.recent();
@@ -125,6 +128,7 @@ pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Result<Report, Box<Failure>
     }
     report.sequence = machine.last_life().map_err(|what| failed(LIVES, what))?;
     report.lives += 1;
+    report.merges = machine.merges();
     report.requests = machine.model.lock().requests.len() as u64;
     report.calls = machine.simulation.calls();
     report.trace = machine.simulation.trace();
@@ -160,6 +164,9 @@ impl Machine {
             small_flush_age_seconds: 2,
             wal_file_bytes: 64 << 10,
             disk_bytes: 16 << 20,
+            // Merges within a life, and merges of merges.
+            compaction_target_bytes: 64 << 10,
+            compaction_segments: 3,
             // Longer than a run.
             retry_window_seconds: if sabotage == Some(Sabotage::Digest) {
                 0
@@ -249,6 +256,20 @@ impl Machine {
             Ended::Finished(outcome) => outcome,
             Ended::Stopped(stop) => Err(format!("the last life ended by {stop:?}")),
         }
+    }
+
+    /// Counted by their events.
+    fn merges(&self) -> u64 {
+        let events = self.simulation.run(self.catalog.events(0, u32::MAX));
+        let Ended::Finished(Ok(events)) = events else {
+            return 0;
+        };
+        let level = |body: &str| {
+            let body: serde_json::Value = serde_json::from_str(body).ok()?;
+            body["level"].as_u64()
+        };
+        let levels = events.iter().filter_map(|(_, event)| level(&event.body));
+        levels.filter(|level| *level > 0).count() as u64
     }
 
     fn set_faults(&self, faulty: bool) {

@@ -1,8 +1,8 @@
 //! The store: what is promised to those who write rows and to those who read them.
 //!
 //! In: `append` (dedupe, frame, group commit) fills the `buffer`. Out of memory: `flush` runs `stage` (segments on the
-//! local disk, read at once), `upload` and `commit` as `policy` says, and `evict` bounds the dead letters. A remote
-//! bucket is counted and read through a cache (`cached`). Start:
+//! local disk, read at once), `upload` and `commit` as `policy` says; `compact` merges small segments, `evict` bounds the
+//! dead letters. A remote bucket is counted and read through a cache (`cached`). Start:
 //! `load` (whose bucket: `claim`), then `replay`. Offline: `rebuild` makes the catalog from the bucket, `verify` reads everything.
 
 mod append;
@@ -11,6 +11,7 @@ mod buffer;
 mod cached;
 mod claim;
 mod commit;
+mod compact;
 mod evict;
 mod flush;
 mod health;
@@ -207,6 +208,19 @@ impl Store {
     /// was tried; the rows of what failed stay readable and are tried again in the background.
     pub async fn flush_all(&self) -> Result<()> {
         flush::flush_all(&self.state, &self.wal, "explicit").await
+    }
+
+    /// Merges segments until nothing is left to merge, as [`Store::run`] does by and by; returns how many merges that
+    /// took. The first error ends it: nothing is lost by then, and the background tries again.
+    pub async fn compact_all(&self) -> Result<usize> {
+        compact::all(&self.state).await
+    }
+
+    /// Notes that queries ask for these attributes of a tenant's signal: compaction gives them columns of their own
+    /// where fewer rows have them than else.
+    pub fn note_asked(&self, tenant: &TenantId, signal: Signal, keys: &[&str]) {
+        let key = (tenant.clone(), signal);
+        self.state.compacting.lock().note_asked(&key, keys);
     }
 
     /// Takes no more requests, flushes what is buffered and closes the write-ahead log. End [`Store::run`] first.

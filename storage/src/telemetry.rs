@@ -1,8 +1,10 @@
 //! Every metric of this crate.
 
 mod bucket;
+mod compaction;
 
 pub use bucket::{BucketTelemetry, ObjectLabels, TierLabels};
+pub use compaction::Compaction;
 
 use crate::{append::Reason, id::TenantId, signal::Signal};
 use prometheus_client::{
@@ -45,6 +47,8 @@ pub struct Telemetry {
     pub dead_letters_evicted_records: Family<TenantLabels, Counter>,
     /// Segments that are known to be damaged or gone.
     pub segments_missing: Gauge,
+    /// Merges of segments.
+    pub compaction: Compaction,
     /// Text fields whose invalid UTF-8 was replaced.
     pub replaced_text: Family<TableLabels, Counter>,
     /// Keys that stood more than once in one map.
@@ -174,6 +178,7 @@ impl Telemetry {
             replayed_frames: Family::default(),
             dead_letters_evicted_records: Family::default(),
             segments_missing: Gauge::default(),
+            compaction: Compaction::unregistered(),
             replaced_text: Family::default(),
             duplicate_keys: Family::default(),
             invalid_ids: Family::default(),
@@ -287,6 +292,7 @@ impl Telemetry {
             "Segments that are known to be damaged or gone",
             self.segments_missing.clone(),
         );
+        self.compaction.register(registry);
     }
 
     /// Counts `count` records of one outcome; `reason` for those rejected, quarantined or replayed.

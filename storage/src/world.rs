@@ -42,6 +42,9 @@ pub trait Blocking: Send + Sync {
     /// Runs `work` off the async threads (real world) or at once (simulated world), to its end even when
     /// the returned future is dropped. Prefer [`World::blocking`].
     fn run(&self, work: Box<dyn FnOnce() + Send>);
+    /// Polls `work` to its end on a thread of its own, which stands back where processors are short (real world), or
+    /// beside everything else (simulated world). Prefer [`World::aside`].
+    fn aside(&self, work: BoxFuture<'static, ()>);
 }
 
 /// A file system as storage uses it. All calls block; paths are absolute.
@@ -112,5 +115,27 @@ impl World {
         receiver
             .await
             .map_err(|_| crate::error::Error::Internal("blocking work panicked".to_string()))
+    }
+
+    /// Runs `work`, which may block and use the processor for long, on a thread of low priority, and returns what it
+    /// returns. Dropped, it ends where `work` waits the next time.
+    ///
+    /// A panic in `work` becomes an `Internal` error.
+    pub async fn aside<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> crate::error::Result<T> {
+        let (mut sender, receiver) = tokio::sync::oneshot::channel();
+        self.blocking.aside(Box::pin(async move {
+            let done = tokio::select! {
+                done = work => done,
+                () = sender.closed() => return,
+            };
+            // The receiver is gone only when the caller gave up.
+            let _ = sender.send(done);
+        }));
+        receiver
+            .await
+            .map_err(|_| crate::error::Error::Internal("work aside panicked".to_string()))
     }
 }

@@ -24,6 +24,7 @@ pub(super) async fn suite(make: impl AsyncFn() -> Box<dyn Catalog>) {
     events_are_numbered(make().await).await;
     everything_can_be_replaced(make().await).await;
     what_is_retired_is_kept_until_it_is_forgotten(make().await).await;
+    what_is_announced_is_retired_until_it_is_added(make().await).await;
 }
 
 fn tenant(name: &str) -> TenantId {
@@ -151,6 +152,7 @@ async fn starts_empty(catalog: Box<dyn Catalog>) {
 
 async fn commits_come_back(catalog: Box<dyn Catalog>) {
     let everything = Commit {
+        announce: Vec::new(),
         add: vec![segment(2), segment(1)],
         replace: Vec::new(),
         forget: Vec::new(),
@@ -381,6 +383,37 @@ async fn everything_can_be_replaced(catalog: Box<dyn Catalog>) {
         .await
         .expect("fits");
     assert_eq!(catalog.events(0, 10).await.expect("reads"), [(3, event(3))]);
+}
+
+async fn what_is_announced_is_retired_until_it_is_added(catalog: Box<dyn Catalog>) {
+    catalog.commit(adding([1, 2])).await.expect("fits");
+    let announce = Commit {
+        announce: vec![segment(3)],
+        ..Commit::default()
+    };
+    catalog.commit(announce.clone()).await.expect("fits");
+    let again = catalog.commit(announce).await.expect_err("it exists");
+    assert_eq!(again.kind(), Kind::Conflict);
+    let early = catalog.commit(adding([3])).await.expect_err("it exists");
+    assert_eq!(early.kind(), Kind::Conflict);
+    let mut expected = CatalogState {
+        segments: vec![segment(1), segment(2)],
+        retired: vec![segment(3)],
+        ..CatalogState::default()
+    };
+    assert_eq!(catalog.load().await.expect("loads"), expected);
+    let finish = Commit {
+        replace: vec![segment(1).id, segment(2).id],
+        forget: vec![segment(3).id],
+        ..adding([3])
+    };
+    catalog.commit(finish.clone()).await.expect("fits");
+    expected.segments = vec![segment(3)];
+    expected.retired = vec![segment(1), segment(2)];
+    assert_eq!(catalog.load().await.expect("loads"), expected);
+    let twice = catalog.commit(finish).await.expect_err("it is done");
+    assert_eq!(twice.kind(), Kind::Conflict);
+    assert_eq!(catalog.load().await.expect("loads"), expected);
 }
 
 async fn what_is_retired_is_kept_until_it_is_forgotten(catalog: Box<dyn Catalog>) {

@@ -202,6 +202,8 @@ impl State {
         for id in commit.forget {
             self.retired.remove(&id);
         }
+        self.retired
+            .extend(commit.announce.into_iter().map(|meta| (meta.id, meta)));
         self.live
             .extend(commit.add.into_iter().map(|meta| (meta.id, meta)));
         for mark in commit.flushed_through {
@@ -225,8 +227,10 @@ impl State {
     /// Refuses a commit that does not fit, before anything of it is done.
     fn check(&self, commit: &Commit) -> Result<()> {
         let mut added = BTreeSet::new();
-        for meta in &commit.add {
-            let known = self.live.contains_key(&meta.id) || self.retired.contains_key(&meta.id);
+        for meta in commit.add.iter().chain(&commit.announce) {
+            let is_retired =
+                self.retired.contains_key(&meta.id) && !commit.forget.contains(&meta.id);
+            let known = self.live.contains_key(&meta.id) || is_retired;
             if known || !added.insert(meta.id) {
                 return Err(conflict(format!("segment {} exists already", meta.id)));
             }

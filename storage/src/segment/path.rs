@@ -3,7 +3,7 @@
 use crate::{
     id::{SegmentId, TenantId},
     signal::{Signal, Table},
-    time::{HOUR_NANOS, Nanos},
+    time::{HOUR_NANOS, Nanos, TimeRange},
 };
 
 /// The slice of event time that a segment covers when it is written.
@@ -11,6 +11,8 @@ use crate::{
 pub enum Window {
     /// The hour that starts here.
     Hour(Nanos),
+    /// The day that starts here: what a compaction put together from its hours.
+    Day(Nanos),
     /// Rows of many hours: what lay beyond the limit on open hours.
     Late,
 }
@@ -40,12 +42,37 @@ pub fn folder(tenant: &TenantId, signal: Signal, window: Window) -> String {
     match window {
         Window::Late => format!("{prefix}/date=late/hour=late"),
         Window::Hour(start) => {
-            let hours = start.0.div_euclid(HOUR_NANOS);
-            let (year, month, day) = civil(hours.div_euclid(24));
-            let hour = hours.rem_euclid(24);
-            format!("{prefix}/date={year:04}-{month:02}-{day:02}/hour={hour:02}")
+            let hour = start.0.div_euclid(HOUR_NANOS).rem_euclid(24);
+            format!("{prefix}/date={}/hour={hour:02}", date(start))
+        }
+        Window::Day(start) => format!("{prefix}/date={}/hour=all", date(start)),
+    }
+}
+
+impl Window {
+    /// The smallest window that holds these times.
+    pub fn of(time: TimeRange) -> Window {
+        if time.min.hour() == time.max.hour() {
+            Window::Hour(time.min.hour())
+        } else if day(time.min) == day(time.max) {
+            Window::Day(Nanos(day(time.min).saturating_mul(DAY_NANOS)))
+        } else {
+            Window::Late
         }
     }
+}
+
+const DAY_NANOS: i64 = 24 * HOUR_NANOS;
+
+/// Days after 1970-01-01.
+fn day(time: Nanos) -> i64 {
+    time.0.div_euclid(DAY_NANOS)
+}
+
+/// `YYYY-MM-DD`.
+fn date(time: Nanos) -> String {
+    let (year, month, day) = civil(day(time));
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// Year, month and day of the Gregorian calendar, `days` after 1970-01-01.
@@ -103,6 +130,22 @@ mod tests {
         );
         assert_eq!(path(i64::MAX), expected("date=2262-04-11/hour=23"));
         assert_eq!(path(i64::MIN), expected("date=1677-09-21/hour=00"));
+        let day = Window::Day(Nanos(1_709_164_800_000_000_000));
+        assert_eq!(
+            folder(&tenant, Signal::Logs, day),
+            "tenant=default/signal=logs/date=2024-02-29/hour=all"
+        );
+        let window = |min, max| {
+            Window::of(TimeRange {
+                min: Nanos(min),
+                max: Nanos(max),
+            })
+        };
+        assert_eq!(window(0, HOUR_NANOS - 1), Window::Hour(Nanos(0)));
+        assert_eq!(window(-1, -1), Window::Hour(Nanos(-HOUR_NANOS)));
+        assert_eq!(window(1, HOUR_NANOS), Window::Day(Nanos(0)));
+        assert_eq!(window(-1, 0), Window::Late);
+        assert_eq!(window(i64::MIN, i64::MAX), Window::Late);
         assert_eq!(
             index(&tenant, Signal::Logs, Window::Late, segment),
             "tenant=default/signal=logs/date=late/hour=late/01arz3ndektsv4rrffq69g5fav.idx"

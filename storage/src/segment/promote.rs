@@ -25,19 +25,19 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// Columns of one file at most: footers and page indexes grow with them.
 const MAX_COLUMNS: usize = 200;
 /// A key is promoted when one row in this many has it.
-const ROWS_PER_PRESENT: usize = 100;
+pub(crate) const ROWS_PER_PRESENT: usize = 100;
 /// And when so many of the rows looked at have it: a column of fewer costs more in the footer than it saves.
-const MIN_PRESENT: usize = 8;
+pub(crate) const MIN_PRESENT: usize = 8;
 /// Rows that are looked at to choose; 1 % of them is 160, known to within a tenth.
-const SAMPLE_ROWS: usize = 16_384;
+pub(crate) const SAMPLE_ROWS: usize = 16_384;
 /// Distinct keys that are counted while choosing; a later one is not promoted.
-const MAX_COUNTED_KEYS: usize = 65_536;
+pub(crate) const MAX_COUNTED_KEYS: usize = 65_536;
 /// Longer keys stay in the overflow.
-const MAX_KEY_BYTES: usize = 256;
+pub(crate) const MAX_KEY_BYTES: usize = 256;
 /// Distinct values that are counted to decide about a dictionary.
 const MAX_COUNTED_VALUES: usize = 4_096;
 /// More keys than this in the overflow are not listed.
-const MAX_OVERFLOW_KEYS: usize = 2_000;
+pub(crate) const MAX_OVERFLOW_KEYS: usize = 2_000;
 
 /// A chosen column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +112,9 @@ pub(crate) fn choose<'a>(rows: usize, map: impl Fn(usize) -> &'a str) -> Vec<Cho
 }
 
 /// The first candidates whose columns differ by more than case, sorted by column name.
-fn distinct<'a>(candidates: impl Iterator<Item = (&'a str, ValueKind, bool)>) -> Vec<Choice> {
+pub(crate) fn distinct<'a>(
+    candidates: impl Iterator<Item = (&'a str, ValueKind, bool)>,
+) -> Vec<Choice> {
     let mut names = HashSet::new();
     let mut choices = Vec::new();
     for (key, kind, dictionary) in candidates {
@@ -144,7 +146,7 @@ pub fn column_name(key: &str, kind: ValueKind) -> String {
 }
 
 /// The type of a value, told by its first byte and, for numbers and tags, its shape.
-fn kind(json: &str) -> Option<ValueKind> {
+pub(crate) fn kind(json: &str) -> Option<ValueKind> {
     match json.as_bytes().first()? {
         b'"' => Some(ValueKind::Text),
         b't' | b'f' => Some(ValueKind::Bool),

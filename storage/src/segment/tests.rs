@@ -87,13 +87,16 @@ impl Bench {
                     .map(|(id, column)| ((table, column), id)),
             );
         }
-        let target = Target {
+        prepared.write(&self.target(), &field_ids).expect("written")
+    }
+
+    pub(crate) fn target(&self) -> Target {
+        Target {
             world: self.world.clone(),
             root: self.folder.path().to_path_buf(),
             row_group_rows: 16_384,
             compression_level: 1,
-        };
-        prepared.write(&target, &field_ids).expect("written")
+        }
     }
 
     /// The bytes of a file.
@@ -168,7 +171,7 @@ pub(crate) async fn checked(
 }
 
 /// The rows of `requests` as text, by (row id or arrival), as a file should hold them.
-fn expected(table: Table, requests: &[Arc<BufferedRequest>]) -> Vec<String> {
+pub(crate) fn expected(table: Table, requests: &[Arc<BufferedRequest>]) -> Vec<String> {
     let mut rows = Vec::new();
     for request in requests {
         let Some(batch) = request.batch(table) else {
@@ -195,7 +198,7 @@ fn expected(table: Table, requests: &[Arc<BufferedRequest>]) -> Vec<String> {
 }
 
 /// The rows of a file as text, in the form of [`expected`].
-fn found(object: &super::ObjectMeta, batch: &RecordBatch) -> Vec<String> {
+pub(crate) fn found(object: &super::ObjectMeta, batch: &RecordBatch) -> Vec<String> {
     let names: Vec<String> = layout::fixed_schema(object.table)
         .fields()
         .iter()
@@ -238,7 +241,7 @@ fn time(batch: &RecordBatch, row: usize) -> i64 {
 }
 
 /// The file's rows are in the order that the layout declares.
-fn assert_sorted(object: &super::ObjectMeta, batch: &RecordBatch) {
+pub(crate) fn assert_sorted(object: &super::ObjectMeta, batch: &RecordBatch) {
     let columns: Vec<arrow::compute::SortColumn> = layout::sort_order(object.table)
         .iter()
         .map(|(name, descending)| arrow::compute::SortColumn {
@@ -269,7 +272,7 @@ struct Shape {
 }
 
 /// The fixed columns of a file have the field ids of the layout.
-fn assert_field_ids(table: Table, batch: &RecordBatch) {
+pub(crate) fn assert_field_ids(table: Table, batch: &RecordBatch) {
     for field in layout::fixed_schema(table).fields() {
         let schema = batch.schema();
         let found = schema
@@ -341,7 +344,7 @@ fn check_round_trip(seed: u64, signal: Signal, shape: Shape) {
 }
 
 /// Every point has its series, once, and the extents are right.
-fn assert_series(bench: &Bench, meta: &SegmentMeta) {
+pub(crate) fn assert_series(bench: &Bench, meta: &SegmentMeta) {
     let batch = |table: Table| {
         let object = meta.objects.iter().find(|object| object.table == table)?;
         Some(stock(bench.bytes(&object.file.path)))

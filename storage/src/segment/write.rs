@@ -7,9 +7,10 @@ pub use super::target::{FieldIds, Target};
 
 use super::{
     FileMeta, SEGMENT_FORMAT_VERSION, SegmentMeta, WalRange,
-    encode::{self, Frame, ObjectRows},
+    encode::{self, ObjectRows},
     index::build::Builder,
     layout,
+    object::Frame,
     order::TableRows,
     path, promote, series,
     sink::Sink,
@@ -167,7 +168,8 @@ impl Prepared {
     }
 }
 
-fn write_index(target: &Target, path: String, bytes: &[u8]) -> Result<FileMeta> {
+/// Writes an index sidecar and makes it and its directory entry durable.
+pub(super) fn write_index(target: &Target, path: String, bytes: &[u8]) -> Result<FileMeta> {
     let full_path = target.root.join(&path);
     let mut sink = Sink::create(&target.world, full_path.clone())?;
     sink.write_all(bytes)

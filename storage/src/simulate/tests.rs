@@ -28,16 +28,17 @@ fn every_seed_keeps_every_promise_4() {
 
 fn check_seeds(quarter: u64) {
     const COUNT: u64 = SEEDS / 4;
-    let (mut crashes, mut requests) = (0, 0);
+    let (mut crashes, mut requests, mut merges) = (0, 0, 0);
     for seed in quarter * COUNT..(quarter + 1) * COUNT {
         let report = run(seed, None).unwrap_or_else(|e| panic!("{e}\n{}", e.calls.join("\n")));
         crashes += report.crashes;
         requests += report.requests;
+        merges += report.merges;
     }
     // A harness that never got anywhere would pass, too.
     assert!(
-        crashes > COUNT && requests > 20 * COUNT,
-        "{crashes} crashes, {requests} requests"
+        crashes > COUNT && requests > 20 * COUNT && merges > 2 * COUNT,
+        "{crashes} crashes, {requests} requests, {merges} merges"
     );
 }
 

@@ -381,6 +381,44 @@ impl Buffers {
         }
     }
 
+    /// Replaces live segments by one that holds the same rows, in one step; `false`, and nothing happens, unless all of
+    /// them are live.
+    pub(super) fn replace(&self, key: &Key, segments: &[SegmentId], by: Arc<LiveSegment>) -> bool {
+        let mut inner = self.inner.write();
+        let Some(table) = inner.tables.get_mut(key) else {
+            return false;
+        };
+        let is_input = |segment: &Arc<LiveSegment>| segments.contains(&segment.meta.id);
+        if table.live.iter().filter(|s| is_input(s)).count() != segments.len() {
+            return false;
+        }
+        table.live.retain(|segment| !is_input(segment));
+        table.live.push(by);
+        sort(&mut table.live);
+        true
+    }
+
+    /// The live segments of `key` of which nothing is missing, newest first.
+    pub(super) fn whole(&self, key: &Key) -> Vec<Arc<LiveSegment>> {
+        let inner = self.inner.read();
+        let Some(table) = inner.tables.get(key) else {
+            return Vec::new();
+        };
+        let is_damaged = |segment: &Arc<LiveSegment>| {
+            let missing = table.missing.iter();
+            missing.map(|m| &m.part).any(|part| {
+                matches!(part, MissingPart::Object { segment: id, .. } if *id == segment.meta.id)
+            })
+        };
+        let live = table.live.iter().filter(|segment| !is_damaged(segment));
+        live.cloned().collect()
+    }
+
+    /// Every tenant's signal that is known, sorted.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.inner.read().tables.keys().cloned().collect()
+    }
+
     /// Notes that an object of a live or staged segment cannot be read; `false` if it is none, or known already.
     pub(super) fn report_damage(&self, id: SegmentId, damaged: Table, reason: &str) -> bool {
         let mut inner = self.inner.write();

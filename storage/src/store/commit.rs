@@ -44,27 +44,26 @@ pub(super) async fn commit(state: &State, key: &Key) -> Result<usize> {
 
 async fn commit_one(state: &State, key: &Key, staged: &Staged) -> Result<()> {
     claim::confirm(state).await?;
-    upload::upload(state, staged).await?;
     let metas: Vec<SegmentMeta> = staged.segments.iter().map(|s| s.meta.clone()).collect();
+    upload::upload(state, &metas).await?;
     let commit = Commit {
         events: metas.iter().map(|meta| event(meta, state.now())).collect(),
         add: metas.clone(),
-        replace: Vec::new(),
-        forget: Vec::new(),
         flushed_through: marks(state, key, staged),
         digests: staged.digests.clone(),
         forget_digests_before: state.retries.oldest_received(),
+        ..Commit::default()
     };
     match state.catalog.commit(commit).await {
         Err(error) if error.kind() == Kind::Conflict => was_committed(state, &metas, error).await?,
         other => other?,
     }
-    let live = metas.into_iter().map(|meta| state.live(meta));
+    let live = metas.iter().map(|meta| state.live(meta.clone()));
     state.buffers.commit(key, staged.number, live.collect());
     state
         .staged_bytes
         .fetch_sub(staged.bytes, Ordering::Relaxed);
-    if let Err(error) = upload::clean(state, staged).await {
+    if let Err(error) = upload::clean(state, &metas).await {
         // They take space until the next start; nothing else depends on them.
         tracing::warn!(%error, "staged files of a committed flush stay");
     }
@@ -99,7 +98,8 @@ async fn was_committed(state: &State, metas: &[SegmentMeta], conflict: Error) ->
     Err(conflict)
 }
 
-fn event(meta: &SegmentMeta, time: Nanos) -> Event {
+/// The event that says that a segment can be read from the bucket.
+pub(super) fn event(meta: &SegmentMeta, time: Nanos) -> Event {
     let bytes: u64 = meta
         .objects
         .iter()

@@ -17,7 +17,7 @@ use object_store::{ObjectStoreExt, path::Path};
 use std::{collections::BTreeSet, time::Duration};
 
 /// How long the objects of an evicted segment stay: longer than any query runs.
-const GRACE: Duration = Duration::from_secs(600);
+pub(super) const GRACE: Duration = Duration::from_secs(600);
 
 /// A deletion that takes longer is given up and tried again.
 const DELETE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -82,7 +82,7 @@ async fn retire(state: &State, ids: &[SegmentId]) -> Result<()> {
 
 /// Takes in what a process before this one retired and did not delete: no query of it runs any more.
 pub(super) fn resume(state: &State, mut segments: Vec<SegmentMeta>) {
-    segments.sort_by_key(|meta| (meta.last_sequence(), meta.id));
+    segments.sort_by_key(|meta| (meta.last_sequence(), meta.level, meta.id));
     let mut retired = state.retired.lock();
     for meta in segments {
         retired.push(Duration::ZERO, meta);

@@ -3,7 +3,7 @@
 use super::{
     append::{Cargo, under_pressure},
     buffer::{Key, Open},
-    commit, evict,
+    commit, compact, evict,
     health::Part,
     policy::{self, Due, Load},
     stage,
@@ -53,6 +53,8 @@ enum Chore {
     Tidy,
     /// Deletes objects of retired segments.
     Delete,
+    /// Merges segments.
+    Compact,
 }
 
 /// What a chore ends with.
@@ -132,6 +134,13 @@ fn next_chores<'a>(
         };
         begun.push(delete.boxed());
     }
+    if compact::is_due(state) && doing.insert(Chore::Compact) {
+        let compact = async move {
+            compact::pass(state).await;
+            Chore::Compact
+        };
+        begun.push(compact.boxed());
+    }
     begun
 }
 
@@ -206,7 +215,9 @@ fn due(state: &State, wal: &Wal<Cargo>, open: &[Open], refused_bytes: u64) -> Ve
 }
 
 async fn commit_and_trim(state: &State, wal: &Wal<Cargo>, key: &Key) -> Result<()> {
-    commit::commit(state, key).await?;
+    if commit::commit(state, key).await? > 0 {
+        state.compacting.lock().changed(key);
+    }
     if key.1 == Signal::DeadLetters {
         evict::evict(state, &key.0).await?;
     }

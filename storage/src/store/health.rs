@@ -16,7 +16,7 @@ pub struct Health {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// `wal`, `replay`, `flush`, `upload`, `catalog`, `segment`, `disk` or `bucket`.
+    /// `wal`, `replay`, `flush`, `upload`, `catalog`, `compaction`, `segment`, `disk` or `bucket`.
     pub part: &'static str,
     /// What it concerns, for example a tenant's signal, a file or a segment.
     pub subject: String,
@@ -49,6 +49,8 @@ pub(super) enum Part {
     Upload,
     /// The catalog was damaged, or is.
     Catalog,
+    /// Segments cannot be merged.
+    Compaction,
     /// A segment is damaged or gone.
     Segment,
     /// The log and the staged files have reached the disk quota.
@@ -65,6 +67,7 @@ impl Part {
             Part::Flush => "flush",
             Part::Upload => "upload",
             Part::Catalog => "catalog",
+            Part::Compaction => "compaction",
             Part::Segment => "segment",
             Part::Disk => "disk",
             Part::Bucket => "bucket",

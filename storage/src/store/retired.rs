@@ -1,7 +1,10 @@
 //! Segments that are in no snapshot any more and whose objects wait to be deleted, the oldest first.
 
-use crate::segment::SegmentMeta;
-use std::{collections::VecDeque, time::Duration};
+use crate::{id::SegmentId, segment::SegmentMeta};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 /// The first wait after a failed deletion; doubled at each more.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
@@ -29,6 +32,18 @@ impl Retired {
     pub(super) fn next(&self, now: Duration) -> Option<SegmentMeta> {
         let (due, segment) = self.queue.front()?;
         (*due <= now && self.retry_at <= now).then(|| segment.clone())
+    }
+
+    /// The segments that those which wait name as replaced: live ones are the inputs of a compaction that was not
+    /// finished, and whose output is to be deleted before they are compacted again.
+    pub(super) fn replaced(&self) -> BTreeSet<SegmentId> {
+        let waiting = self.queue.iter().map(|(_, segment)| segment);
+        waiting.flat_map(|s| s.replaces.iter().copied()).collect()
+    }
+
+    /// The ids of all that wait.
+    pub(super) fn ids(&self) -> impl Iterator<Item = SegmentId> {
+        self.queue.iter().map(|(_, segment)| segment.id)
     }
 
     /// The first one is gone.

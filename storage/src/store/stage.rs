@@ -10,14 +10,16 @@ use crate::{
     error::Result,
     id::SegmentId,
     segment::{
-        WalRange,
+        SegmentMeta, WalRange,
         window::{self, WindowPlan},
-        write::{self, FieldIds, Identity, Prepared, Target, Written},
+        write::{self, FieldIds, Identity, Target, Written},
     },
+    signal::Table,
     snapshot::{BufferedRequest, LiveSegment},
     telemetry::FlushLabels,
     time::Nanos,
 };
+use parquet::file::metadata::ParquetMetaData;
 use std::sync::{Arc, atomic::Ordering};
 use ulid::Ulid;
 
@@ -130,7 +132,7 @@ async fn write_segment(
         .world
         .blocking(move || write::prepare(identity, &requests, plan))
         .await??;
-    let field_ids = field_ids(state, &prepared).await?;
+    let field_ids = field_ids(state, prepared.promoted()).await?;
     let target = Target {
         world: state.world.clone(),
         root: state.staging_directory(),
@@ -145,11 +147,7 @@ async fn write_segment(
         .await??;
     drop(folders);
     let Written { meta, footers } = written;
-    for (table, footer) in footers {
-        if let Some(object) = meta.objects.iter().find(|object| object.table == table) {
-            state.readers.insert_footer(&object.file.path, footer);
-        }
-    }
+    keep_footers(state, &meta, footers);
     Ok(Arc::new(LiveSegment {
         meta,
         store: state.staging.clone(),
@@ -157,9 +155,26 @@ async fn write_segment(
     }))
 }
 
-async fn field_ids(state: &State, prepared: &Prepared) -> Result<FieldIds> {
+/// Seeds the readers' cache with what was just written.
+pub(super) fn keep_footers(
+    state: &State,
+    meta: &SegmentMeta,
+    footers: Vec<(Table, Arc<ParquetMetaData>)>,
+) {
+    for (table, footer) in footers {
+        if let Some(object) = meta.objects.iter().find(|object| object.table == table) {
+            state.readers.insert_footer(&object.file.path, footer);
+        }
+    }
+}
+
+/// The field ids of promoted columns.
+pub(super) async fn field_ids(
+    state: &State,
+    promoted: Vec<(Table, Vec<String>)>,
+) -> Result<FieldIds> {
     let mut field_ids = FieldIds::new();
-    for (table, columns) in prepared.promoted() {
+    for (table, columns) in promoted {
         let ids = state.catalog.field_ids(table, &columns).await?;
         field_ids.extend(
             columns
@@ -171,7 +186,8 @@ async fn field_ids(state: &State, prepared: &Prepared) -> Result<FieldIds> {
     Ok(field_ids)
 }
 
-fn segment_id(state: &State) -> SegmentId {
+/// A new id.
+pub(super) fn segment_id(state: &State) -> SegmentId {
     let Nanos(nanos) = state.now();
     let random =
         u128::from(state.world.random.next()) << 64 | u128::from(state.world.random.next());

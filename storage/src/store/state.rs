@@ -2,6 +2,7 @@
 
 use super::{
     buffer::{Buffers, Key},
+    compact::Compacting,
     health::{Part, Problems},
     retired::Retired,
     retries::Retries,
@@ -61,6 +62,8 @@ pub(super) struct State {
     pub(super) staged_bytes: AtomicU64,
     /// Segments whose objects are to be deleted.
     pub(super) retired: Mutex<Retired>,
+    /// What is known of compactions.
+    pub(super) compacting: Mutex<Compacting>,
     /// Whose the bucket has to be: set at the start.
     pub(super) owner: OnceLock<OwnerId>,
     /// Whether the bucket has said that it is ours.
@@ -132,6 +135,7 @@ impl State {
             wal_bytes: AtomicU64::new(0),
             staged_bytes: AtomicU64::new(0),
             retired: Mutex::default(),
+            compacting: Mutex::default(),
             owner: OnceLock::new(),
             claimed: AtomicBool::new(false),
             staging_folders: tokio::sync::RwLock::default(),

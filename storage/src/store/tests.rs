@@ -23,6 +23,7 @@ mod bucket;
 mod cached;
 mod claimed;
 mod clock;
+mod compacted;
 mod concurrent;
 mod damaged_log;
 mod evicted;

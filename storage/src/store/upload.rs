@@ -2,22 +2,29 @@
 //!
 //! Both can be repeated: a path names one segment for ever, and its bytes never change.
 
-use super::{buffer::Staged, state::State};
+use super::state::State;
 use crate::{
     error::{Error, Result},
-    segment::FileMeta,
+    segment::{FileMeta, SegmentMeta},
     world::World,
 };
 use bytes::Bytes;
 use object_store::{ObjectStoreExt, PutPayload, path::Path as ObjectPath};
 use std::{
     io,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
-/// Brings every file of a flush into the bucket; durable there when it returns.
-pub(super) async fn upload(state: &State, staged: &Staged) -> Result<()> {
-    for file in files(staged) {
+/// Larger files are uploaded in parts of this size: stores want at least 5 MiB.
+const PART_BYTES: u64 = 16 << 20;
+
+/// Brings every file of these segments into the bucket; durable there when it returns.
+pub(super) async fn upload(
+    state: &State,
+    segments: impl IntoIterator<Item = &SegmentMeta>,
+) -> Result<()> {
+    for file in segments.into_iter().flat_map(SegmentMeta::files) {
         match state.local_bucket() {
             Some(bucket) => adopt(state, &bucket, file).await?,
             None => put(state, file).await?,
@@ -26,10 +33,14 @@ pub(super) async fn upload(state: &State, staged: &Staged) -> Result<()> {
     Ok(())
 }
 
-/// Removes the staged files of a committed flush, as far as they are still there.
-pub(super) async fn clean(state: &State, staged: &Staged) -> Result<()> {
+/// Removes the staged files of segments that are in the bucket or given up, as far as they are still there.
+pub(super) async fn clean(
+    state: &State,
+    segments: impl IntoIterator<Item = &SegmentMeta>,
+) -> Result<()> {
     let root = state.staging_directory();
-    let paths: Vec<PathBuf> = files(staged).map(|file| root.join(&file.path)).collect();
+    let files = segments.into_iter().flat_map(SegmentMeta::files);
+    let paths: Vec<PathBuf> = files.map(|file| root.join(&file.path)).collect();
     let folders = paths.iter().filter_map(|path| path.parent());
     state.emptied.lock().extend(folders.map(Path::to_path_buf));
     let world = state.world.clone();
@@ -39,14 +50,6 @@ pub(super) async fn clean(state: &State, staged: &Staged) -> Result<()> {
             .try_for_each(|path| ignore_missing(world.disk.remove(path), path))
     });
     removed.await?
-}
-
-/// The objects and index sidecars of a flush.
-fn files(staged: &Staged) -> impl Iterator<Item = &FileMeta> {
-    staged
-        .segments
-        .iter()
-        .flat_map(|segment| segment.meta.files())
 }
 
 /// Removes the folders that lost their files, and those above them, as far as they are empty.
@@ -109,33 +112,62 @@ fn rename(world: &World, from: &Path, to: &Path) -> Result<()> {
 }
 
 async fn put(state: &State, file: &FileMeta) -> Result<()> {
-    let from = state.staging_directory().join(&file.path);
-    let length = file.size_bytes as usize;
-    let world = state.world.clone();
-    let bytes = state
-        .world
-        .blocking(move || read(&world, &from, length))
-        .await??;
     let path = ObjectPath::parse(&file.path).map_err(|e| Error::Internal(e.to_string()))?;
-    state
-        .bucket
-        .put(&path, PutPayload::from(bytes))
-        .await
-        .map_err(|source| Error::Objects {
-            doing: "uploading a segment",
-            source,
-        })?;
-    Ok(())
+    if file.size_bytes > PART_BYTES {
+        return put_parts(state, file, &path).await;
+    }
+    let bytes = read(state, file, 0..file.size_bytes).await?;
+    let put = state.bucket.put(&path, PutPayload::from(bytes)).await;
+    put.map(drop).map_err(uploading)
 }
 
-fn read(world: &World, path: &Path, length: usize) -> Result<Bytes> {
+/// Uploads part by part, so that no file has to fit into memory; the object is there when all of it is.
+async fn put_parts(state: &State, file: &FileMeta, path: &ObjectPath) -> Result<()> {
+    let mut upload = state.bucket.put_multipart(path).await.map_err(uploading)?;
+    let parts = async {
+        let mut start = 0;
+        while start < file.size_bytes {
+            let end = file.size_bytes.min(start + PART_BYTES);
+            let bytes = read(state, file, start..end).await?;
+            let part = upload.put_part(PutPayload::from(bytes));
+            part.await.map_err(uploading)?;
+            start = end;
+        }
+        upload.complete().await.map(drop).map_err(uploading)
+    };
+    let outcome = parts.await;
+    if outcome.is_err() {
+        // What the store keeps of it costs money until its rules clean up: nothing else depends on this.
+        if let Err(error) = upload.abort().await {
+            tracing::debug!(%error, path = %path, "an unfinished upload cannot be given up");
+        }
+    }
+    outcome
+}
+
+fn uploading(source: object_store::Error) -> Error {
+    Error::Objects {
+        doing: "uploading a segment",
+        source,
+    }
+}
+
+async fn read(state: &State, file: &FileMeta, range: Range<u64>) -> Result<Bytes> {
+    let from = state.staging_directory().join(&file.path);
+    let world = state.world.clone();
+    let read = move || read_part(&world, &from, range);
+    state.world.blocking(read).await?
+}
+
+fn read_part(world: &World, path: &Path, range: Range<u64>) -> Result<Bytes> {
+    let length = (range.end - range.start) as usize;
     let failed = |source| Error::Disk {
         doing: "reading a staged file",
         path: path.into(),
         source,
     };
     let file = world.disk.open_read(path).map_err(failed)?;
-    let bytes = file.read_at(0, length).map_err(failed)?;
+    let bytes = file.read_at(range.start, length).map_err(failed)?;
     if bytes.len() == length {
         return Ok(bytes);
     }

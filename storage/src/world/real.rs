@@ -78,6 +78,36 @@ impl Blocking for Threads {
         // Dropping the handle detaches the work; tokio still waits for it at shutdown.
         drop(tokio::task::spawn_blocking(work));
     }
+
+    fn aside(&self, work: BoxFuture<'static, ()>) {
+        let run = move || {
+            stand_back();
+            match tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+            {
+                Ok(runtime) => runtime.block_on(work),
+                Err(error) => tracing::error!(%error, "no runtime for work aside"),
+            }
+        };
+        let thread = std::thread::Builder::new().name("aside".to_string());
+        if let Err(error) = thread.spawn(run) {
+            // Who waits for the work learns that it is gone.
+            tracing::error!(%error, "no thread for work aside");
+        }
+    }
+}
+
+/// How far work aside stands back (nice 10: a tenth of a processor beside a thread at 0).
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+/// Lowers the priority of this thread. Linux means the calling thread by no process id, others the whole process.
+fn stand_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(%error, "work aside keeps its priority");
+    }
 }
 
 /// Directories whose entries are known to be durable; more are not remembered, only fsynced again. A path of an

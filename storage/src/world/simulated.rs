@@ -18,6 +18,7 @@ use super::{Blocking, Clock, Random, World};
 use crate::time::Nanos;
 use dice::Dice;
 use disk::SimulatedDisk;
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use std::{
     future::Future,
@@ -228,6 +229,10 @@ impl Random for Dice {
 impl Blocking for Timeline {
     fn run(&self, work: Box<dyn FnOnce() + Send>) {
         self.work(work);
+    }
+
+    fn aside(&self, work: BoxFuture<'static, ()>) {
+        drop(tokio::spawn(work));
     }
 }
 

@@ -79,6 +79,9 @@ pub(super) async fn commit(connection: &mut SqliteConnection, commit: Commit) ->
     for meta in &commit.add {
         add(&mut transaction, meta, true).await?;
     }
+    for meta in &commit.announce {
+        add(&mut transaction, meta, false).await?;
+    }
     for mark in &commit.flushed_through {
         raise(&mut transaction, mark).await.map_err(&doing)?;
     }

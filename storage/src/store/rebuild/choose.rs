@@ -57,8 +57,11 @@ pub(super) fn choose(found: Vec<SegmentMeta>, retired: &BTreeSet<SegmentId>) -> 
             .left_out
             .push((meta.id, "its compaction was not finished".to_string()));
     }
+    // One that was announced and not finished is among the retired, and replaces nothing: what it names is live. What
+    // one that was live once replaced is gone, or retired as well.
     let replaced: BTreeSet<SegmentId> = whole
         .iter()
+        .filter(|meta| !retired.contains(&meta.id))
         .flat_map(|meta| meta.replaces.iter().copied())
         .chain(retired.iter().copied())
         .collect();

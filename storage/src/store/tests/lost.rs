@@ -104,7 +104,7 @@ fn an_empty_catalog_that_was_in_use_is_no_lost_one() {
             .await
             .expect("staged");
         let staged = store.state.buffers.next_staged(&key).expect("staged");
-        upload::upload(&store.state, &staged)
+        upload::upload(&store.state, staged.segments.iter().map(|s| &s.meta))
             .await
             .expect("uploaded");
     });
