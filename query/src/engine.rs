@@ -82,8 +82,7 @@ impl Engine {
     ) -> Result<Engine> {
         config.validate()?;
         let memory = Memory::new(&config, spill_dir, store.world())?;
-        let storage_bytes = store.budget().limit_bytes() + store.cache_limit_bytes();
-        let budgets_bytes = storage_bytes + config.memory_bytes;
+        let budgets_bytes = store.memory_limit_bytes() + config.memory_bytes;
         let pressure = Pressure::new(store.world().clone(), budgets_bytes);
         let lanes = Lanes::new(LaneLimits {
             lanes: config.lanes,

@@ -69,6 +69,16 @@ pub(crate) fn may_match<C: Container>(
     Ok(keep)
 }
 
+/// The attributes that `filters` ask for, where they can have columns of their own.
+pub(crate) fn asked(filters: &[Expr]) -> Result<Vec<String>> {
+    let mut keys = Vec::new();
+    for filter in filters {
+        let (_, attributes) = with_attribute_columns(filter.clone())?;
+        keys.extend(attributes.into_values().map(|(key, _)| key));
+    }
+    Ok(keys)
+}
+
 /// A filter over the columns of `schema`.
 pub(crate) fn physical(filter: &Expr, schema: &SchemaRef) -> Result<Arc<dyn PhysicalExpr>> {
     let columns = DFSchema::try_from(schema.clone())?;

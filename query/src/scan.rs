@@ -97,6 +97,8 @@ pub(crate) async fn plan(
     let snapshot = request.scope.snapshot(request.table.signal());
     request.scope.report().table_read(&snapshot, request.table);
     let outline = outline(state, request)?;
+    let asked = prune::asked(request.filters)?;
+    request.scope.note_asked(request.table.signal(), &asked);
     let all = segments(&snapshot, request.table);
     let considered = all.len();
     let segments = prune_segments(request, all)?;

@@ -14,6 +14,14 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
+    /// Tells the store which attributes a query asks for.
+    pub(crate) fn note_asked(&self, signal: Signal, keys: &[String]) {
+        if !keys.is_empty() {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            self.store.note_asked(&self.tenant, signal, &keys);
+        }
+    }
+
     /// What `tenant` has in `store`; snapshots are taken when first asked for.
     pub(crate) fn new(store: Arc<Store>, tenant: TenantId, report: Arc<ScanReport>) -> Arc<Scope> {
         Arc::new(Scope {

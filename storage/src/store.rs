@@ -265,6 +265,16 @@ impl Store {
         blocks.map_or(0, |blocks| blocks.limit_bytes())
     }
 
+    /// The most memory that requests, buffers, the cache of a remote bucket and a merge take together.
+    pub fn memory_limit_bytes(&self) -> u64 {
+        let config = &self.state.config;
+        let merge_bytes = match config.compaction_target_bytes {
+            0 => 0,
+            _ => config.compaction_memory_bytes,
+        };
+        config.memory_bytes + self.cache_limit_bytes() + merge_bytes
+    }
+
     /// The tenants that have rows here, sorted.
     pub fn tenants(&self) -> Vec<TenantId> {
         self.state.buffers.tenants()

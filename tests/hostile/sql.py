@@ -32,9 +32,9 @@ from records import attribute, build, generations  # noqa: E402
 
 TENANTS = ("vermilion", "turquoise")
 
-# query.memory_bytes and storage.memory_bytes by default, and what code, catalog, caches, stacks, answers on their way and
-# an allocator that gives back late may take.
-MEMORY_BYTES = (512 + 384 + 640) * MIB
+# query.memory_bytes, storage.memory_bytes and storage.compaction_memory_bytes by default, and what code, catalog, caches,
+# stacks, answers on their way and an allocator that gives back late may take.
+MEMORY_BYTES = (512 + 384 + 192 + 640) * MIB
 
 # Who asks, in docs/conformance.md.
 CLIENT = "two tenants, POST /api/v1/sql"
