@@ -1,6 +1,13 @@
 //! The settings of storage: plain data with defaults and a check.
 
-use crate::error::{Error, Result};
+mod retention;
+
+pub use retention::{OwnRetention, Retention};
+
+use crate::{
+    error::{Error, Result},
+    id::TenantId,
+};
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 /// The settings of storage.
@@ -40,6 +47,12 @@ pub struct Config {
     pub row_group_rows: usize,
     /// Bytes of `dead_letters` kept for each tenant; the oldest go first, counted.
     pub dead_letter_bytes: u64,
+    /// Days that rows are kept, by signal: from their own time or from their arrival, whichever is later. 0 keeps them
+    /// for ever.
+    pub retention: Retention,
+    /// What a tenant has otherwise, as `retention_of.<tenant>.logs_days` and so on; what it does not say is as in
+    /// `retention`.
+    pub retention_of: BTreeMap<TenantId, OwnRetention>,
     /// Time that the last flush gets at a shutdown. What does not reach the bucket in it stays in the write-ahead log
     /// and is replayed at the next start. With `listen.drain_seconds` it should be less than the supervisor waits:
     /// systemd 90 s, Kubernetes 30 s, Docker 10 s.
@@ -73,6 +86,8 @@ impl Default for Config {
             retry_window_seconds: 900,
             row_group_rows: 128 * 1024,
             dead_letter_bytes: 256 << 20,
+            retention: Retention::default(),
+            retention_of: BTreeMap::new(),
             close_seconds: 30,
         }
     }
@@ -108,6 +123,6 @@ impl Config {
         if self.bucket != "local" && !self.bucket.contains("://") {
             return refuse(format!("bucket {} is neither local nor a URL", self.bucket));
         }
-        Ok(())
+        self.validate_retention()
     }
 }

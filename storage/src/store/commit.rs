@@ -47,7 +47,10 @@ async fn commit_one(state: &State, key: &Key, staged: &Staged) -> Result<()> {
     upload::upload(state, staged).await?;
     let metas: Vec<SegmentMeta> = staged.segments.iter().map(|s| s.meta.clone()).collect();
     let commit = Commit {
-        events: metas.iter().map(|meta| event(meta, state.now())).collect(),
+        events: metas
+            .iter()
+            .map(|meta| event(SEGMENT_COMMITTED, meta, state.now()))
+            .collect(),
         add: metas.clone(),
         replace: Vec::new(),
         forget: Vec::new(),
@@ -99,7 +102,8 @@ async fn was_committed(state: &State, metas: &[SegmentMeta], conflict: Error) ->
     Err(conflict)
 }
 
-fn event(meta: &SegmentMeta, time: Nanos) -> Event {
+/// An integration event of this kind about a segment.
+pub(super) fn event(kind: &str, meta: &SegmentMeta, time: Nanos) -> Event {
     let bytes: u64 = meta
         .objects
         .iter()
@@ -115,7 +119,7 @@ fn event(meta: &SegmentMeta, time: Nanos) -> Event {
         "max_time": meta.time.max,
     });
     Event {
-        kind: SEGMENT_COMMITTED.to_string(),
+        kind: kind.to_string(),
         tenant: meta.tenant.clone(),
         time,
         body: body.to_string(),

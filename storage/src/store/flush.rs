@@ -3,10 +3,10 @@
 use super::{
     append::{Cargo, under_pressure},
     buffer::{Key, Open},
-    commit, evict,
+    commit, evict, expire,
     health::Part,
     policy::{self, Due, Load},
-    stage,
+    reconcile, retire, stage,
     state::State,
     upload,
 };
@@ -53,6 +53,10 @@ enum Chore {
     Tidy,
     /// Deletes objects of retired segments.
     Delete,
+    /// Retires segments whose rows have been kept long enough.
+    Expire,
+    /// Holds the bucket against the catalog.
+    Reconcile,
 }
 
 /// What a chore ends with.
@@ -125,12 +129,26 @@ fn next_chores<'a>(
         };
         begun.push(tidy.boxed());
     }
-    if evict::is_due(state) && doing.insert(Chore::Delete) {
+    if retire::is_due(state) && doing.insert(Chore::Delete) {
         let delete = async move {
-            evict::delete(state).await;
+            retire::delete(state).await;
             Chore::Delete
         };
         begun.push(delete.boxed());
+    }
+    if expire::is_due(state) && doing.insert(Chore::Expire) {
+        let expire = async move {
+            expire::pass(state).await;
+            Chore::Expire
+        };
+        begun.push(expire.boxed());
+    }
+    if reconcile::is_due(state) && doing.insert(Chore::Reconcile) {
+        let reconcile = async move {
+            reconcile::daily(state).await;
+            Chore::Reconcile
+        };
+        begun.push(reconcile.boxed());
     }
     begun
 }
@@ -148,6 +166,9 @@ fn tick(state: &State) {
     telemetry
         .staged_bytes
         .set(state.staged_bytes.load(Ordering::Relaxed) as i64);
+    let (segments, bytes) = state.retired.lock().totals();
+    telemetry.retired_segments.set(segments as i64);
+    telemetry.retired_bytes.set(bytes as i64);
     let (digests, evicted) = state.retries.counts();
     telemetry.digests.set(digests as i64);
     let counted = telemetry.digests_evicted.get();

@@ -2,7 +2,9 @@
 
 use super::{
     buffer::{Buffers, Key},
+    clock::Passes,
     health::{Part, Problems},
+    orphans::Reconciling,
     retired::Retired,
     retries::Retries,
 };
@@ -60,6 +62,10 @@ pub(super) struct State {
     pub(super) staged_bytes: AtomicU64,
     /// Segments whose objects are to be deleted.
     pub(super) retired: Mutex<Retired>,
+    /// The passes over what expires.
+    pub(super) passes: Mutex<Passes>,
+    /// What is known of orphans.
+    pub(super) reconciling: Mutex<Reconciling>,
     /// Whose the bucket has to be: set at the start.
     pub(super) owner: OnceLock<OwnerId>,
     /// Whether the bucket has said that it is ours.
@@ -128,6 +134,8 @@ impl State {
             wal_bytes: AtomicU64::new(0),
             staged_bytes: AtomicU64::new(0),
             retired: Mutex::default(),
+            passes: Mutex::default(),
+            reconciling: Mutex::default(),
             owner: OnceLock::new(),
             claimed: AtomicBool::new(false),
             staging_folders: tokio::sync::RwLock::default(),
@@ -203,7 +211,7 @@ impl State {
 
     /// See [`super::Store::report_index_damage`].
     pub(super) fn report_index_damage(&self, segment: SegmentId, reason: &str) {
-        let subject = format!("index of {segment}");
+        let subject = index_subject(segment);
         if self.problems.has_subject(Part::Segment, &subject) {
             return;
         }
@@ -243,6 +251,11 @@ impl Damaged {
 /// See [`State::staging_directory`].
 pub(super) fn staging_directory(config: &Config) -> PathBuf {
     config.data_dir.join("staging")
+}
+
+/// A damaged index as health names it.
+pub(super) fn index_subject(segment: SegmentId) -> String {
+    format!("index of {segment}")
 }
 
 /// A tenant's signal as health and the log name it.

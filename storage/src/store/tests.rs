@@ -10,6 +10,7 @@ use crate::{
     signal::Encoding,
     simulate::{TextDecode, rows},
     snapshot::MissingPart,
+    telemetry::{ExpiredLabels, RETENTION},
     time::Nanos,
     world::simulated::{Ended, Faults, Simulation},
 };
@@ -25,7 +26,9 @@ mod clock;
 mod concurrent;
 mod damaged_log;
 mod evicted;
+mod expired;
 mod lost;
+mod orphans;
 mod replayed;
 
 /// A machine with one store's surroundings.
