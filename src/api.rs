@@ -14,6 +14,7 @@ mod problem;
 mod schema;
 mod sql;
 mod state;
+mod storage;
 
 pub(crate) use state::{Api, Parts};
 
@@ -34,6 +35,8 @@ fn operations() -> Vec<Operation> {
         openapi::schema(),
         openapi::flush(),
         openapi::replay(),
+        openapi::storage(),
+        openapi::reconcile(),
         openapi::version(),
         openapi::itself(),
         openapi::metrics(),

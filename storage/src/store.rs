@@ -37,6 +37,7 @@ mod verify;
 mod warm;
 
 pub use claim::Claim;
+pub use expire::SEGMENT_EXPIRED;
 pub use health::{Health, Problem};
 pub use orphans::{Orphans, OrphansFound, orphans};
 pub use rebuild::{Rebuilt, rebuild};

@@ -28,16 +28,17 @@ fn every_seed_keeps_every_promise_4() {
 
 fn check_seeds(quarter: u64) {
     const COUNT: u64 = SEEDS / 4;
-    let (mut crashes, mut requests) = (0, 0);
+    let (mut crashes, mut requests, mut expired) = (0, 0, 0);
     for seed in quarter * COUNT..(quarter + 1) * COUNT {
         let report = run(seed, None).unwrap_or_else(|e| panic!("{e}\n{}", e.calls.join("\n")));
         crashes += report.crashes;
         requests += report.requests;
+        expired += report.expired;
     }
     // A harness that never got anywhere would pass, too.
     assert!(
-        crashes > COUNT && requests > 20 * COUNT,
-        "{crashes} crashes, {requests} requests"
+        crashes > COUNT && requests > 20 * COUNT && expired > COUNT,
+        "{crashes} crashes, {requests} requests, {expired} segments expired"
     );
 }
 
@@ -80,4 +81,9 @@ fn digests_that_go_with_the_log_are_noticed() {
 #[test]
 fn a_missing_flush_mark_is_noticed() {
     check_noticed(Sabotage::FlushMark);
+}
+
+#[test]
+fn a_missing_retirement_is_noticed() {
+    check_noticed(Sabotage::Retired);
 }

@@ -28,7 +28,7 @@ const INTERVAL: Duration = Duration::from_secs(60);
 const MAX_SEGMENTS: usize = 1_024;
 
 /// The event that says that a segment is not read any more and that its objects are about to go.
-const SEGMENT_EXPIRED: &str = "cairn.segment.expired.v1";
+pub const SEGMENT_EXPIRED: &str = "cairn.segment.expired.v1";
 
 /// When a segment expires whose rows are kept for `retention`; `None` never.
 pub(super) fn expires(meta: &SegmentMeta, retention: Option<Duration>) -> Option<Nanos> {

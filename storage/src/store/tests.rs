@@ -193,7 +193,8 @@ fn rows_are_visible_when_acknowledged_and_after_flush_and_restart() {
             store.health(),
             Health {
                 accepting: true,
-                problems: vec![]
+                problems: vec![],
+                orphans: None,
             }
         );
     });

@@ -34,11 +34,10 @@ const OLD: &str = "01arz3ndektsv4rrffq69g5fav";
 const YOUNG: &str = "7zzzzzzzzzzzzzzzzzzzzzzzzz";
 
 async fn put_text(fixture: &Fixture, path: &str, text: &'static str) {
-    let put = fixture.bucket.put(
-        &ObjectPath::from(path),
-        PutPayload::from_static(text.as_bytes()),
-    );
-    put.await.expect("written");
+    let path = ObjectPath::from(path);
+    let bytes = PutPayload::from_static(text.as_bytes());
+    let put = fixture.bucket.put(&path, bytes).await;
+    put.expect("written");
 }
 
 async fn find(fixture: &Fixture, delete: bool) -> Result<OrphansFound> {
