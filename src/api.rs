@@ -15,6 +15,7 @@ mod problem;
 mod schema;
 mod sql;
 mod state;
+mod storage;
 
 pub(crate) use state::{Api, Parts};
 
@@ -35,6 +36,8 @@ fn operations() -> Vec<Operation> {
         openapi::schema(),
         openapi::flush(),
         openapi::replay(),
+        openapi::storage(),
+        openapi::reconcile(),
         openapi::version(),
         openapi::itself(),
         openapi::metrics(),

@@ -35,6 +35,9 @@ pub(crate) enum Command {
     /// Look after the catalog
     #[command(subcommand)]
     Catalog(Catalog),
+    /// Say what is stored, and remove what nobody needs, with the server stopped
+    #[command(subcommand)]
+    Storage(Storage),
     /// Make API keys
     #[command(subcommand)]
     Key(Key),
@@ -166,6 +169,38 @@ pub(crate) struct Rebuild {
     /// Make a bucket of another data folder, which is lost, this one's; no server may write it any more
     #[arg(long)]
     pub(crate) take_over: bool,
+}
+
+/// `cairn storage …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Storage {
+    /// What is stored of each tenant and signal, how long it is kept, and what waits for its deletion
+    Report(StorageReport),
+    /// Find objects in the bucket that nobody needs, and objects that are missing
+    Orphans(Orphans),
+}
+
+/// `cairn storage report`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StorageReport {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+    /// For machines: as `GET /api/v1/storage` answers
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `cairn storage orphans`. Fails when objects are missing.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Orphans {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+    /// Delete the objects that nobody needs
+    #[arg(long)]
+    pub(crate) delete: bool,
+    /// For machines
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `cairn key …`.

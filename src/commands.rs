@@ -8,11 +8,12 @@ mod key;
 mod otlp_check;
 mod query;
 mod settings;
+mod storage;
 mod verify;
 
 use crate::{
     api,
-    cli::{Catalog, Command, Config, Key},
+    cli::{Catalog, Command, Config, Key, Storage},
     config, serve,
 };
 use anyhow::Result;
@@ -34,6 +35,8 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
             let config = config::load(&options.flags)?.config;
             catalog::rebuild(config, options.take_over).await
         }
+        Command::Storage(Storage::Report(options)) => storage::report(options).await,
+        Command::Storage(Storage::Orphans(options)) => storage::orphans(options).await,
         Command::Key(Key::New(options)) => key::new(&options),
         Command::Openapi => print(&api::document()),
         Command::Config(Config::Check(options)) => settings::check(&options.flags),

@@ -6,7 +6,9 @@
 mod operations;
 mod schemas;
 
-pub(super) use operations::{flush, itself, live, metrics, ready, replay, schema, sql, version};
+pub(super) use operations::{
+    flush, itself, live, metrics, ready, reconcile, replay, schema, sql, storage, version,
+};
 
 use super::{operation::Operation, problem::Problem};
 use axum::{

@@ -1,6 +1,13 @@
 //! The settings of storage: plain data with defaults and a check.
 
-use crate::error::{Error, Result};
+mod retention;
+
+pub use retention::{OwnRetention, Retention};
+
+use crate::{
+    error::{Error, Result},
+    id::TenantId,
+};
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 /// The settings of storage.
@@ -52,6 +59,12 @@ pub struct Config {
     pub compaction_segments: usize,
     /// Bytes of memory that a merge may take, beside `memory_bytes`.
     pub compaction_memory_bytes: u64,
+    /// Days that rows are kept, by signal: from their own time or from their arrival, whichever is later. 0 keeps them
+    /// for ever.
+    pub retention: Retention,
+    /// What a tenant has otherwise, as `retention_of.<tenant>.logs_days` and so on; what it does not say is as in
+    /// `retention`.
+    pub retention_of: BTreeMap<TenantId, OwnRetention>,
     /// Time that the last flush gets at a shutdown. What does not reach the bucket in it stays in the write-ahead log
     /// and is replayed at the next start. With `listen.drain_seconds` it should be less than the supervisor waits:
     /// systemd 90 s, Kubernetes 30 s, Docker 10 s.
@@ -90,6 +103,8 @@ impl Default for Config {
             compaction_target_bytes: 192 << 20,
             compaction_segments: 8,
             compaction_memory_bytes: 192 << 20,
+            retention: Retention::default(),
+            retention_of: BTreeMap::new(),
             close_seconds: 30,
         }
     }
@@ -142,6 +157,6 @@ impl Config {
         if self.bucket != "local" && !self.bucket.contains("://") {
             return refuse(format!("bucket {} is neither local nor a URL", self.bucket));
         }
-        Ok(())
+        self.validate_retention()
     }
 }

@@ -1,6 +1,9 @@
 //! Ids that cannot hold an invalid value: tenant, segment, owner.
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    time::Nanos,
+};
 use std::{fmt, str::FromStr, sync::Arc};
 use ulid::Ulid;
 
@@ -66,6 +69,14 @@ impl fmt::Display for TenantId {
 )]
 #[serde(try_from = "String", into = "String")]
 pub struct SegmentId(pub Ulid);
+
+impl SegmentId {
+    /// When it was made, by the wall clock of then.
+    pub fn time(self) -> Nanos {
+        let millis = i64::try_from(self.0.timestamp_ms()).unwrap_or(i64::MAX);
+        Nanos(millis.saturating_mul(1_000_000))
+    }
+}
 
 impl FromStr for SegmentId {
     type Err = Error;

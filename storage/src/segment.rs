@@ -32,7 +32,7 @@ pub use live::LiveSegment;
 use crate::{
     id::{SegmentId, TenantId},
     signal::{Signal, Table},
-    time::TimeRange,
+    time::{Nanos, TimeRange},
 };
 
 /// The version of the segment layout that this build writes.
@@ -75,6 +75,16 @@ impl SegmentMeta {
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.files().map(|file| file.size_bytes).sum()
+    }
+
+    /// When the last of its rows had arrived, at the latest: a flush makes the ids of its segments when their rows are
+    /// there, and a compaction takes rows that were there when the segments that it replaces were made.
+    pub fn arrived(&self) -> Nanos {
+        let newest = match self.level {
+            0 => None,
+            _ => self.replaces.iter().map(|id| id.time()).max(),
+        };
+        newest.unwrap_or_else(|| self.id.time())
     }
 
     /// The highest sequence of the frames whose rows it holds, 0 without any.

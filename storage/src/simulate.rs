@@ -1,8 +1,8 @@
 //! Storage under a seeded world: lives of a store with clients, flushes, kills, power cuts, outages, lost catalogs and
 //! steps of the clock.
 //!
-//! After each start, all the time while it runs and at the end: what was acknowledged is there, once; nothing is there
-//! twice; nothing is there that nobody sent. The same seed gives the same run, call by call. Run it with
+//! After each start, all the time while it runs and at the end: what was acknowledged is there, once, until it has been kept
+//! long enough; nothing is there twice; nothing is there that nobody sent; nothing comes back that was gone. The same seed gives the same run, call by call. Run it with
 //! `cargo xtask simulate --seeds N`.
 
 mod forgetful;
@@ -19,7 +19,7 @@ use crate::{
         Catalog,
         memory::{CatalogFaults, MemoryCatalog},
     },
-    config::Config,
+    config::{Config, Retention},
     objects::{
         faulty::{FaultyStore, ObjectFaults},
         local::LocalStore,
@@ -29,10 +29,11 @@ use crate::{
 use forgetful::{Forgetful, ForgetfulCatalog};
 use life::Surroundings;
 
+use crate::store::{SEGMENT_COMMITTED, SEGMENT_EXPIRED};
 use model::{Model, Wrong};
 use object_store::{ObjectStore, memory::InMemory};
 use parking_lot::Mutex;
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, ops::RangeFrom, path::PathBuf, sync::Arc, time::Duration};
 
 /// A protection to take out, to see that the simulation notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub enum Sabotage {
     CommittedDigest,
     /// The catalog forgets up to where the log was flushed.
     FlushMark,
+    /// The catalog forgets what was retired.
+    Retired,
 }
 
 /// What a run did.
@@ -58,6 +61,8 @@ pub struct Report {
     /// Lives that ended by a kill or a power cut.
     pub crashes: u64,
     pub requests: u64,
+    /// Segments that expired, as far as the catalog knows.
+    pub expired: u64,
     /// Calls to the disk.
     pub calls: u64,
     /// The last commit sequence.
@@ -95,7 +100,12 @@ struct Machine {
     forgets: Forgetful,
     /// Whether the wall clock is set all the time.
     steps: bool,
+    /// The life in which the wall clock is a year ahead, where there is one.
+    ahead_in: Option<u64>,
 }
+
+/// How far ahead the clock is in such a life: far more than rows are kept.
+const AHEAD_NANOS: i64 = 366 * 24 * 3_600_000_000_000;
 
 /// Lives with clients before the last one.
 const LIVES: u64 = 4;
@@ -108,6 +118,7 @@ pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Result<Report, Box<Failure>
         lives: 0,
         crashes: 0,
         requests: 0,
+        expired: 0,
         calls: 0,
         sequence: 0,
         merges: 0,
@@ -122,14 +133,15 @@ pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Result<Report, Box<Failure>
         })
     };
     for life in 0..LIVES {
-        let crashed = machine.busy_life().map_err(|what| failed(life, what))?;
+        let crashed = machine.busy_life(life).map_err(|what| failed(life, what))?;
         report.crashes += u64::from(crashed);
         report.lives += 1;
     }
     report.sequence = machine.last_life().map_err(|what| failed(LIVES, what))?;
     report.lives += 1;
-    report.merges = machine.merges();
+    report.merges = machine.events(SEGMENT_COMMITTED, 1..);
     report.requests = machine.model.lock().requests.len() as u64;
+    report.expired = machine.events(SEGMENT_EXPIRED, 0..);
     report.calls = machine.simulation.calls();
     report.trace = machine.simulation.trace();
     Ok(report)
@@ -145,10 +157,15 @@ impl Machine {
         let forgets = Forgetful {
             marks: sabotage == Some(Sabotage::FlushMark),
             digests: sabotage == Some(Sabotage::CommittedDigest),
+            retired: sabotage == Some(Sabotage::Retired),
         };
         let far = simulation.below(2) == 0;
         let far_bucket =
             far.then(|| FaultyStore::new(Arc::new(InMemory::new()), simulation.world()));
+        // Of every two machines one has a clock that nobody can trust: nothing expires there, because the rows have the
+        // times of that clock. On the others hours pass between lives, and rows are kept for a day.
+        let steps = simulation.below(2) == 0;
+        let days = u32::from(!steps);
         let config = Config {
             data_dir: PathBuf::from("/data"),
             bucket: if far {
@@ -171,26 +188,49 @@ impl Machine {
             retry_window_seconds: if sabotage == Some(Sabotage::Digest) {
                 0
             } else {
-                86_400
+                100 * 86_400
+            },
+            retention: Retention {
+                logs_days: days,
+                spans_days: days,
+                dead_letters_days: 0,
+                ..Retention::default()
             },
             ..Config::default()
         };
         let catalog = Arc::new(MemoryCatalog::new(simulation.world()));
-        let model = Arc::default();
-        // Of every two machines one has a clock that nobody can trust.
-        let steps = simulation.below(2) == 0;
+        let kept = (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400));
+        let ahead_in = match simulation.below(2 * LIVES) {
+            life if life < LIVES && !steps => Some(life),
+            _ => None,
+        };
         Machine {
             steps,
+            ahead_in,
             simulation,
             config,
             catalog,
             far_bucket,
-            model,
+            model: Arc::new(Mutex::new(Model::new(kept))),
             forgets,
         }
     }
 
-    fn surroundings(&self, faulty: bool) -> Surroundings {
+    /// Integration events of a kind about segments of a level.
+    fn events(&self, kind: &str, levels: RangeFrom<u64>) -> u64 {
+        let events = futures::executor::block_on(self.catalog.events(0, u32::MAX));
+        let level = |body: &str| {
+            let body: serde_json::Value = serde_json::from_str(body).ok()?;
+            body["level"].as_u64()
+        };
+        let events = events.unwrap_or_default().into_iter();
+        let wanted = events.filter(|(_, event)| {
+            event.kind == kind && level(&event.body).is_some_and(|level| levels.contains(&level))
+        });
+        wanted.count() as u64
+    }
+
+    fn surroundings(&self, faulty: bool, ahead_nanos: i64) -> Surroundings {
         let world = self.simulation.world();
         let bucket: Arc<dyn ObjectStore> = match &self.far_bucket {
             Some(bucket) => Arc::new(bucket.clone()),
@@ -211,11 +251,12 @@ impl Machine {
             bucket,
             model,
             faulty,
+            ahead_nanos,
         }
     }
 
     /// A life with clients; whether it was cut short.
-    fn busy_life(&self) -> Result<bool, Wrong> {
+    fn busy_life(&self, life: u64) -> Result<bool, Wrong> {
         let below = |limit| self.simulation.below(limit);
         let faulty = below(2) == 0;
         self.set_faults(faulty);
@@ -227,9 +268,17 @@ impl Machine {
             };
             self.simulation.stop_after(1 + below(600), stop);
         }
-        let ended = self.simulation.run(self.surroundings(faulty).busy());
+        let ahead_nanos = match self.ahead_in == Some(life) {
+            true => AHEAD_NANOS,
+            false => 0,
+        };
+        self.simulation.step_wall_clock(ahead_nanos);
+        let surroundings = self.surroundings(faulty, ahead_nanos);
+        let ended = self.simulation.run(surroundings.busy());
+        self.simulation.step_wall_clock(-ahead_nanos);
         self.simulation.cancel_stop();
         self.set_faults(false);
+        self.model.lock().passed(self.simulation.now());
         if below(3) == 0 {
             let hours = below(6) as i64 - 3;
             self.simulation.step_wall_clock(hours * 3_600_000_000_000);
@@ -239,6 +288,10 @@ impl Machine {
             self.model.lock().forget_digests();
         }
         self.simulation.pass(Duration::from_secs(below(30)));
+        if !self.steps {
+            // With the step of above less than a day: what is more is no step but a clock to be doubted.
+            self.simulation.pass(Duration::from_secs(3_600 * below(20)));
+        }
         match ended {
             Ended::Finished(outcome) => {
                 // The machine may lose its power after the process has gone, too.
@@ -252,24 +305,10 @@ impl Machine {
     }
 
     fn last_life(&self) -> Result<u64, Wrong> {
-        match self.simulation.run(self.surroundings(false).last()) {
+        match self.simulation.run(self.surroundings(false, 0).last()) {
             Ended::Finished(outcome) => outcome,
             Ended::Stopped(stop) => Err(format!("the last life ended by {stop:?}")),
         }
-    }
-
-    /// Counted by their events.
-    fn merges(&self) -> u64 {
-        let events = self.simulation.run(self.catalog.events(0, u32::MAX));
-        let Ended::Finished(Ok(events)) = events else {
-            return 0;
-        };
-        let level = |body: &str| {
-            let body: serde_json::Value = serde_json::from_str(body).ok()?;
-            body["level"].as_u64()
-        };
-        let levels = events.iter().filter_map(|(_, event)| level(&event.body));
-        levels.filter(|level| *level > 0).count() as u64
     }
 
     fn set_faults(&self, faulty: bool) {

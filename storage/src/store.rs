@@ -1,26 +1,34 @@
 //! The store: what is promised to those who write rows and to those who read them.
 //!
 //! In: `append` (dedupe, frame, group commit) fills the `buffer`. Out of memory: `flush` runs `stage` (segments on the
-//! local disk, read at once), `upload` and `commit` as `policy` says; `compact` merges small segments, `evict` bounds the
-//! dead letters. A remote bucket is counted and read through a cache (`cached`). Start:
-//! `load` (whose bucket: `claim`), then `replay`. Offline: `rebuild` makes the catalog from the bucket, `verify` reads everything.
+//! local disk, read at once), `upload` and `commit` as `policy` says; `compact` merges small segments. Away: `evict` bounds
+//! the dead letters, `expire` is retention (what `clock` allows), both by `retire`; `reconcile` holds the bucket against the
+//! catalog. A remote bucket is counted and read through a cache (`cached`). Start: `load` (whose bucket: `claim`), then
+//! `replay`. Offline: `rebuild` makes the catalog from the bucket, `verify` reads everything, `orphans` finds what nobody
+//! needs; `report` says what there is.
 
 mod append;
 mod bound;
 mod buffer;
 mod cached;
 mod claim;
+mod clock;
 mod commit;
 mod compact;
 mod evict;
+mod expire;
 mod flush;
 mod health;
 mod letters;
 mod load;
 mod lost;
+mod orphans;
 mod policy;
 mod rebuild;
+mod reconcile;
 mod replay;
+mod report;
+mod retire;
 mod retired;
 mod retries;
 mod rows;
@@ -32,8 +40,12 @@ mod verify;
 mod warm;
 
 pub use claim::Claim;
+pub use commit::SEGMENT_COMMITTED;
+pub use expire::SEGMENT_EXPIRED;
 pub use health::{Health, Problem};
+pub use orphans::{Orphans, OrphansFound, orphans};
 pub use rebuild::{Rebuilt, rebuild};
+pub use report::{LevelReport, SignalReport, StorageReport, report};
 pub use verify::{Verified, verify};
 
 use crate::{
@@ -115,7 +127,7 @@ impl Store {
                 .map(|meta| state.live(meta))
                 .collect(),
         );
-        evict::resume(&state, loaded.retired);
+        retire::resume(&state, loaded.retired);
         replay::load_digests(&state, loaded.digests);
         let replayed = replay::replay(&state, marks).await?;
         let epoch = begin_epoch(&state, &replayed).await?;
@@ -301,7 +313,24 @@ impl Store {
         Health {
             accepting: !closing && !blocked,
             problems,
+            orphans: self.state.reconciling.lock().last,
         }
+    }
+
+    /// What is stored, by tenant and signal.
+    pub fn report(&self) -> StorageReport {
+        report::online(&self.state)
+    }
+
+    /// Holds the bucket against the catalog now, which lists all of it: see [`Health::orphans`]. Objects that are missing
+    /// are reported as [`Store::report_damage`] does.
+    pub async fn reconcile(&self) -> Result<Orphans> {
+        reconcile::look(&self.state).await
+    }
+
+    /// The days that rows of a tenant's signal are kept; `None` for ever.
+    pub fn retention_days(&self, tenant: &TenantId, signal: Signal) -> Option<u32> {
+        self.state.config.retention_days(tenant, signal)
     }
 
     /// Clock, randomness, disk and blocking work.

@@ -45,6 +45,18 @@ pub struct Telemetry {
     pub replayed_frames: Family<OutcomeLabels, Counter>,
     /// Dead letters evicted from the bounded table.
     pub dead_letters_evicted_records: Family<TenantLabels, Counter>,
+    /// Rows of segments that were kept long enough, with the reason `retention`; they stay counted as stored.
+    pub expired_rows: Family<ExpiredLabels, Counter>,
+    /// Bytes of these.
+    pub expired_bytes: Family<ExpiredLabels, Counter>,
+    /// Segments that are no longer live and whose objects wait for their deletion.
+    pub retired_segments: Gauge,
+    /// Bytes of these.
+    pub retired_bytes: Gauge,
+    /// Objects in the bucket that nobody needs, when it was last looked at.
+    pub orphan_objects: Gauge,
+    /// Bytes of these.
+    pub orphan_bytes: Gauge,
     /// Segments that are known to be damaged or gone.
     pub segments_missing: Gauge,
     /// Merges of segments.
@@ -106,6 +118,17 @@ pub struct TenantLabels {
     tenant: String,
 }
 
+/// The reason that rows expire for: they were kept long enough.
+pub(crate) const RETENTION: &str = "retention";
+
+/// Labels of what expired.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ExpiredLabels {
+    tenant: String,
+    signal: &'static str,
+    reason: &'static str,
+}
+
 /// Labels of flushes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct FlushLabels {
@@ -133,6 +156,16 @@ impl TenantLabels {
     pub(crate) fn new(tenant: &TenantId) -> TenantLabels {
         TenantLabels {
             tenant: tenant.to_string(),
+        }
+    }
+}
+
+impl ExpiredLabels {
+    pub(crate) fn new(tenant: &TenantId, signal: Signal, reason: &'static str) -> ExpiredLabels {
+        ExpiredLabels {
+            tenant: tenant.to_string(),
+            signal: signal.as_str(),
+            reason,
         }
     }
 }
@@ -177,6 +210,12 @@ impl Telemetry {
             digests_evicted: Counter::default(),
             replayed_frames: Family::default(),
             dead_letters_evicted_records: Family::default(),
+            expired_rows: Family::default(),
+            expired_bytes: Family::default(),
+            retired_segments: Gauge::default(),
+            retired_bytes: Gauge::default(),
+            orphan_objects: Gauge::default(),
+            orphan_bytes: Gauge::default(),
             segments_missing: Gauge::default(),
             compaction: Compaction::unregistered(),
             replaced_text: Family::default(),
@@ -193,6 +232,7 @@ impl Telemetry {
         telemetry.register_requests(registry);
         telemetry.register_background(registry);
         telemetry.bucket.register(registry);
+        telemetry.register_removals(registry);
         telemetry
     }
 
@@ -281,6 +321,39 @@ impl Telemetry {
             "replayed_frames",
             "Frames seen at replay by outcome",
             self.replayed_frames.clone(),
+        );
+    }
+
+    fn register_removals(&self, registry: &mut Registry) {
+        registry.register(
+            "expired_rows",
+            "Rows of segments that were kept long enough; they stay counted as stored",
+            self.expired_rows.clone(),
+        );
+        registry.register(
+            "expired_bytes",
+            "Bytes of segments that were kept long enough",
+            self.expired_bytes.clone(),
+        );
+        registry.register(
+            "retired_segments",
+            "Segments that are no longer live and whose objects wait for their deletion",
+            self.retired_segments.clone(),
+        );
+        registry.register(
+            "retired_bytes",
+            "Bytes of segments whose objects wait for their deletion",
+            self.retired_bytes.clone(),
+        );
+        registry.register(
+            "orphan_objects",
+            "Objects in the bucket that nobody needs, when it was last looked at",
+            self.orphan_objects.clone(),
+        );
+        registry.register(
+            "orphan_bytes",
+            "Bytes of objects in the bucket that nobody needs",
+            self.orphan_bytes.clone(),
         );
         registry.register(
             "dead_letters_evicted_records",

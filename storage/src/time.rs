@@ -1,5 +1,6 @@
 //! Nanoseconds since the Unix epoch, UTC: the only instant type of the crates.
 
+use arrow::temporal_conversions::timestamp_ns_to_datetime;
 use std::time::Duration;
 
 /// An instant: nanoseconds since 1970-01-01T00:00:00Z, from 1677 to 2262.
@@ -40,6 +41,14 @@ impl Nanos {
         Nanos(self.0.saturating_sub(nanos))
     }
 
+    /// As RFC 3339 has it, in UTC, with as many digits of a second as it takes.
+    pub fn to_text(self) -> String {
+        match timestamp_ns_to_datetime(self.0) {
+            Some(instant) => format!("{instant:?}Z"),
+            None => format!("{} ns", self.0),
+        }
+    }
+
     /// How long after `earlier` this is; zero when it is not after it.
     pub fn since(self, earlier: Nanos) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0).max(0) as u64)
@@ -65,5 +74,39 @@ impl TimeRange {
     /// Whether the two share an instant.
     pub fn overlaps(self, other: TimeRange) -> bool {
         self.min <= other.max && other.min <= self.max
+    }
+}
+
+/// Writes an instant as text, for answers that people and scripts read.
+pub(crate) fn serialize_text<S: serde::Serializer>(
+    instant: &Nanos,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&instant.to_text())
+}
+
+/// As [`serialize_text`], null where there is none.
+pub(crate) fn serialize_optional_text<S: serde::Serializer>(
+    instant: &Option<Nanos>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match instant {
+        Some(instant) => to.serialize_some(&instant.to_text()),
+        None => to.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_as_text() {
+        let text = |nanos| Nanos(nanos).to_text();
+        assert_eq!(text(0), "1970-01-01T00:00:00Z");
+        assert_eq!(text(1_767_225_600_500_000_000), "2026-01-01T00:00:00.500Z");
+        assert_eq!(text(-1), "1969-12-31T23:59:59.999999999Z");
+        assert!(text(i64::MAX).starts_with("2262-04-11T"));
+        assert!(text(i64::MIN).starts_with("1677-09-21T"));
     }
 }

@@ -261,6 +261,30 @@ async fn check_operator(server: &Server, operator: &str) {
     }
     let (status, text) = server.api(Method::POST, "/api/v1/flush", key, "").await;
     assert_eq!(status, StatusCode::OK, "{text}");
+    let (status, stored) = server.api(Method::GET, "/api/v1/storage", key, "").await;
+    assert_eq!(status, StatusCode::OK, "{stored}");
+    let stored: serde_json::Value = serde_json::from_str(&stored).expect("JSON");
+    let signals = stored["signals"].as_array().expect("an array");
+    for tenant in ["vermilion", "turquoise"] {
+        let logs = signals
+            .iter()
+            .find(|signal| signal["tenant"] == tenant && signal["signal"] == "logs");
+        let logs = logs.expect("they were flushed");
+        assert!(
+            logs["rows"].as_u64() > Some(0) && logs["bytes"].as_u64() > Some(0),
+            "{logs}"
+        );
+        assert_eq!(logs["retention_days"], 30);
+        assert!(logs["next_expiry"].is_string(), "{logs}");
+    }
+    let reconcile = "/api/v1/storage/reconcile";
+    let (status, looked) = server.api(Method::POST, reconcile, key, "").await;
+    assert_eq!(status, StatusCode::OK, "{looked}");
+    let looked: serde_json::Value = serde_json::from_str(&looked).expect("JSON");
+    assert_eq!(
+        (&looked["objects"], &looked["missing_objects"]),
+        (&json!(0), &json!(0))
+    );
     for (method, path) in [
         (Method::POST, "/api/v1/sql"),
         (Method::GET, "/api/v1/schema"),
@@ -279,6 +303,8 @@ async fn check_refusals(server: &Server, sender: &str) {
         (Method::GET, "/metrics", ""),
         (Method::POST, "/api/v1/flush", ""),
         (Method::POST, "/api/v1/dead-letters/replay", ""),
+        (Method::GET, "/api/v1/storage", ""),
+        (Method::POST, "/api/v1/storage/reconcile", ""),
     ];
     for (method, path, body) in asks {
         for (key, status) in [

@@ -32,6 +32,8 @@ pub struct TableAnswer {
     pub attributes: Vec<AttributeAnswer>,
     /// Whether there are or may be keys that are not here.
     pub more_attributes: bool,
+    /// Days that its rows are kept; `None` for ever.
+    pub retention_days: Option<u32>,
 }
 
 /// A column of a table.
@@ -82,7 +84,9 @@ pub(super) fn table(
             .for_each(|batch| keys.add(RESOURCES, batch.column(0))),
         None => keys.miss(),
     }
+    let stored = attributes::stored_table(&table.name);
     TableAnswer {
+        retention_days: stored.and_then(|stored| store.retention_days(tenant, stored.signal())),
         name: table.name.clone(),
         description: table.description.to_string(),
         columns: table.columns().map(column).collect(),

@@ -4,7 +4,7 @@ use super::{READERS, problem};
 use crate::api::{
     dead_letters, flush as flushing, health, metrics as telemetry,
     operation::{Method, Operation},
-    schema as tables, sql as statements,
+    schema as tables, sql as statements, storage as stored,
 };
 use axum::http::StatusCode;
 use cairn_query::format::Format;
@@ -140,6 +140,34 @@ pub(in crate::api) fn replay() -> Operation {
     });
     let path = (Method::Post, "/api/v1/dead-letters/replay");
     Operation::new(path, &[Scope::Operate], dead_letters::replay, about)
+}
+
+/// `GET /api/v1/storage`.
+pub(in crate::api) fn storage() -> Operation {
+    let about = json!({
+        "operationId": "storage",
+        "summary": "What is stored of every tenant and signal, how long it is kept, and what waits for its deletion.",
+        "responses": with_problems(
+            json!({ "200": json_of("Storage", "What is stored now.") }),
+            &[StatusCode::SERVICE_UNAVAILABLE],
+        ),
+    });
+    let path = (Method::Get, "/api/v1/storage");
+    Operation::new(path, &[Scope::Operate], stored::get, about)
+}
+
+/// `POST /api/v1/storage/reconcile`.
+pub(in crate::api) fn reconcile() -> Operation {
+    let about = json!({
+        "operationId": "reconcileStorage",
+        "summary": "Lists the whole bucket and counts objects that nobody needs and objects that are missing; deletes nothing.",
+        "responses": with_problems(
+            json!({ "200": json_of("Orphans", "What the bucket has.") }),
+            &[StatusCode::SERVICE_UNAVAILABLE],
+        ),
+    });
+    let path = (Method::Post, "/api/v1/storage/reconcile");
+    Operation::new(path, &[Scope::Operate], stored::reconcile, about)
 }
 
 /// `GET /api/v1/version`.

@@ -16,6 +16,8 @@ pub(super) fn all() -> Value {
         "Flushed": object(json!({
             "sequence": whole("Every request with this commit sequence or a lower one is in segments."),
         })),
+        "Storage": storage(),
+        "Orphans": orphans(),
         "Replay": replay(),
         "Replayed": replayed(),
         "Version": object(json!({ "name": { "const": "cairn" }, "version": { "type": "string" } })),
@@ -143,6 +145,53 @@ fn replayed() -> Value {
     }))
 }
 
+fn orphans() -> Value {
+    object(json!({
+        "looked": { "type": "string", "format": "date-time" },
+        "objects": whole("Objects of segments that nobody needs and that are a day old."),
+        "bytes": whole("Bytes of these."),
+        "foreign_objects": whole("Objects that are no segment's and not ours."),
+        "missing_objects": whole("Objects that the catalog names and the bucket has not."),
+    }))
+}
+
+fn storage() -> Value {
+    let instant = json!({ "type": ["string", "null"], "format": "date-time" });
+    let level = object(json!({
+        "level": whole("0 as flushed, one more at each compaction."),
+        "segments": whole("Live segments."),
+        "rows": whole("Their rows."),
+        "bytes": whole("Bytes of all their files."),
+    }));
+    let signals = Signal::ALL.map(Signal::as_str);
+    let signal = object(json!({
+        "tenant": told(""),
+        "signal": { "enum": signals },
+        "segments": whole("Live segments."),
+        "rows": whole("Their rows."),
+        "bytes": whole("Bytes of all their files."),
+        "bytes_per_row": { "type": ["number", "null"], "minimum": 0 },
+        "levels": { "type": "array", "items": level },
+        "oldest": instant,
+        "newest": instant,
+        "retention_days": optional("Days that rows are kept; null for ever."),
+        "next_expiry": instant,
+    }));
+    object(json!({
+        "taken": { "type": "string", "format": "date-time" },
+        "signals": { "type": "array", "items": signal, "description": "By tenant, then by signal." },
+        "retired_segments": whole("Segments whose objects wait for their deletion."),
+        "retired_bytes": whole("Bytes of these."),
+        "wal_bytes": whole("Bytes of the write-ahead log."),
+        "staged_bytes": whole("Bytes of staged files that wait for their upload and commit."),
+        "orphans": {
+            "description": "What the last look at the bucket found; null before the first.",
+            "anyOf": [{ "$ref": "#/components/schemas/Orphans" }, { "type": "null" }],
+        },
+        "retention_held": { "type": ["string", "null"], "description": "Why nothing expires, where that is so." },
+    }))
+}
+
 fn answer() -> Value {
     let column = object(
         json!({ "name": told("Unique within the answer."), "type": told("As SQL names it.") }),
@@ -211,6 +260,7 @@ fn tables() -> Value {
         "columns": { "type": "array", "items": column },
         "attributes": { "type": "array", "items": attribute },
         "more_attributes": { "type": "boolean", "description": "Whether there are or may be keys that are not here." },
+        "retention_days": optional("Days that its rows are kept; null for ever."),
     }));
     object(json!({ "tables": { "type": "array", "items": table } }))
 }

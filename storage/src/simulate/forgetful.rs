@@ -14,6 +14,7 @@ use std::sync::Arc;
 pub(super) struct Forgetful {
     pub(super) marks: bool,
     pub(super) digests: bool,
+    pub(super) retired: bool,
 }
 
 /// A catalog that forgets a part of every commit.
@@ -48,6 +49,9 @@ impl Catalog for ForgetfulCatalog {
         }
         if self.forgets.digests {
             commit.digests.clear();
+        }
+        if self.forgets.retired {
+            commit.replace.clear();
         }
         self.catalog.commit(commit).await
     }

@@ -14,6 +14,7 @@ use crate::{
     signal::Encoding,
     store::{Parts, Store},
     telemetry::Telemetry,
+    time::Nanos,
     world::{World, simulated::WallClock},
 };
 use object_store::ObjectStore;
@@ -31,6 +32,8 @@ pub(super) struct Surroundings {
     pub(super) model: Arc<Mutex<Model>>,
     /// Whether the machine may fail: then errors are no news.
     pub(super) faulty: bool,
+    /// How far ahead the wall clock is all this life.
+    pub(super) ahead_nanos: i64,
     /// The wall clock, where it is set all the time.
     pub(super) steps: Option<WallClock>,
 }
@@ -164,9 +167,9 @@ impl Surroundings {
                     continue;
                 }
             };
-            self.model
-                .lock()
-                .check((&tenant, signal), &rows, &acknowledged)?;
+            let mut model = self.model.lock();
+            model.passed(self.true_time());
+            model.check((&tenant, signal), &rows, &acknowledged)?;
         }
         Ok(())
     }
@@ -315,6 +318,11 @@ impl Surroundings {
         } else {
             Err(format!("{what}: {error}"))
         }
+    }
+
+    /// What the wall clock would say if it were not ahead.
+    fn true_time(&self) -> Nanos {
+        Nanos(self.world.clock.now().0 - self.ahead_nanos)
     }
 
     fn below(&self, limit: u64) -> u64 {

@@ -27,13 +27,32 @@ pub(super) struct Request {
     forgotten: bool,
     /// Whether each attempt may have been stored: it has no times, or was not acknowledged when its digest went.
     doubtful: bool,
+    /// No row of a record without a time is older: the clock of a machine goes back by some hours at most.
+    not_before: Nanos,
 }
+
+/// How far the clock of a machine whose rows expire goes back in all its lives together.
+const MOST_BACK: Duration = Duration::from_secs(15 * 3_600);
 
 /// Everything the clients know.
 #[derive(Default)]
 pub(super) struct Model {
     pub(super) requests: Vec<Request>,
+    /// How long rows are kept; `None` for ever.
+    kept: Option<Duration>,
+    /// The latest time that a clock that is believed has shown.
+    latest: Nanos,
+    /// The row ids that were seen of each tenant's signal, and those of them that were not there later.
+    seen: BTreeMap<(TenantId, Signal), Seen>,
 }
+
+#[derive(Default)]
+struct Seen {
+    there: BTreeSet<RowId>,
+    gone: BTreeSet<RowId>,
+}
+
+type RowId = (u64, u64, u32);
 
 /// What is wrong with what the store shows.
 pub(super) type Wrong = String;
@@ -45,6 +64,12 @@ impl Request {
         !self.forgotten && self.records.iter().all(|record| record.time.is_some())
     }
 
+    /// Whether the row of a record may have been kept long enough at `latest`.
+    fn may_be_gone(&self, record: &Record, kept: Option<Duration>, latest: Nanos) -> bool {
+        let time = record.time.unwrap_or(self.not_before);
+        kept.is_some_and(|kept| time.plus(kept) <= latest)
+    }
+
     /// The ids of records that become rows, and those that become dead letters.
     fn outcomes(&self) -> (Vec<&str>, Vec<&str>) {
         let ids = self.records.iter().map(|record| record.id.as_str());
@@ -53,6 +78,14 @@ impl Request {
 }
 
 impl Model {
+    /// Nothing was sent yet; rows are `kept` for so long, for ever without.
+    pub(super) fn new(kept: Option<Duration>) -> Model {
+        Model {
+            kept,
+            ..Model::default()
+        }
+    }
+
     /// Makes up a request; its number is its place in `requests`.
     pub(super) fn offer(&mut self, random: &dyn Random, now: Nanos) -> usize {
         let number = self.requests.len();
@@ -87,12 +120,21 @@ impl Model {
             acknowledged: None,
             forgotten: false,
             doubtful: !timed,
+            not_before: now.minus(MOST_BACK),
         });
         number
     }
 
-    /// The catalog was lost, and the digests in it.
+    /// A clock that is believed has shown this.
+    pub(super) fn passed(&mut self, now: Nanos) {
+        self.latest = self.latest.max(now);
+    }
+
+    /// The catalog was lost, and the digests in it; what expired comes back until the next pass.
     pub(super) fn forget_digests(&mut self) {
+        for seen in self.seen.values_mut() {
+            seen.gone.clear();
+        }
         for request in &mut self.requests {
             request.forgotten = true;
             request.doubtful |= request.acknowledged.is_none();
@@ -120,9 +162,10 @@ impl Model {
     }
 
     /// Compares what the store shows of one tenant's signal with what was promised: the rows of `acknowledged` are
-    /// there, once; nothing is there twice; nothing is there that nobody sent.
+    /// there, once, unless they were kept long enough; nothing is there twice; nothing is there that nobody sent; nothing is
+    /// there again that was gone.
     pub(super) fn check(
-        &self,
+        &mut self,
         (tenant, signal): (&TenantId, Signal),
         rows: &[Row],
         acknowledged: &BTreeSet<usize>,
@@ -133,6 +176,10 @@ impl Model {
                 twice[0].id
             ));
         }
+        let seen = self.seen.entry((tenant.clone(), signal)).or_default();
+        seen.look(rows).map_err(|id| {
+            format!("{tenant}/{signal}: row id {id:?} was gone and is there again")
+        })?;
         match signal {
             Signal::DeadLetters => self.check_letters(tenant, rows, acknowledged),
             _ => self.check_rows((tenant, signal), rows, acknowledged),
@@ -154,10 +201,18 @@ impl Model {
                 continue;
             }
             let (kept, _) = request.outcomes();
-            let counts: BTreeSet<u64> = kept
+            let mut counts: BTreeSet<u64> = BTreeSet::new();
+            for record in request
+                .records
                 .iter()
-                .map(|id| found.remove(id).unwrap_or(0))
-                .collect();
+                .filter(|r| kept.contains(&r.id.as_str()))
+            {
+                let count = found.remove(record.id.as_str()).unwrap_or(0);
+                // Each goes at its time, and what is not there tells nothing of the others.
+                if count > 0 || !request.may_be_gone(record, self.kept, self.latest) {
+                    counts.insert(count);
+                }
+            }
             let promised = acknowledged.contains(&number);
             let right = counts
                 .iter()
@@ -202,6 +257,19 @@ impl Model {
                 ));
             }
         }
+        Ok(())
+    }
+}
+
+impl Seen {
+    /// Notes what is there; the first row that was gone already, if there is one.
+    fn look(&mut self, rows: &[Row]) -> Result<(), RowId> {
+        let there: BTreeSet<RowId> = rows.iter().map(|row| row.id).collect();
+        if let Some(again) = there.intersection(&self.gone).next() {
+            return Err(*again);
+        }
+        self.gone.extend(self.there.difference(&there));
+        self.there = there;
         Ok(())
     }
 }

@@ -28,17 +28,18 @@ fn every_seed_keeps_every_promise_4() {
 
 fn check_seeds(quarter: u64) {
     const COUNT: u64 = SEEDS / 4;
-    let (mut crashes, mut requests, mut merges) = (0, 0, 0);
+    let (mut crashes, mut requests, mut merges, mut expired) = (0, 0, 0, 0);
     for seed in quarter * COUNT..(quarter + 1) * COUNT {
         let report = run(seed, None).unwrap_or_else(|e| panic!("{e}\n{}", e.calls.join("\n")));
         crashes += report.crashes;
         requests += report.requests;
         merges += report.merges;
+        expired += report.expired;
     }
     // A harness that never got anywhere would pass, too.
     assert!(
-        crashes > COUNT && requests > 20 * COUNT && merges > 2 * COUNT,
-        "{crashes} crashes, {requests} requests, {merges} merges"
+        crashes > COUNT && requests > 20 * COUNT && merges > 2 * COUNT && expired > COUNT,
+        "{crashes} crashes, {requests} requests, {merges} merges, {expired} segments expired"
     );
 }
 
@@ -81,4 +82,9 @@ fn digests_that_go_with_the_log_are_noticed() {
 #[test]
 fn a_missing_flush_mark_is_noticed() {
     check_noticed(Sabotage::FlushMark);
+}
+
+#[test]
+fn a_missing_retirement_is_noticed() {
+    check_noticed(Sabotage::Retired);
 }

@@ -246,6 +246,24 @@ impl Buffers {
         tenants
     }
 
+    /// Every tenant's signal that is known, sorted.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.inner.read().tables.keys().cloned().collect()
+    }
+
+    /// All segments of everybody, live or staged, in no order that means something.
+    pub(super) fn segments(&self) -> Vec<Arc<LiveSegment>> {
+        let inner = self.inner.read();
+        let segments = inner.tables.values().flat_map(|table| {
+            let staged = table.flushes.iter().filter_map(|stage| match stage {
+                Stage::Staged(staged) => Some(&staged.segments),
+                Stage::Frozen(_) => None,
+            });
+            table.live.iter().chain(staged.flatten())
+        });
+        segments.cloned().collect()
+    }
+
     /// Every table that has rows which are not committed.
     pub(super) fn uncommitted(&self) -> Vec<Open> {
         let inner = self.inner.read();
@@ -412,11 +430,6 @@ impl Buffers {
         };
         let live = table.live.iter().filter(|segment| !is_damaged(segment));
         live.cloned().collect()
-    }
-
-    /// Every tenant's signal that is known, sorted.
-    pub(super) fn keys(&self) -> Vec<Key> {
-        self.inner.read().tables.keys().cloned().collect()
     }
 
     /// Notes that an object of a live or staged segment cannot be read; `false` if it is none, or known already.

@@ -20,7 +20,7 @@ use crate::{
 use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 /// The event that says that a segment can be read from the bucket.
-const SEGMENT_COMMITTED: &str = "cairn.segment.committed.v1";
+pub const SEGMENT_COMMITTED: &str = "cairn.segment.committed.v1";
 
 /// Uploads and commits every staged flush of `key`, in order, until there is none or one fails: that one stays
 /// readable where it is, and the next call tries again. Returns how many were committed.
@@ -47,7 +47,10 @@ async fn commit_one(state: &State, key: &Key, staged: &Staged) -> Result<()> {
     let metas: Vec<SegmentMeta> = staged.segments.iter().map(|s| s.meta.clone()).collect();
     upload::upload(state, &metas).await?;
     let commit = Commit {
-        events: metas.iter().map(|meta| event(meta, state.now())).collect(),
+        events: metas
+            .iter()
+            .map(|meta| event(SEGMENT_COMMITTED, meta, state.now()))
+            .collect(),
         add: metas.clone(),
         flushed_through: marks(state, key, staged),
         digests: staged.digests.clone(),
@@ -98,8 +101,8 @@ async fn was_committed(state: &State, metas: &[SegmentMeta], conflict: Error) ->
     Err(conflict)
 }
 
-/// The event that says that a segment can be read from the bucket.
-pub(super) fn event(meta: &SegmentMeta, time: Nanos) -> Event {
+/// An integration event of this kind about a segment.
+pub(super) fn event(kind: &str, meta: &SegmentMeta, time: Nanos) -> Event {
     let bytes: u64 = meta
         .objects
         .iter()
@@ -115,7 +118,7 @@ pub(super) fn event(meta: &SegmentMeta, time: Nanos) -> Event {
         "max_time": meta.time.max,
     });
     Event {
-        kind: SEGMENT_COMMITTED.to_string(),
+        kind: kind.to_string(),
         tenant: meta.tenant.clone(),
         time,
         body: body.to_string(),

@@ -13,9 +13,9 @@ mod plan;
 use super::{
     buffer::Key,
     claim,
-    commit::event,
-    evict::GRACE,
+    commit::{SEGMENT_COMMITTED, event},
     health::Part,
+    retire::GRACE,
     stage::{field_ids, keep_footers, segment_id},
     state::{State, subject},
     upload,
@@ -219,7 +219,7 @@ fn choose(state: &State, key: &Key) -> Option<Vec<Arc<LiveSegment>>> {
         return None;
     }
     let mut live = state.buffers.whole(key);
-    let unfinished = state.retired.lock().replaced();
+    let unfinished = state.retired.lock().replaced(key);
     if let Some(too_large) = state.compacting.lock().too_large.get_mut(key) {
         too_large.retain(|id| live.iter().any(|segment| segment.meta.id == *id));
         live.retain(|segment| !too_large.contains(&segment.meta.id));
@@ -394,7 +394,7 @@ async fn make_live(
         replace: ids.clone(),
         forget: vec![merged.id],
         add: vec![merged.clone()],
-        events: vec![event(merged, state.now())],
+        events: vec![event(SEGMENT_COMMITTED, merged, state.now())],
         ..Commit::default()
     };
     commit_surely(state, commit, merged.id).await?;

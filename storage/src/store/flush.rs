@@ -3,10 +3,10 @@
 use super::{
     append::{Cargo, under_pressure},
     buffer::{Key, Open},
-    commit, compact, evict,
+    commit, compact, evict, expire,
     health::Part,
     policy::{self, Due, Load},
-    stage,
+    reconcile, retire, stage,
     state::State,
     upload,
 };
@@ -55,6 +55,10 @@ enum Chore {
     Delete,
     /// Merges segments.
     Compact,
+    /// Retires segments whose rows have been kept long enough.
+    Expire,
+    /// Holds the bucket against the catalog.
+    Reconcile,
 }
 
 /// What a chore ends with.
@@ -127,9 +131,9 @@ fn next_chores<'a>(
         };
         begun.push(tidy.boxed());
     }
-    if evict::is_due(state) && doing.insert(Chore::Delete) {
+    if retire::is_due(state) && doing.insert(Chore::Delete) {
         let delete = async move {
-            evict::delete(state).await;
+            retire::delete(state).await;
             Chore::Delete
         };
         begun.push(delete.boxed());
@@ -140,6 +144,20 @@ fn next_chores<'a>(
             Chore::Compact
         };
         begun.push(compact.boxed());
+    }
+    if expire::is_due(state) && doing.insert(Chore::Expire) {
+        let expire = async move {
+            expire::pass(state).await;
+            Chore::Expire
+        };
+        begun.push(expire.boxed());
+    }
+    if reconcile::is_due(state) && doing.insert(Chore::Reconcile) {
+        let reconcile = async move {
+            reconcile::daily(state).await;
+            Chore::Reconcile
+        };
+        begun.push(reconcile.boxed());
     }
     begun
 }
@@ -161,6 +179,9 @@ fn tick(state: &State) {
         let bytes = blocks.memory_bytes();
         telemetry.bucket.cache_memory_bytes.set(bytes as i64);
     }
+    let (segments, bytes) = state.retired.lock().totals();
+    telemetry.retired_segments.set(segments as i64);
+    telemetry.retired_bytes.set(bytes as i64);
     let (digests, evicted) = state.retries.counts();
     telemetry.digests.set(digests as i64);
     let counted = telemetry.digests_evicted.get();

@@ -1,5 +1,6 @@
 //! What is wrong with the store now, for `/healthz`, `/readyz` and the operator.
 
+use super::orphans::Orphans;
 use crate::{time::Nanos, wal::probe::Fault};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -11,12 +12,14 @@ pub struct Health {
     pub accepting: bool,
     /// Everything that is wrong, the oldest first. Empty when all is well.
     pub problems: Vec<Problem>,
+    /// Objects in the bucket that nobody needs, as far as somebody looked: no problem, but space.
+    pub orphans: Option<Orphans>,
 }
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// `wal`, `replay`, `flush`, `upload`, `catalog`, `compaction`, `segment`, `disk` or `bucket`.
+    /// `wal`, `replay`, `flush`, `upload`, `catalog`, `compaction`, `segment`, `disk`, `bucket` or `retention`.
     pub part: &'static str,
     /// What it concerns, for example a tenant's signal, a file or a segment.
     pub subject: String,
@@ -55,13 +58,15 @@ pub(super) enum Part {
     Segment,
     /// The log and the staged files have reached the disk quota.
     Disk,
-    /// It is not known yet whose the bucket is, or evicted objects cannot be deleted.
+    /// It is not known yet whose the bucket is, or objects of retired segments cannot be deleted.
     Bucket,
+    /// Nothing expires, because the wall clock is not believed.
+    Retention,
 }
 
 impl Part {
     /// The stable name.
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Part::Replay => "replay",
             Part::Flush => "flush",
@@ -71,6 +76,7 @@ impl Part {
             Part::Segment => "segment",
             Part::Disk => "disk",
             Part::Bucket => "bucket",
+            Part::Retention => "retention",
         }
     }
 }

@@ -45,8 +45,8 @@ pub(super) async fn load(state: &State) -> Result<CatalogState> {
         return Ok(loaded);
     };
     tracing::error!(cause, "the catalog is made anew from the bucket");
-    let limit = state.config.dead_letter_bytes;
-    let rebuilt = rebuild::anew(&*state.catalog, &*state.bucket, owner, limit).await?;
+    let (catalog, bucket) = (&*state.catalog, &*state.bucket);
+    let rebuilt = rebuild::anew(world, &state.config, catalog, bucket, owner).await?;
     let detail = format!(
         "{cause} and was made anew from the bucket: {} segments, {} files left out, problems: {:?}",
         rebuilt.segments,

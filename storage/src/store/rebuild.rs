@@ -1,7 +1,8 @@
 //! The catalog from the bucket alone: reads the footer of every object and chooses the segments that count.
 //!
 //! What footers do not hold is lost: digests (a retry of a request that is no longer in the log is stored again) and events
-//! that were not delivered. What was evicted and not yet deleted stays evicted, by the catalog's word or by the bound.
+//! that were not delivered. What was retired and not yet deleted stays retired by the catalog's word. Where that is gone, the
+//! bound says what was evicted, and what expired is live again until the next pass of `expire`.
 
 mod choose;
 
@@ -59,21 +60,28 @@ pub async fn rebuild(
     let known = catalog.load().await.unwrap_or_default();
     let owner = claim::owner(world, &config.data_dir, known.owner).await?;
     claim::claim(bucket, owner, claim).await?;
-    anew(catalog, bucket, owner, config.dead_letter_bytes).await
+    anew(world, config, catalog, bucket, owner).await
 }
 
 /// Replaces everything in `catalog`, which becomes `owner`'s, by what the objects in `bucket` say.
 pub(super) async fn anew(
+    world: &World,
+    config: &Config,
     catalog: &dyn Catalog,
     bucket: &dyn ObjectStore,
     owner: OwnerId,
-    dead_letter_bytes: u64,
 ) -> Result<Rebuilt> {
     let mut rebuilt = Rebuilt::default();
     let found = find(bucket, &mut rebuilt).await?;
     // What is there beside the damage is true: every row has a checksum of its own.
     let kept = catalog.load().await.unwrap_or_default();
     let last_sequence = last_sequence(&found, &kept);
+    let now = world.clock.now();
+    // Segments of a flush arrived together: where that is long ago, some of them may have expired before the others.
+    let may_expire = |meta: &SegmentMeta| {
+        let retention = config.retention(&meta.tenant, meta.signal);
+        retention.is_some_and(|retention| meta.arrived().plus(retention) <= now)
+    };
     let retired = kept.retired.iter().map(|meta| meta.id).collect();
     let Choice {
         live,
@@ -81,11 +89,11 @@ pub(super) async fn anew(
         marks,
         left_out,
         lost,
-    } = choose(found.segments, &retired);
-    let (live, over) = within_bound(live, dead_letter_bytes);
+    } = choose(found.segments, &retired, &may_expire);
+    let (live, over) = within_bound(live, config.dead_letter_bytes);
     retired.extend(over);
     for meta in &retired {
-        let reason = format!("segment {}: it was evicted and is to be deleted", meta.id);
+        let reason = format!("segment {}: it was retired and is to be deleted", meta.id);
         rebuilt.left_out.push(reason);
     }
     for (id, reason) in left_out {

@@ -3,7 +3,9 @@
 use super::{
     buffer::{Buffers, Key},
     compact::Compacting,
+    clock::Passes,
     health::{Part, Problems},
+    orphans::Reconciling,
     retired::Retired,
     retries::Retries,
 };
@@ -64,6 +66,10 @@ pub(super) struct State {
     pub(super) retired: Mutex<Retired>,
     /// What is known of compactions.
     pub(super) compacting: Mutex<Compacting>,
+    /// The passes over what expires.
+    pub(super) passes: Mutex<Passes>,
+    /// What is known of orphans.
+    pub(super) reconciling: Mutex<Reconciling>,
     /// Whose the bucket has to be: set at the start.
     pub(super) owner: OnceLock<OwnerId>,
     /// Whether the bucket has said that it is ours.
@@ -136,6 +142,8 @@ impl State {
             staged_bytes: AtomicU64::new(0),
             retired: Mutex::default(),
             compacting: Mutex::default(),
+            passes: Mutex::default(),
+            reconciling: Mutex::default(),
             owner: OnceLock::new(),
             claimed: AtomicBool::new(false),
             staging_folders: tokio::sync::RwLock::default(),
@@ -211,7 +219,7 @@ impl State {
 
     /// See [`super::Store::report_index_damage`].
     pub(super) fn report_index_damage(&self, segment: SegmentId, reason: &str) {
-        let subject = format!("index of {segment}");
+        let subject = index_subject(segment);
         if self.problems.has_subject(Part::Segment, &subject) {
             return;
         }
@@ -251,6 +259,11 @@ impl Damaged {
 /// See [`State::staging_directory`].
 pub(super) fn staging_directory(config: &Config) -> PathBuf {
     config.data_dir.join("staging")
+}
+
+/// A damaged index as health names it.
+pub(super) fn index_subject(segment: SegmentId) -> String {
+    format!("index of {segment}")
 }
 
 /// A tenant's signal as health and the log name it.

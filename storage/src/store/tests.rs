@@ -10,6 +10,7 @@ use crate::{
     signal::Encoding,
     simulate::{TextDecode, rows},
     snapshot::MissingPart,
+    telemetry::{ExpiredLabels, RETENTION},
     time::Nanos,
     world::simulated::{Ended, Faults, Simulation},
 };
@@ -27,7 +28,9 @@ mod compacted;
 mod concurrent;
 mod damaged_log;
 mod evicted;
+mod expired;
 mod lost;
+mod orphans;
 mod replayed;
 
 /// A machine with one store's surroundings.
@@ -192,7 +195,8 @@ fn rows_are_visible_when_acknowledged_and_after_flush_and_restart() {
             store.health(),
             Health {
                 accepting: true,
-                problems: vec![]
+                problems: vec![],
+                orphans: None,
             }
         );
     });

@@ -47,7 +47,7 @@ struct Seen {
 type Found = BTreeMap<(&'static str, String), Seen>;
 
 /// The stored table whose maps `name` shows: labels of metrics are those of their series.
-fn stored_table(name: &str) -> Option<Table> {
+pub(super) fn stored_table(name: &str) -> Option<Table> {
     let tables = Signal::ALL.into_iter().flat_map(Signal::tables);
     let same = tables.copied().find(|table| table.as_str() == name);
     same.or((name == "metrics").then_some(Table::Series))

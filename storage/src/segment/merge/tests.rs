@@ -40,7 +40,7 @@ fn merge(
         counters: Arc::default(),
         memory_bytes,
     };
-    let merged = bench.wait(async {
+    bench.wait(async {
         let merge = Merge::prepare(inputs, &reading, asked)
             .await
             .expect("prepared")?;
@@ -61,8 +61,7 @@ fn merge(
         };
         let written = merge.write(identity, bench.target(), field_ids).await;
         Some((written.expect("merged"), count))
-    });
-    merged
+    })
 }
 
 /// The segments of some requests, cut at the given hours.

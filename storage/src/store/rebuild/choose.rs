@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Choice {
     pub(super) live: Vec<SegmentMeta>,
-    /// Segments that were evicted and whose objects are still here.
+    /// Segments that were retired and whose objects are still here.
     pub(super) retired: Vec<SegmentMeta>,
     pub(super) marks: Vec<FlushMark>,
     /// Segments that are not live, with the reason.
@@ -37,20 +37,24 @@ struct Flush {
     rows: u64,
     /// Siblings that are neither here nor replaced by a segment that is here.
     gone: Vec<SegmentId>,
-    /// Whether a compaction or an eviction took a part of it: then it was committed.
+    /// Whether a compaction, an eviction or retention took a part of it: then it was committed.
     sure: bool,
 }
 
-/// Chooses among `found`: segments of which every object is there. `retired` are those that were evicted, as far as it
-/// is known.
-pub(super) fn choose(found: Vec<SegmentMeta>, retired: &BTreeSet<SegmentId>) -> Choice {
+/// Chooses among `found`: segments of which every object is there. `retired` are those that were evicted or expired, as
+/// far as it is known; of a flush that `may_expire` some may have done so.
+pub(super) fn choose(
+    found: Vec<SegmentMeta>,
+    retired: &BTreeSet<SegmentId>,
+    may_expire: &dyn Fn(&SegmentMeta) -> bool,
+) -> Choice {
     let present: BTreeSet<SegmentId> = found.iter().map(|meta| meta.id).collect();
     let mut choice = Choice::default();
     let (compacted, flushed): (Vec<_>, Vec<_>) = found.into_iter().partition(|meta| meta.level > 0);
     let (whole, partial): (Vec<_>, Vec<_>) = compacted.into_iter().partition(|meta| {
-        meta.siblings
-            .iter()
-            .all(|sibling| present.contains(sibling))
+        let all_here = meta.siblings.iter().all(|id| present.contains(id));
+        // What it replaced goes when it is committed, never before.
+        all_here || may_expire(meta) && !meta.replaces.iter().any(|id| present.contains(id))
     });
     for meta in partial {
         choice
@@ -71,7 +75,7 @@ pub(super) fn choose(found: Vec<SegmentMeta>, retired: &BTreeSet<SegmentId>) -> 
         choice.take(meta, &replaced, retired);
     }
     for (_, flushes) in flushes(flushed, &present, &replaced) {
-        let taken = choose_flushes(flushes, &mut choice);
+        let taken = choose_flushes(flushes, may_expire, &mut choice);
         for meta in taken {
             marks.raise(&meta);
             choice.take(meta, &replaced, retired);
@@ -138,7 +142,12 @@ fn flushes(
 }
 
 /// Chooses among the flushes of one log; the segments of those that were committed.
-fn choose_flushes(flushes: Vec<Flush>, choice: &mut Choice) -> Vec<SegmentMeta> {
+fn choose_flushes(
+    flushes: Vec<Flush>,
+    may_expire: &dyn Fn(&SegmentMeta) -> bool,
+    choice: &mut Choice,
+) -> Vec<SegmentMeta> {
+    let may_expire = |flush: &Flush| flush.segments.iter().any(may_expire);
     let (sure, open): (Vec<_>, Vec<_>) = flushes.into_iter().partition(|flush| flush.sure);
     let (open, mut out): (Vec<_>, Vec<_>) = open
         .into_iter()
@@ -152,8 +161,9 @@ fn choose_flushes(flushes: Vec<Flush>, choice: &mut Choice) -> Vec<SegmentMeta> 
     for flush in incomplete {
         if overlaps_any(&flush, &taken) {
             out.push(flush);
-        } else if flush.first <= last {
-            // Later frames were committed, so this flush was, and a part of it was lost since.
+        } else if flush.first <= last || may_expire(&flush) {
+            // Later frames were committed, so this flush was, and a part of it was lost since; or it is so old that a
+            // part of it expired.
             taken.push(flush);
         } else {
             // The last one: its upload was not finished, and its frames are in the log.
@@ -162,9 +172,9 @@ fn choose_flushes(flushes: Vec<Flush>, choice: &mut Choice) -> Vec<SegmentMeta> 
     }
     let mut committed = Vec::new();
     for flush in taken {
-        if flush.segments[0].signal == Signal::DeadLetters {
-            // Flushes of this table are deleted segment by segment, the oldest first.
-            let reason = || "it is not here: evicted, or gone".to_string();
+        if flush.segments[0].signal == Signal::DeadLetters || may_expire(&flush) {
+            // Flushes of this table, and those that expire, are deleted segment by segment.
+            let reason = || "it is not here: evicted, expired, or gone".to_string();
             let gone = flush.gone.iter().map(|id| (*id, reason()));
             choice.left_out.extend(gone);
         } else {

@@ -217,7 +217,8 @@ fn a_log_that_can_be_written_again_is_ready_without_a_request() {
             store.health(),
             Health {
                 accepting: true,
-                problems: vec![]
+                problems: vec![],
+                orphans: None,
             }
         );
         append(&store, request("1 a\n")).await.expect("stored");

@@ -38,7 +38,7 @@ fn segment(number: u64, frames: (u64, u64), rows: u64, siblings: &[u64]) -> Segm
 
 fn check(found: Vec<SegmentMeta>, live: &[u64], mark: u64, lost: &[u64]) {
     let total = found.len();
-    let choice = choose(found, &BTreeSet::new());
+    let choice = choose(found, &BTreeSet::new(), &|_| false);
     let numbers = |ids: Vec<SegmentId>| -> Vec<u64> {
         (0..100)
             .filter(|number| ids.contains(&id(*number)))
@@ -158,7 +158,11 @@ fn an_unfinished_compaction_leaves_its_inputs_live() {
 fn tenants_and_signals_are_chosen_apart() {
     let mut spans = segment(2, (1, 9), 1, &[]);
     spans.signal = Signal::Spans;
-    let choice = choose(vec![segment(1, (1, 9), 9, &[]), spans], &BTreeSet::new());
+    let choice = choose(
+        vec![segment(1, (1, 9), 9, &[]), spans],
+        &BTreeSet::new(),
+        &|_| false,
+    );
     assert_eq!((choice.live.len(), choice.marks.len()), (2, 2));
 }
 
@@ -177,7 +181,7 @@ fn what_was_evicted_stays_out_and_says_that_its_flush_was_committed() {
         letter(2, (10, 19), &[2, 3]),
         letter(4, (20, 29), &[]),
     ];
-    let choice = choose(found, &BTreeSet::from([id(1), id(3)]));
+    let choice = choose(found, &BTreeSet::from([id(1), id(3)]), &|_| false);
     let ids = |metas: &[SegmentMeta]| metas.iter().map(|meta| meta.id).collect::<Vec<_>>();
     assert_eq!(ids(&choice.retired), [id(1)]);
     assert_eq!(ids(&choice.live), [id(2), id(4)]);
@@ -188,7 +192,30 @@ fn what_was_evicted_stays_out_and_says_that_its_flush_was_committed() {
 #[test]
 fn dead_letters_that_are_half_deleted_are_no_loss() {
     let found = vec![letter(2, (10, 19), &[2, 3]), letter(4, (20, 29), &[])];
-    let choice = choose(found, &BTreeSet::new());
+    let choice = choose(found, &BTreeSet::new(), &|_| false);
     assert_eq!((choice.live.len(), choice.lost), (2, vec![]));
     assert_eq!(choice.left_out[0].0, id(3));
+}
+
+#[test]
+fn a_part_that_expired_is_no_loss_and_takes_nothing_along() {
+    // The newest flush there is: by itself it would be an upload that was not finished.
+    let flush = vec![segment(2, (1, 9), 3, &[1, 2])];
+    let mut merged = segment(9, (1, 9), 4, &[8, 9]);
+    merged.level = 1;
+    merged.replaces = vec![id(3), id(4)];
+    for found in [flush, vec![merged.clone()]] {
+        let number = found[0].id;
+        let choice = choose(found.clone(), &BTreeSet::new(), &|_| true);
+        let live: Vec<SegmentId> = choice.live.iter().map(|meta| meta.id).collect();
+        assert_eq!((live, choice.lost), (vec![number], vec![]));
+        assert_eq!(choice.marks[0].sequence, 9);
+        let choice = choose(found, &BTreeSet::new(), &|_| false);
+        assert_eq!((choice.live, choice.marks), (vec![], vec![]));
+    }
+    // What a compaction replaces is here: it was not finished, however old it is.
+    let found = vec![merged, segment(3, (1, 9), 4, &[])];
+    let choice = choose(found, &BTreeSet::new(), &|_| true);
+    let live: Vec<SegmentId> = choice.live.iter().map(|meta| meta.id).collect();
+    assert_eq!(live, [id(3)]);
 }
