@@ -25,10 +25,16 @@ const PACKAGE: &str = "cairn.v1";
 const FILE: &str = "cairn/v1/events.proto";
 
 /// Each kind of event, and bodies of it, one a line.
-const EVENTS: [(&str, &str); 1] = [(
-    "cairn.segment.committed.v1",
-    include_str!("../../cairn/v1/bodies/cairn.segment.committed.v1.ndjson"),
-)];
+const EVENTS: [(&str, &str); 2] = [
+    (
+        "cairn.segment.committed.v1",
+        include_str!("../../cairn/v1/bodies/cairn.segment.committed.v1.ndjson"),
+    ),
+    (
+        "cairn.segment.expired.v1",
+        include_str!("../../cairn/v1/bodies/cairn.segment.expired.v1.ndjson"),
+    ),
+];
 
 /// One file that stands nowhere on a disk.
 struct Source<'a>(&'a str);

@@ -5,13 +5,23 @@ use crate::{
     id::SegmentId,
     segment::{FileMeta, ObjectMeta},
     signal::Table,
+    store::SEGMENT_EXPIRED,
     time::TimeRange,
 };
 use serde_json::Value;
 use ulid::Ulid;
 
-const BODIES: &str =
-    include_str!("../../../../proto/cairn/v1/bodies/cairn.segment.committed.v1.ndjson");
+/// Each kind, and bodies of it.
+const BODIES: [(&str, &str); 2] = [
+    (
+        SEGMENT_COMMITTED,
+        include_str!("../../../../proto/cairn/v1/bodies/cairn.segment.committed.v1.ndjson"),
+    ),
+    (
+        SEGMENT_EXPIRED,
+        include_str!("../../../../proto/cairn/v1/bodies/cairn.segment.expired.v1.ndjson"),
+    ),
+];
 
 /// A segment with one object of each of `sizes`.
 fn segment(id: &str, signal: Signal, time: (i64, i64), rows: u64, sizes: &[u64]) -> SegmentMeta {
@@ -69,13 +79,17 @@ fn bodies_are_as_the_contract_has_them() {
     let signals: BTreeSet<Signal> = segments.iter().map(|meta| meta.signal).collect();
     assert_eq!(signals, BTreeSet::from(Signal::ALL), "a body of each");
     let read = |text: &str| -> Value { serde_json::from_str(text).expect("JSON") };
-    let written = segments.iter().map(|meta| event(meta, Nanos(0)));
-    let written: Vec<Event> = written.collect();
-    for event in &written {
-        assert_eq!(event.kind, "cairn.segment.committed.v1");
-        assert_eq!(event.tenant.to_string(), "shop");
+    for (kind, promised) in BODIES {
+        let events = segments.iter().map(|meta| event(kind, meta, Nanos(0)));
+        let events: Vec<Event> = events.collect();
+        for event in &events {
+            assert_eq!(
+                (event.kind.as_str(), event.tenant.to_string().as_str()),
+                (kind, "shop")
+            );
+        }
+        let written: Vec<Value> = events.iter().map(|event| read(&event.body)).collect();
+        let promised: Vec<Value> = promised.lines().map(read).collect();
+        assert_eq!(written, promised, "{kind}");
     }
-    let written: Vec<Value> = written.iter().map(|event| read(&event.body)).collect();
-    let promised: Vec<Value> = BODIES.lines().map(read).collect();
-    assert_eq!(written, promised);
 }
