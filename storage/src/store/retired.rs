@@ -65,7 +65,9 @@ impl Retired {
     pub(super) fn replaced(&self, key: &Key) -> BTreeSet<SegmentId> {
         let waiting = self.queues.get(key).into_iter();
         let segments = waiting.flat_map(|queue| queue.waiting.iter().map(|(_, segment)| segment));
-        segments.flat_map(|segment| segment.replaces.iter().copied()).collect()
+        segments
+            .flat_map(|segment| segment.replaces.iter().copied())
+            .collect()
     }
 
     /// The segment of `key` to delete at `now`, if there is one. It stays first until [`Retired::deleted`].

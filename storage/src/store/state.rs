@@ -2,8 +2,8 @@
 
 use super::{
     buffer::{Buffers, Key},
-    compact::Compacting,
     clock::Passes,
+    compact::Compacting,
     health::{Part, Problems},
     orphans::Reconciling,
     retired::Retired,
