@@ -37,7 +37,7 @@ fn check_seeds(quarter: u64) {
     }
     // A harness that never got anywhere would pass, too.
     assert!(
-        crashes > COUNT && requests > 20 * COUNT && expired > COUNT,
+        crashes > COUNT && requests > 20 * COUNT && expired > COUNT / 4,
         "{crashes} crashes, {requests} requests, {expired} segments expired"
     );
 }
