@@ -48,6 +48,12 @@ fn describe(verified: &Verified) -> String {
             "{count} files of {bytes} bytes are not in the catalog\n"
         ));
     }
+    if verified.retired_bytes > 0 {
+        let bytes = verified.retired_bytes;
+        text.push_str(&format!(
+            "{bytes} bytes of retired segments wait for their deletion\n"
+        ));
+    }
     text.push_str(if verified.is_sound() {
         "everything is sound\n"
     } else {

@@ -290,7 +290,8 @@ impl Machine {
         self.simulation.pass(Duration::from_secs(below(30)));
         if !self.steps {
             // With the step of above less than a day: what is more is no step but a clock to be doubted.
-            self.simulation.pass(Duration::from_secs(3_600 * below(20)));
+            self.simulation
+                .pass(Duration::from_secs(3_600 * (8 + below(12))));
         }
         match ended {
             Ended::Finished(outcome) => {

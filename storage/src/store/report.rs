@@ -23,7 +23,7 @@ pub struct StorageReport {
     /// Segments that are no longer live and whose objects wait for their deletion.
     pub retired_segments: u64,
     pub retired_bytes: u64,
-    /// Bytes of the write-ahead log.
+    /// Bytes of the write-ahead log; offline, of its files, which are made before there are frames for them.
     pub wal_bytes: u64,
     /// Bytes of staged files that wait for their upload and commit.
     pub staged_bytes: u64,

@@ -33,8 +33,10 @@ pub struct Verified {
     pub frames: u64,
     /// What is wrong with the catalog and the log.
     pub problems: Vec<String>,
-    /// Objects that no live segment has: left by a crash before a commit, or evicted. No data is lost if they go. Not
-    /// looked for where the catalog is damaged.
+    /// Bytes of retired segments, which wait for their deletion and are not read.
+    pub retired_bytes: u64,
+    /// Objects that no segment has: left by a crash before a commit. No data is lost if they go. Not looked for where
+    /// the catalog is damaged.
     pub orphans: Vec<String>,
     /// Bytes of the orphans.
     pub orphan_bytes: u64,
@@ -78,11 +80,13 @@ pub async fn verify(
             .add(verify::verify(world, bucket, segment).await?);
     }
     verified.segments = loaded.segments.len();
+    verified.retired_bytes = loaded.retired.iter().map(SegmentMeta::bytes).sum();
     let faults = claim::faults(world, &config.data_dir, bucket, loaded.owner).await?;
     verified.problems.extend(faults);
     // What a damaged or old catalog does not name may hold the only copy of rows.
     if loaded.damaged.is_empty() {
-        find_orphans(bucket, &loaded.segments, &mut verified).await?;
+        let segments = loaded.segments.iter().chain(&loaded.retired);
+        find_orphans(bucket, segments, &mut verified).await?;
     }
     let (directory, for_replay) = (config.data_dir.join("wal"), world.clone());
     let scan = move || replay::replay(&for_replay, &directory, SHARD, &mut |_| Ok(()));
@@ -112,21 +116,13 @@ pub async fn verify(
     Ok(verified)
 }
 
-async fn find_orphans(
+async fn find_orphans<'a>(
     bucket: &dyn ObjectStore,
-    segments: &[SegmentMeta],
+    segments: impl Iterator<Item = &'a SegmentMeta>,
     verified: &mut Verified,
 ) -> Result<()> {
-    let known: BTreeSet<&str> = segments
-        .iter()
-        .flat_map(|meta| {
-            meta.objects
-                .iter()
-                .map(|object| &object.file)
-                .chain(&meta.index)
-        })
-        .map(|file| file.path.as_str())
-        .collect();
+    let files = segments.flat_map(SegmentMeta::files);
+    let known: BTreeSet<&str> = files.map(|file| file.path.as_str()).collect();
     let failed = |source| Error::Objects {
         doing: "listing the bucket",
         source,

@@ -1,13 +1,13 @@
 //! Objects that nobody needs, and objects that are not there.
 
-use super::*;
+use super::{expired::later, *};
+use crate::catalog::Commit;
 use object_store::{ObjectStoreExt, PutPayload, path::Path as ObjectPath};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Copies every object of the bucket whose path holds `part` to the id of another segment; the paths of the copies.
-async fn strand(fixture: &Fixture, part: &str, id: &str) -> Vec<String> {
-    let mut copies = Vec::new();
+/// Copies every object of the bucket whose path holds `part` to the id of another segment.
+async fn strand(fixture: &Fixture, part: &str, id: &str) {
     for path in fixture.objects(part).await {
         let (folder, file) = path.rsplit_once('/').expect("it has a folder");
         let (_, rest) = file.split_once('.').expect("it has an ending");
@@ -24,9 +24,30 @@ async fn strand(fixture: &Fixture, part: &str, id: &str) -> Vec<String> {
             .put(&to, PutPayload::from(bytes))
             .await
             .expect("written");
-        copies.push(copy);
     }
-    copies
+}
+
+/// The id of the segment in a path.
+fn id_in(path: &str) -> String {
+    let (_, file) = path.rsplit_once('/').expect("it has a folder");
+    let (id, _) = file.split_once('.').expect("it has an ending");
+    id.to_string()
+}
+
+/// Has the catalog forget the segment that a path names.
+async fn disown(fixture: &Fixture, path: &str) {
+    let id: SegmentId = id_in(path).parse().expect("an id");
+    let replace = Commit {
+        replace: vec![id],
+        ..Commit::default()
+    };
+    let forget = Commit {
+        forget: vec![id],
+        ..Commit::default()
+    };
+    for commit in [replace, forget] {
+        fixture.catalog.commit(commit).await.expect("it is live");
+    }
 }
 
 /// A ULID of 2016 and one of the year 10889: an old one, and one that is no older than a day whatever happens.
@@ -53,16 +74,23 @@ fn what_nobody_needs_is_counted_and_goes_on_demand_only() {
         append(&store, request("1 a\n")).await.expect("stored");
         store.flush_all().await.expect("flushed");
         let own = fixture.objects("tenant=").await;
-        let copies = strand(&fixture, "tenant=default", OLD).await;
+        append(&store, request("2 b\n")).await.expect("stored");
+        store.flush_all().await.expect("flushed");
+        drop(store);
+        let mut lost = fixture.objects("tenant=").await;
+        lost.retain(|path| !own.contains(path));
+        disown(&fixture, &lost[0]).await;
+        fixture.simulation.step_wall_clock(2 * 86_400_000_000_000);
+        let store = fixture.open().await;
         // Under way, perhaps; a file of somebody else; and one that may hold rows.
-        put_text(&fixture, &copies[0].replace(OLD, YOUNG), "young").await;
+        put_text(&fixture, &lost[0].replace(&id_in(&lost[0]), YOUNG), "young").await;
         put_text(&fixture, "notes.txt", "not ours").await;
         let unreadable = "tenant=default/signal=logs/date=2016-01-01/hour=00/01arz3ndektsv4rrffq69g5fax.logs.parquet";
         put_text(&fixture, unreadable, "PAR1 no more").await;
         let before = fixture.objects("").await;
 
         let looked = store.reconcile().await.expect("the bucket answers");
-        assert_eq!(looked.objects, copies.len() as u64 + 1);
+        assert_eq!(looked.objects, lost.len() as u64 + 1);
         assert_eq!((looked.foreign_objects, looked.missing_objects), (1, 0));
         assert_eq!(store.health().orphans, Some(looked));
         assert_eq!(store.report().orphans, Some(looked));
@@ -74,12 +102,12 @@ fn what_nobody_needs_is_counted_and_goes_on_demand_only() {
         assert_eq!((found.orphans.objects, found.orphans.bytes), (looked.objects, looked.bytes));
         assert_eq!(fixture.objects("").await, before, "nothing goes unasked");
         let found = find(&fixture, true).await.expect("deleted");
-        assert_eq!(found.deleted_objects, copies.len() as u64);
+        assert_eq!(found.deleted_objects, lost.len() as u64);
         assert_eq!(found.kept.len(), 1, "{:?}", found.kept);
         assert!(found.kept[0].starts_with(unreadable), "{:?}", found.kept);
         let after = fixture.objects("").await;
         let gone: Vec<&String> = before.iter().filter(|path| !after.contains(path)).collect();
-        assert_eq!(gone, copies.iter().collect::<Vec<_>>());
+        assert_eq!(gone, lost.iter().collect::<Vec<_>>());
         assert!(own.iter().all(|path| after.contains(path)));
         let store = fixture.open().await;
         assert_eq!(records(&store, Signal::Logs).await, ["a"]);
@@ -94,16 +122,11 @@ fn a_store_that_runs_looks_once_a_day() {
         append(&store, request("1 a\n")).await.expect("stored");
         store.flush_all().await.expect("flushed");
         let run = async |duration| {
-            let shutdown = CancellationToken::new();
-            let over = async {
-                store.world().clock.sleep(duration).await;
-                shutdown.cancel();
-            };
-            futures::join!(store.run(shutdown.clone()), over);
+            later(&store, duration).await;
             store.health().orphans
         };
         assert_eq!(run(Duration::from_secs(600)).await, None);
-        let first = run(Duration::from_secs(600)).await.expect("it looked");
+        let first = run(Duration::from_secs(1_000)).await.expect("it looked");
         assert_eq!(first.objects, 0);
         strand(&fixture, "logs.parquet", OLD).await;
         assert_eq!(run(DAY / 2).await, Some(first));
@@ -144,18 +167,10 @@ fn retired_and_staged_segments_are_no_orphans() {
     fixture.config.retention.logs_days = 1;
     fixture.run(async {
         let store = fixture.open().await;
+        later(&store, Duration::from_secs(1)).await;
         append(&store, request("1 a\n")).await.expect("stored");
         store.flush_all().await.expect("flushed");
-        let shutdown = CancellationToken::new();
-        let over = async {
-            store
-                .world()
-                .clock
-                .sleep(DAY + Duration::from_secs(120))
-                .await;
-            shutdown.cancel();
-        };
-        futures::join!(store.run(shutdown.clone()), over);
+        later(&store, DAY + Duration::from_secs(120)).await;
         assert_eq!(store.report().retired_segments, 1);
         assert_eq!(store.reconcile().await.expect("looked").objects, 0);
         drop(store);
@@ -230,10 +245,9 @@ fn a_report_says_the_same_while_it_runs_and_offline() {
             .await
             .expect("it reads");
         assert_eq!(offline.signals, online.signals);
-        assert_eq!(
-            (offline.wal_bytes, offline.staged_bytes),
-            (online.wal_bytes, 0)
-        );
+        // Files are made before there are frames for them.
+        assert!(offline.wal_bytes >= online.wal_bytes);
+        assert_eq!(offline.staged_bytes, 0);
         let json = serde_json::to_value(&offline).expect("JSON");
         assert_eq!(
             json["signals"][0]["oldest"],
