@@ -9,14 +9,14 @@ use parking_lot::Mutex;
 use std::{path::Path, sync::Arc, time::Duration};
 
 /// How often a running statement looks: the fastest that we know of takes half a gigabyte a second.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A statement under which the process grew by less than this is not what took the memory.
 const GROWTH_BYTES: u64 = 64 << 20;
 
 /// What code, catalog, footers, stacks, answers on their way and freed memory that the allocator keeps may take beside the
 /// budgets of storage, of its cache and of queries.
-const SLACK_BYTES: u64 = 384 << 20;
+const SLACK_BYTES: u64 = 256 << 20;
 
 /// A stopped statement gets this long to give its memory back before the next one is stopped, unless the process grows
 /// by `GROWTH_BYTES` in that time: then it is not the only one.
