@@ -38,9 +38,6 @@ use input::Input;
 use std::sync::Arc;
 use table::{Output, TableMerge};
 
-/// Stretches of the log that a merged segment names at most; beyond it neighbours become one.
-const MAX_WAL_RANGES: usize = 64;
-
 /// What a merge reads with and how much it may hold.
 pub struct Reading {
     pub cache: Arc<ReadCache>,
@@ -207,33 +204,28 @@ fn bare(inputs: &[Arc<LiveSegment>], identity: Identity) -> (SegmentMeta, Window
     (meta, Window::of(time))
 }
 
-/// The stretches of the log whose rows the inputs hold, in order, those that touch put together.
-pub fn wal_ranges<'a>(segments: impl Iterator<Item = &'a SegmentMeta>) -> Vec<WalRange> {
+/// The stretches of the log whose rows the inputs hold, in order. Two are one where no row of the tenant's signal that
+/// lies elsewhere is between them; `others` are the stretches of all its other segments.
+pub fn wal_ranges<'a>(
+    segments: impl Iterator<Item = &'a SegmentMeta>,
+    others: &[WalRange],
+) -> Vec<WalRange> {
     let mut ranges: Vec<WalRange> = segments.flat_map(|meta| meta.wal.iter().copied()).collect();
     ranges.sort_unstable_by_key(|range| (range.shard, range.first, range.last));
     let mut merged: Vec<WalRange> = Vec::with_capacity(ranges.len());
     for range in ranges {
+        let is_between = |last: &WalRange, other: &WalRange| {
+            other.shard == range.shard && other.last > last.last && other.first < range.first
+        };
         match merged.last_mut() {
-            Some(last) if last.shard == range.shard && range.first <= last.last + 1 => {
+            Some(last)
+                if last.shard == range.shard
+                    && !others.iter().any(|other| is_between(last, other)) =>
+            {
                 last.last = last.last.max(range.last);
             }
             _ => merged.push(range),
         }
-    }
-    while merged.len() > MAX_WAL_RANGES {
-        let gap = |pair: &[WalRange]| match pair[0].shard == pair[1].shard {
-            true => pair[1].first - pair[0].last,
-            false => u64::MAX,
-        };
-        let pairs = merged.windows(2).enumerate();
-        let Some((at, _)) = pairs.min_by_key(|(_, pair)| gap(pair)) else {
-            break;
-        };
-        if gap(&merged[at..at + 2]) == u64::MAX {
-            break;
-        }
-        merged[at].last = merged[at + 1].last;
-        merged.remove(at + 1);
     }
     merged
 }

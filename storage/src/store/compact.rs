@@ -14,6 +14,7 @@ use super::{
     buffer::Key,
     claim,
     commit::{SEGMENT_COMMITTED, event},
+    compacting::{FIRST_BACK_OFF, LONGEST_BACK_OFF},
     health::Part,
     retire::GRACE,
     stage::{field_ids, keep_footers, segment_id},
@@ -25,8 +26,8 @@ use crate::{
     error::{Error, Kind, Result},
     id::SegmentId,
     segment::{
-        LiveSegment, SegmentMeta,
-        merge::{Asked, Merge, Reading, wal_ranges},
+        LiveSegment, SegmentMeta, WalRange,
+        merge::{Merge, Reading, wal_ranges},
         read::ReadCounters,
         write::{Identity, Target},
     },
@@ -34,19 +35,10 @@ use crate::{
 };
 use plan::Rules;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-
-/// Tenants' signals where nothing changed are looked at this often: hours and days end.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
-
-/// The first wait after a failure; doubled at each more.
-const FIRST_BACK_OFF: Duration = Duration::from_secs(2);
-
-/// The longest wait after failures.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
 
 /// An upload is tried so often before the merge is given up.
 const UPLOADS: u32 = 5;
@@ -54,74 +46,12 @@ const UPLOADS: u32 = 5;
 /// Zstd's level: a merged segment is written once or twice and read for weeks.
 const COMPRESSION_LEVEL: i32 = 3;
 
-/// Attribute keys that queries asked for, which are kept of a tenant's signal at most.
-const MAX_ASKED: usize = 200;
-
-/// What is known of compactions.
-#[derive(Default)]
-pub(super) struct Compacting {
-    /// Tenants' signals to look at.
-    changed: BTreeSet<Key>,
-    /// Monotonic time at which all are looked at.
-    look_at: Duration,
-    /// The last one that was compacted: the next ones come first.
-    last: Option<Key>,
-    /// Failures in a row, and the monotonic time before which nothing is tried.
-    failures: u32,
-    wait_until: Duration,
-    /// Live segments that do not fit into the memory of a merge.
-    too_large: BTreeMap<Key, BTreeSet<SegmentId>>,
-    asked: BTreeMap<Key, Asked>,
-    /// Whether a merge is under way.
-    running: bool,
-}
-
-impl Compacting {
-    /// Segments of `key` were committed.
-    pub(super) fn changed(&mut self, key: &Key) {
-        self.changed.insert(key.clone());
-    }
-
-    /// See [`super::Store::note_asked`].
-    pub(super) fn note_asked(&mut self, key: &Key, keys: &[&str]) {
-        let asked = self.asked.entry(key.clone()).or_default();
-        for name in keys {
-            if asked.len() < MAX_ASKED && !asked.contains(*name) {
-                asked.insert(name.to_string());
-            }
-        }
-    }
-
-    /// The next one of `changed`, going round.
-    fn next(&mut self) -> Option<Key> {
-        let after = self.last.clone();
-        let mut rest = self
-            .changed
-            .iter()
-            .filter(|key| Some(*key) > after.as_ref());
-        let next = rest
-            .next()
-            .or_else(|| self.changed.iter().next())
-            .cloned()?;
-        self.changed.remove(&next);
-        self.last = Some(next.clone());
-        Some(next)
-    }
-
-    fn failed(&mut self, now: Duration) {
-        let wait = FIRST_BACK_OFF.saturating_mul(1 << self.failures.min(10));
-        self.failures = self.failures.saturating_add(1);
-        self.wait_until = now + wait.min(LONGEST_BACK_OFF);
-    }
-}
-
 /// Says that no merge is under way any more, also when it is dropped.
 struct Running<'a>(&'a State);
 
 impl<'a> Running<'a> {
     fn begin(state: &'a State) -> Option<Running<'a>> {
-        let mut compacting = state.compacting.lock();
-        let is_free = !std::mem::replace(&mut compacting.running, true);
+        let is_free = !std::mem::replace(&mut state.compacting.lock().running, true);
         is_free.then(|| Running(state))
     }
 }
@@ -134,16 +64,9 @@ impl Drop for Running<'_> {
 
 /// Whether there may be something for [`pass`] to do.
 pub(super) fn is_due(state: &State) -> bool {
-    let now = state.monotonic();
+    let is_on = state.config.compaction_target_bytes > 0;
     let mut compacting = state.compacting.lock();
-    if state.config.compaction_target_bytes == 0 || now < compacting.wait_until {
-        return false;
-    }
-    if now >= compacting.look_at {
-        compacting.look_at = now + LOOK_EVERY;
-        compacting.changed.extend(state.buffers.keys());
-    }
-    !compacting.changed.is_empty()
+    is_on && compacting.is_due(state.monotonic(), || state.buffers.keys())
 }
 
 /// Merges what there is to merge, and ends early when a merge fails.
@@ -170,7 +93,9 @@ pub(super) async fn all(state: &State) -> Result<usize> {
             detail: "a merge is under way: try again when it is done".to_string(),
         });
     };
-    state.compacting.lock().changed.extend(state.buffers.keys());
+    for key in state.buffers.keys() {
+        state.compacting.lock().changed(&key);
+    }
     let mut merges = 0;
     loop {
         let next = state.compacting.lock().next();
@@ -189,10 +114,10 @@ async fn look(state: &State, key: &Key) -> Result<bool> {
     let started = state.monotonic();
     let outcome = compact(state, key, &inputs).await;
     let mut compacting = state.compacting.lock();
-    compacting.changed.insert(key.clone());
+    compacting.changed(key);
     match outcome {
         Ok(()) => {
-            compacting.failures = 0;
+            compacting.succeeded();
             state.problems.clear(Part::Compaction, &subject(key));
             let took = state.monotonic().saturating_sub(started);
             state
@@ -268,13 +193,13 @@ async fn compact(state: &State, key: &Key, inputs: &[Arc<LiveSegment>]) -> Resul
         tracing::warn!(%error, "staged files of a merge stay");
     }
     outcome?;
-    let metas = || inputs.iter().map(|segment| &segment.meta);
-    state.telemetry.compaction.done(key.1, metas(), &merged);
+    let sizes: Vec<u64> = inputs.iter().map(|segment| segment.meta.bytes()).collect();
+    state.telemetry.compaction.done(key.1, &sizes, bytes);
     tracing::debug!(
         table = subject(key),
         segments = inputs.len(),
         rows = merged.rows,
-        before = metas().map(SegmentMeta::bytes).sum::<u64>(),
+        before = sizes.iter().sum::<u64>(),
         after = bytes,
         "merged"
     );
@@ -291,7 +216,7 @@ async fn write(state: &State, key: &Key, merge: Merge) -> Result<SegmentMeta> {
         tenant: key.0.clone(),
         signal: key.1,
         level,
-        wal: wal_ranges(metas()),
+        wal: wal_ranges(metas(), &beside(state, key, merge.inputs())),
         replaces: replaces(state, key, merge.inputs()),
         siblings: vec![id],
     };
@@ -309,6 +234,16 @@ async fn write(state: &State, key: &Key, merge: Merge) -> Result<SegmentMeta> {
     drop(folders);
     keep_footers(state, &written.meta, written.footers);
     Ok(written.meta)
+}
+
+/// The stretches of the log that other live segments of `key` hold.
+fn beside(state: &State, key: &Key, inputs: &[Arc<LiveSegment>]) -> Vec<WalRange> {
+    let is_input = |id: SegmentId| inputs.iter().any(|input| input.meta.id == id);
+    let live = state.buffers.live(key);
+    let others = live.iter().filter(|segment| !is_input(segment.meta.id));
+    others
+        .flat_map(|segment| segment.meta.wal.iter().copied())
+        .collect()
 }
 
 /// What a rebuild of the catalog has to know as replaced: the inputs, and what they replaced as far as it may still be

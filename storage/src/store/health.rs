@@ -1,6 +1,6 @@
 //! What is wrong with the store now, for `/healthz`, `/readyz` and the operator.
 
-use super::orphans::Orphans;
+use super::looked::Orphans;
 use crate::{time::Nanos, wal::probe::Fault};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;

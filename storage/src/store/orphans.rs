@@ -3,7 +3,10 @@
 //! What a crash between upload and commit leaves is an orphan, and so is what a deletion left behind that nobody knows of
 //! any more. The server counts them and never deletes them: `cairn storage orphans --delete` does, offline.
 
-use super::claim::{self, MARKER};
+use super::{
+    claim::{self, MARKER},
+    looked::Orphans,
+};
 use crate::{
     catalog::{Catalog, CatalogState},
     config::Config,
@@ -11,7 +14,7 @@ use crate::{
     id::{SegmentId, TenantId},
     segment::{SegmentMeta, recover},
     signal::{Signal, Table},
-    time::{Nanos, serialize_text},
+    time::Nanos,
     world::World,
 };
 use futures::TryStreamExt;
@@ -26,30 +29,6 @@ const MIN_AGE: Duration = Duration::from_secs(86_400);
 
 /// Missing objects that are named, of all that are counted.
 const MAX_NAMED: usize = 100;
-
-/// What a look at the bucket found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct Orphans {
-    /// When it was looked at.
-    #[serde(serialize_with = "serialize_text")]
-    pub looked: Nanos,
-    /// Objects of segments that nobody needs and that are a day old.
-    pub objects: u64,
-    /// Bytes of these.
-    pub bytes: u64,
-    /// Objects that are no segment's and not ours.
-    pub foreign_objects: u64,
-    /// Objects that the catalog names and the bucket has not.
-    pub missing_objects: u64,
-}
-
-/// What a store knows of orphans.
-#[derive(Default)]
-pub(super) struct Reconciling {
-    /// Monotonic time of the next look; the first is a while after the start.
-    pub(super) next: Option<Duration>,
-    pub(super) last: Option<Orphans>,
-}
 
 /// An object of a segment, by its path.
 struct Located {

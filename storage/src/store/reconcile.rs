@@ -1,7 +1,8 @@
 //! The look at the bucket of a store that runs: once a day, and when somebody asks.
 
 use super::{
-    orphans::{self, Listed, Orphans},
+    looked::Orphans,
+    orphans::{self, Listed},
     state::State,
 };
 use crate::{

@@ -1,6 +1,6 @@
 //! What is stored: by tenant and signal, with what waits for its deletion and what nobody needs.
 
-use super::{expire::expires, health::Part, orphans::Orphans, state::State};
+use super::{expire::expires, health::Part, looked::Orphans, state::State};
 use crate::{
     catalog::Catalog,
     config::Config,

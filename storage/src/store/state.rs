@@ -3,9 +3,9 @@
 use super::{
     buffer::{Buffers, Key},
     clock::Passes,
-    compact::Compacting,
+    compacting::Compacting,
     health::{Part, Problems},
-    orphans::Reconciling,
+    looked::Reconciling,
     retired::Retired,
     retries::Retries,
 };

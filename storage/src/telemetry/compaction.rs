@@ -1,7 +1,7 @@
 //! The metrics of compaction.
 
 use super::{OutcomeLabels, SECONDS};
-use crate::{segment::SegmentMeta, signal::Signal};
+use crate::signal::Signal;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, histogram::Histogram},
@@ -57,17 +57,12 @@ impl Compaction {
         );
     }
 
-    pub(crate) fn done<'a>(
-        &self,
-        signal: Signal,
-        inputs: impl Iterator<Item = &'a SegmentMeta>,
-        merged: &SegmentMeta,
-    ) {
+    /// Counts a merge of segments of these `sizes` into one of `merged_bytes`.
+    pub(crate) fn done(&self, signal: Signal, sizes: &[u64], merged_bytes: u64) {
         self.count(signal, "committed");
-        let sizes: Vec<u64> = inputs.map(SegmentMeta::bytes).collect();
         let (before, after) = (OutcomeLabels::new("before"), OutcomeLabels::new("after"));
         self.bytes.get_or_create(&before).inc_by(sizes.iter().sum());
-        self.bytes.get_or_create(&after).inc_by(merged.bytes());
+        self.bytes.get_or_create(&after).inc_by(merged_bytes);
         // No guard of a family is kept while another is asked for.
         self.segments
             .get_or_create(&before)

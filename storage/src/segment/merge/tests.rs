@@ -261,7 +261,7 @@ fn what_is_rare_in_each_is_promoted_when_it_is_common_in_all() {
 }
 
 #[test]
-fn stretches_of_the_log_that_touch_are_one() {
+fn stretches_of_the_log_are_one_where_nothing_else_is_between() {
     let range = |first, last| WalRange {
         shard: 0,
         first,
@@ -275,16 +275,16 @@ fn stretches_of_the_log_that_touch_are_one() {
     let mut one = segments(&bench, Signal::Logs, &[request], 1)[0]
         .meta
         .clone();
-    one.wal = vec![
-        range(5, 9),
-        range(1, 2),
-        range(3, 4),
-        range(8, 8),
-        range(20, 30),
-    ];
-    assert_eq!(wal_ranges([&one].into_iter()), [range(1, 9), range(20, 30)]);
-    one.wal = (0..200).map(|n| range(n * n, n * n)).collect();
-    let ranges = wal_ranges([&one].into_iter());
-    assert_eq!(ranges.len(), super::MAX_WAL_RANGES);
-    assert!((0..200).all(|n| ranges.iter().any(|r| r.first <= n * n && n * n <= r.last)));
+    one.wal = vec![range(5, 9), range(1, 2), range(8, 8), range(20, 30)];
+    let ranges = |others: &[WalRange]| wal_ranges([&one].into_iter(), others);
+    assert_eq!(ranges(&[]), [range(1, 30)]);
+    assert_eq!(ranges(&[range(31, 40)]), [range(1, 30)]);
+    // The same frames are in a segment of another hour.
+    assert_eq!(ranges(&[range(5, 9)]), [range(1, 30)]);
+    assert_eq!(ranges(&[range(11, 12)]), [range(1, 9), range(20, 30)]);
+    let other_shard = WalRange {
+        shard: 1,
+        ..range(11, 12)
+    };
+    assert_eq!(ranges(&[other_shard]), [range(1, 30)]);
 }

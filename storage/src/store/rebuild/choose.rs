@@ -8,7 +8,7 @@
 use crate::{
     catalog::FlushMark,
     id::{SegmentId, TenantId},
-    segment::SegmentMeta,
+    segment::{SegmentMeta, WalRange},
     signal::Signal,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,13 +69,21 @@ pub(super) fn choose(
         .flat_map(|meta| meta.replaces.iter().copied())
         .chain(retired.iter().copied())
         .collect();
+    let mut merged: BTreeMap<Log, Vec<WalRange>> = BTreeMap::new();
+    for meta in whole.iter().filter(|meta| !retired.contains(&meta.id)) {
+        for range in &meta.wal {
+            let log = (range.shard, meta.tenant.clone(), meta.signal);
+            merged.entry(log).or_default().push(*range);
+        }
+    }
     let mut marks = Marks::default();
     for meta in whole {
         marks.raise(&meta);
         choice.take(meta, &replaced, retired);
     }
-    for (_, flushes) in flushes(flushed, &present, &replaced) {
-        let taken = choose_flushes(flushes, may_expire, &mut choice);
+    for (log, flushes) in flushes(flushed, &present, &replaced) {
+        let merged = merged.get(&log).map_or(&[][..], Vec::as_slice);
+        let taken = choose_flushes(flushes, merged, may_expire, &mut choice);
         for meta in taken {
             marks.raise(&meta);
             choice.take(meta, &replaced, retired);
@@ -84,7 +92,7 @@ pub(super) fn choose(
     choice.live.sort_by_key(|meta| meta.id);
     choice
         .retired
-        .sort_by_key(|meta| (meta.last_sequence(), meta.id));
+        .sort_by_key(|meta| (meta.last_sequence(), meta.level, meta.id));
     choice.marks = marks.into_list();
     choice
 }
@@ -97,11 +105,9 @@ impl Choice {
         replaced: &BTreeSet<SegmentId>,
         retired: &BTreeSet<SegmentId>,
     ) {
-        if retired.contains(&meta.id) {
+        // What a compaction replaced is deleted, or a later rebuild could take it for live when that is gone.
+        if retired.contains(&meta.id) || replaced.contains(&meta.id) {
             self.retired.push(meta);
-        } else if replaced.contains(&meta.id) {
-            let reason = "a compaction replaced it".to_string();
-            self.left_out.push((meta.id, reason));
         } else {
             self.live.push(meta);
         }
@@ -141,9 +147,11 @@ fn flushes(
     logs
 }
 
-/// Chooses among the flushes of one log; the segments of those that were committed.
+/// Chooses among the flushes of one log; the segments of those that were committed. `merged` are the frames whose rows
+/// merged segments hold: a flush of such frames that has no part in them was never committed.
 fn choose_flushes(
     flushes: Vec<Flush>,
+    merged: &[WalRange],
     may_expire: &dyn Fn(&SegmentMeta) -> bool,
     choice: &mut Choice,
 ) -> Vec<SegmentMeta> {
@@ -151,13 +159,15 @@ fn choose_flushes(
     let (sure, open): (Vec<_>, Vec<_>) = flushes.into_iter().partition(|flush| flush.sure);
     let (open, mut out): (Vec<_>, Vec<_>) = open
         .into_iter()
-        .partition(|flush| !overlaps_any(flush, &sure));
+        .partition(|flush| !overlaps_any(flush, &sure) && !is_merged(flush, merged));
     let (complete, incomplete): (Vec<_>, Vec<_>) =
         open.into_iter().partition(|flush| flush.gone.is_empty());
     let (mut taken, doubles) = most_rows(complete);
     out.extend(doubles);
     taken.extend(sure);
-    let last = taken.iter().map(|flush| flush.last).max().unwrap_or(0);
+    let lasts = taken.iter().map(|flush| flush.last);
+    let last = lasts.chain(merged.iter().map(|range| range.last)).max();
+    let last = last.unwrap_or(0);
     for flush in incomplete {
         if overlaps_any(&flush, &taken) {
             out.push(flush);
@@ -192,6 +202,11 @@ fn choose_flushes(
             .extend(flush.segments.iter().map(|meta| (meta.id, reason.clone())));
     }
     committed
+}
+
+fn is_merged(flush: &Flush, merged: &[WalRange]) -> bool {
+    let mut ranges = merged.iter();
+    ranges.any(|range| flush.first <= range.last && range.first <= flush.last)
 }
 
 fn overlaps_any(flush: &Flush, others: &[Flush]) -> bool {
