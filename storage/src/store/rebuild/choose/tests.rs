@@ -51,9 +51,9 @@ fn check(found: Vec<SegmentMeta>, live: &[u64], mark: u64, lost: &[u64]) {
     );
     assert_eq!(numbers(choice.lost), lost, "lost");
     assert_eq!(
-        choice.live.len() + choice.left_out.len(),
+        choice.live.len() + choice.left_out.len() + choice.retired.len(),
         total,
-        "each is live or left out"
+        "each is live, to be deleted or left out"
     );
     let marks: Vec<u64> = choice.marks.iter().map(|mark| mark.sequence).collect();
     assert_eq!(marks, if mark == 0 { vec![] } else { vec![mark] }, "marks");
@@ -144,6 +144,54 @@ fn replaced_segments_are_out_whether_or_not_they_are_still_here() {
     check(with_inputs, &[2, 4, 9], 9, &[]);
     let without_inputs = rest.iter().chain([&merged, &orphan]).cloned().collect();
     check(without_inputs, &[2, 4, 9], 9, &[]);
+}
+
+#[test]
+fn what_a_compaction_replaced_is_deleted() {
+    let mut merged = segment(9, (1, 9), 6, &[]);
+    merged.level = 1;
+    merged.replaces = vec![id(1), id(2)];
+    let found = vec![
+        merged,
+        segment(2, (5, 9), 3, &[]),
+        segment(1, (1, 4), 3, &[]),
+    ];
+    let choice = choose(found, &BTreeSet::new(), &|_| false);
+    let ids = |metas: &[SegmentMeta]| metas.iter().map(|meta| meta.id).collect::<Vec<_>>();
+    assert_eq!(ids(&choice.live), [id(9)]);
+    assert_eq!(ids(&choice.retired), [id(1), id(2)]);
+}
+
+/// The committed flush of the same frames was merged and is gone.
+#[test]
+fn a_flush_that_was_never_committed_stays_out_when_its_frames_are_merged() {
+    let mut merged = segment(9, (1, 9), 6, &[]);
+    merged.level = 1;
+    merged.replaces = vec![id(7), id(8)];
+    let found = vec![
+        merged,
+        segment(2, (3, 6), 4, &[]),
+        // A part of a flush of which the rest is merged, and one that came later.
+        segment(3, (5, 9), 1, &[3, 8]),
+        segment(4, (10, 12), 2, &[]),
+    ];
+    check(found, &[3, 4, 9], 12, &[]);
+}
+
+#[test]
+fn a_compaction_that_was_announced_and_not_finished_replaces_nothing() {
+    let mut merged = segment(9, (1, 9), 6, &[]);
+    merged.level = 1;
+    merged.replaces = vec![id(1), id(2)];
+    let found = vec![
+        merged,
+        segment(1, (1, 4), 3, &[]),
+        segment(2, (5, 9), 3, &[]),
+    ];
+    let choice = choose(found, &BTreeSet::from([id(9)]), &|_| false);
+    let ids = |metas: &[SegmentMeta]| metas.iter().map(|meta| meta.id).collect::<Vec<_>>();
+    assert_eq!(ids(&choice.live), [id(1), id(2)]);
+    assert_eq!(ids(&choice.retired), [id(9)]);
 }
 
 #[test]
