@@ -36,6 +36,8 @@ SETTINGS = [
     "storage.small_segment_bytes=1",
     "storage.flush_bytes=262144",
     "storage.wal_file_bytes=1048576",
+    # Merges as often as flushes come, and of what was merged.
+    "storage.compaction_segments=3",
 ]
 
 

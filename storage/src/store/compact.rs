@@ -37,7 +37,6 @@ use plan::Rules;
 use std::{
     collections::BTreeSet,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 
 /// An upload is tried so often before the merge is given up.
