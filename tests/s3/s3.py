@@ -141,6 +141,8 @@ def cached(options, folder, settings):
     data_dir = os.path.join(folder, "cached", "data")
     os.makedirs(data_dir)
     settings = [s.replace("/cairn", "/cached") for s in settings]
+    # A merge in between would make a segment that was never read.
+    settings.append("storage.compaction_target_bytes=0")
     server = Server(options.cairn, data_dir, settings)
     server.start()
     send(server, 0, 500)
