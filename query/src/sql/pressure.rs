@@ -196,6 +196,30 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn the_memory_of_this_process_is_known_and_a_statement_over_it_is_stopped() {
+        let pressure = Pressure::new(cairn_storage::world::real::world(), 1 << 40);
+        let resident_bytes = pressure.resident_bytes().expect("Linux says it");
+        assert!(resident_bytes > 1 << 20, "{resident_bytes}");
+        let watched = pressure.watch();
+        assert!(!pressure.is_over(watched.number), "there is a lot of room");
+        let pressure = Arc::new(Pressure {
+            world: cairn_storage::world::real::world(),
+            limit_bytes: 1,
+            state: Mutex::new(State {
+                running: vec![(7, 0)],
+                ..State::default()
+            }),
+        });
+        let grown = vec![1_u8; GROWTH_BYTES as usize];
+        assert!(
+            pressure.is_over(7),
+            "{} bytes over a limit of 1",
+            grown.len()
+        );
+    }
+
+    #[test]
     fn pages_of_statm() {
         assert_eq!(pages(b"5000 1234 900 1 0 800 0\n"), Some(1234));
         assert_eq!(pages(b""), None);

@@ -71,6 +71,9 @@ impl Random for SystemRandom {
     }
 }
 
+/// What is read at most of a file that says it has no length.
+const KERNEL_FILE_BYTES: u64 = 4_096;
+
 struct Threads;
 
 impl Blocking for Threads {
@@ -250,8 +253,12 @@ impl DiskFile for SystemFile {
     }
 
     fn read_at(&self, offset: u64, length: usize) -> io::Result<Bytes> {
-        // The length asked for may be far beyond the end: allocate only what is there.
-        let there = self.0.metadata()?.len().saturating_sub(offset);
+        // The length asked for may be far beyond the end: allocate only what is there, or a page of what the kernel makes
+        // up while it is read, whose length is 0.
+        let there = match self.0.metadata()?.len() {
+            0 => KERNEL_FILE_BYTES,
+            there => there.saturating_sub(offset),
+        };
         let length = length.min(usize::try_from(there).unwrap_or(usize::MAX));
         let mut buffer = BytesMut::zeroed(length);
         let mut filled = 0;
@@ -297,6 +304,15 @@ mod tests {
         assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
         drop(held);
         disk.lock(&path).expect("free again");
+    }
+
+    #[test]
+    fn what_the_kernel_makes_up_is_read_though_it_has_no_length() {
+        let disk = world().disk;
+        let file = disk.open_read(Path::new("/proc/self/statm")).expect("open");
+        assert_eq!(file.length().expect("a length"), 0);
+        let text = file.read_at(0, 160).expect("read");
+        assert!(text.iter().any(u8::is_ascii_digit), "{text:?}");
     }
 
     #[test]
