@@ -22,6 +22,8 @@ SETTINGS = [
     "storage.small_segment_bytes=1",
     # So small that the workload meets new files of the log all the time.
     "storage.wal_file_bytes=65536",
+    # Merges come when there is time for them, and would make the N-th call another one each time.
+    "storage.compaction_target_bytes=0",
 ]
 
 # Rounds of the workload: each is REQUESTS of every client, a statement and a flush.

@@ -14,7 +14,7 @@ use super::{
     buffer::Key,
     claim,
     commit::{SEGMENT_COMMITTED, event},
-    compacting::{FIRST_BACK_OFF, LONGEST_BACK_OFF},
+    compacting::FIRST_BACK_OFF,
     health::Part,
     retire::GRACE,
     stage::{field_ids, keep_footers, segment_id},
@@ -37,10 +37,15 @@ use plan::Rules;
 use std::{
     collections::BTreeSet,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 /// An upload is tried so often before the merge is given up.
 const UPLOADS: u32 = 5;
+
+/// The first and the longest wait before a commit whose outcome is not known is tried again.
+const FIRST_COMMIT_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_COMMIT_WAIT: Duration = Duration::from_secs(1);
 
 /// Zstd's level: a merged segment is written once or twice and read for weeks.
 const COMPRESSION_LEVEL: i32 = 3;
@@ -347,7 +352,8 @@ async fn make_live(
 /// Commits, and goes on until it is known whether it happened: a reply may be lost, and what is live must not be
 /// deleted.
 async fn commit_surely(state: &State, commit: Commit, merged: SegmentId) -> Result<()> {
-    let mut wait = FIRST_BACK_OFF;
+    // Short: flushes of this tenant's signal wait for their turn meanwhile.
+    let mut wait = FIRST_COMMIT_WAIT;
     loop {
         let error = match state.catalog.commit(commit.clone()).await {
             Ok(()) => return Ok(()),
@@ -360,6 +366,6 @@ async fn commit_surely(state: &State, commit: Commit, merged: SegmentId) -> Resu
         };
         tracing::warn!(%error, "the commit of a merge is tried again");
         state.world.clock.sleep(wait).await;
-        wait = (wait * 2).min(LONGEST_BACK_OFF);
+        wait = (wait * 2).min(LONGEST_COMMIT_WAIT);
     }
 }

@@ -14,7 +14,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 pub(super) const FIRST_BACK_OFF: Duration = Duration::from_secs(2);
 
 /// The longest wait after failures.
-pub(super) const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
 
 /// Attribute keys that queries asked for, which are kept of a tenant's signal at most.
 const MAX_ASKED: usize = 200;
