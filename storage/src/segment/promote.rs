@@ -56,7 +56,7 @@ struct Seen {
     counted: usize,
 }
 
-const KINDS: [ValueKind; 4] = [
+pub(crate) const KINDS: [ValueKind; 4] = [
     ValueKind::Text,
     ValueKind::Int,
     ValueKind::Double,

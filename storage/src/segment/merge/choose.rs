@@ -4,7 +4,7 @@ use super::input::{Input, reading};
 use crate::{
     attributes::{decode, kind::ValueKind},
     error::Result,
-    segment::promote::{self, Choice},
+    segment::promote::{self, Choice, KINDS},
 };
 use arrow::array::AsArray;
 use futures::TryStreamExt;
@@ -25,13 +25,6 @@ struct Seen {
     /// Of these, in columns whose values repeat.
     repeating: u64,
 }
-
-const KINDS: [ValueKind; 4] = [
-    ValueKind::Text,
-    ValueKind::Int,
-    ValueKind::Double,
-    ValueKind::Bool,
-];
 
 /// How many times fewer rows need to have a key that queries ask for.
 const ASKED_FACTOR: u64 = 10;
