@@ -8,7 +8,6 @@ The OpenAPI document that the server hands out is the committed one; every opera
 import argparse
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -97,12 +96,7 @@ def main():
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="cairn-contracts-")
     run(*keyed(os.path.abspath(options.cairn), folder), folder)
-    code = CHECKS.close()
-    if code == 0:
-        shutil.rmtree(folder, ignore_errors=True)
-    else:
-        print(f"the data folder is kept: {folder}", file=sys.stderr)
-    sys.exit(code)
+    CHECKS.end(folder)
 
 
 main()

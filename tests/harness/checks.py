@@ -1,6 +1,8 @@
 """Counted checks, and the rows of docs/conformance.md among them."""
 
 import contextlib
+import shutil
+import sys
 import threading
 
 
@@ -56,6 +58,15 @@ class Checks:
         """The last line; the exit code."""
         print(f"{self.passed} passed, {len(self.wrong)} failed")
         return 1 if self.wrong else 0
+
+    def end(self, folder):
+        """The last line, and the end of the program; the data folder is kept where something was wrong."""
+        code = self.close()
+        if code == 0:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            print(f"the data folder is kept: {folder}", file=sys.stderr)
+        sys.exit(code)
 
 
 # Those of a program that is spread over several files.

@@ -8,7 +8,6 @@ HTTP/2 frames show, and a restart under clients that retry as OTLP tells them to
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -47,12 +46,7 @@ def main():
         check_frames(server)
     finally:
         server.end()
-    code = CHECKS.close()
-    if code == 0:
-        shutil.rmtree(folder, ignore_errors=True)
-    else:
-        print(f"the data folder is kept: {folder}", file=sys.stderr)
-    sys.exit(code)
+    CHECKS.end(folder)
 
 
 main()

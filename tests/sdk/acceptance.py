@@ -13,7 +13,6 @@ import argparse
 import gzip
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -272,12 +271,7 @@ def main():
     with CHECKS.section(55, "the segment files hold what SQL answers", "DuckDB"):
         check_files(server)
     CHECKS.expect("second shutdown", server.stop(), 0)
-    code = CHECKS.close()
-    if code == 0:
-        shutil.rmtree(folder, ignore_errors=True)
-    else:
-        print(f"the data folder is kept: {folder}", file=sys.stderr)
-    sys.exit(code)
+    CHECKS.end(folder)
 
 
 main()
