@@ -12,6 +12,7 @@ mod metrics;
 mod openapi;
 mod operation;
 mod problem;
+mod prometheus;
 mod schema;
 mod sql;
 mod state;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 
 /// Every operation; the document tells of the same ones.
 fn operations() -> Vec<Operation> {
-    vec![
+    let mut operations = vec![
         openapi::sql(),
         openapi::schema(),
         openapi::flush(),
@@ -43,7 +44,9 @@ fn operations() -> Vec<Operation> {
         openapi::metrics(),
         openapi::live(),
         openapi::ready(),
-    ]
+    ];
+    operations.extend(openapi::prometheus());
+    operations
 }
 
 /// The API as OpenAPI 3.1, in JSON.

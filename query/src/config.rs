@@ -30,6 +30,8 @@ pub struct Config {
     pub lanes: usize,
     /// A query that finds no free lane waits for one this long, in milliseconds.
     pub queue_milliseconds: u64,
+    /// Whether PromQL has the functions and modifiers that Prometheus calls experimental.
+    pub promql_experimental_functions: bool,
 }
 
 impl Default for Config {
@@ -49,6 +51,7 @@ impl Default for Config {
             lanes: 16,
             // A dashboard asks twenty questions at once: they take turns rather than fail.
             queue_milliseconds: 5_000,
+            promql_experimental_functions: false,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod account;
 mod delivery;
+mod lane;
+mod promql;
 mod schema;
 mod warm;
 
@@ -17,7 +19,7 @@ use crate::{
         lanes::{LaneLimits, Lanes},
         memory::Memory,
         pressure::Pressure,
-        run::Job,
+        run::{self, Job},
         scrub::Scrub,
     },
     telemetry::Telemetry,
@@ -25,7 +27,7 @@ use crate::{
 use account::Account;
 use arrow::record_batch::RecordBatch;
 use cairn_storage::{id::TenantId, store::Store};
-use delivery::{Deadline, Delivery, Running, given_up, report, start};
+use delivery::{Deadline, Delivery, Running, Terms, given_up, report, start};
 use futures::{StreamExt, stream::BoxStream};
 use prometheus_client::registry::Registry;
 use serde_json::Value;
@@ -111,16 +113,7 @@ impl Engine {
     ///
     /// The caller gets an answer or an error within the deadline even when planning does not yield.
     pub async fn sql(&self, request: SqlRequest) -> Result<SqlAnswer> {
-        let clock = Arc::clone(&self.store.world().clock);
-        let most = Duration::from_secs(self.config.max_timeout_seconds);
-        let usual = Duration::from_secs(self.config.timeout_seconds);
-        let timeout = request.deadline.map_or(usual, |wanted| wanted.min(most));
-        let account = Account::open(&self.telemetry, &request.tenant, Arc::clone(&clock));
-        let deadline = Deadline {
-            end: clock.monotonic() + timeout,
-            timeout,
-            clock,
-        };
+        let (deadline, account) = self.open(&request.tenant, request.deadline);
         let answered = self.begin(request, &deadline, &account).await;
         // Parts close the account when the answer has begun.
         answered.map_err(|error| self.report(error, &account))
@@ -132,15 +125,15 @@ impl Engine {
         deadline: &Deadline,
         account: &Arc<Account>,
     ) -> Result<SqlAnswer> {
-        if let Some(sequence) = request.min_sequence {
-            self.wait_for_sequence(sequence, deadline).await?;
-        }
-        let patience = Duration::from_millis(self.config.queue_milliseconds);
-        let patience = patience.min(deadline.left());
-        let clock = deadline.clock.as_ref();
-        let lane = self.lanes.take(&request.tenant, patience, clock).await?;
+        let lane = self.lane(&request.tenant, request.min_sequence, deadline).await?;
         let job = self.job(request)?;
-        let mut running = start(lane, job, (deadline, self.pressure.watch()), account);
+        let terms = Terms {
+            deadline,
+            watched: self.pressure.watch(),
+            stop: job.stop.clone(),
+            account,
+        };
+        let mut running = start(lane, move |reply| run::run(job, reply), terms);
         tokio::select! {
             schema = &mut running.schema => match schema {
                 Ok(schema) => Ok(SqlAnswer { schema, parts: self.deliver(running, deadline, account) }),
@@ -196,20 +189,6 @@ impl Engine {
             scrub: self.scrub.clone(),
             stop: CancellationToken::new(),
         })
-    }
-
-    async fn wait_for_sequence(&self, sequence: u64, deadline: &Deadline) -> Result<()> {
-        if self.store.sequence() >= sequence {
-            return Ok(());
-        }
-        let _waiting = self.waiting.try_acquire().map_err(|_| Error::Limited {
-            what: "statements that wait for a commit sequence",
-            detail: format!("{MOST_WAITING} are waiting; try again in a moment"),
-        })?;
-        tokio::select! {
-            () = self.store.reached(sequence) => Ok(()),
-            () = deadline.passed() => Err(Error::TimedOut(deadline.timeout)),
-        }
     }
 
     fn report(&self, error: Error, account: &Account) -> Error {

@@ -11,6 +11,7 @@
 //! - `prune`: which segments a filter cannot match, from the catalog's statistics alone;
 //! - `scan`: the remaining segments and the buffered rows as one physical plan;
 //! - `condense`, over `codes`: batches that repeat themselves, on their way to an aggregation;
+//! - `promql`: the stored series as PromQL sees them;
 //! - `completeness`: what an answer is based on;
 //! - `format`: answers as JSON, NDJSON, Arrow and CSV.
 //!
@@ -35,6 +36,7 @@ pub mod format;
 pub mod functions;
 pub mod ids;
 mod operators;
+pub mod promql;
 mod prune;
 mod scan;
 mod scope;
@@ -42,6 +44,7 @@ pub mod session;
 pub mod sql;
 pub mod tables;
 pub mod telemetry;
+mod workplace;
 
 #[cfg(test)]
 mod testing;

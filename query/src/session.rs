@@ -8,15 +8,15 @@ use crate::{
     condense::Condense,
     config::Config,
     dialect::{self, Analyze, Dialect},
-    error::Result,
+    error::{Error, Result},
     functions,
     scan::{KeepOrder, STORE_URL},
     scope::Scope,
-    tables::{CATALOG, SCHEMA, SharedParts, Tables, Unordered},
+    tables::{CATALOG, SCHEMA, SegmentTable, SharedParts, Tables, Unordered},
     telemetry::Telemetry,
 };
-use arrow::datatypes::SchemaRef;
-use cairn_storage::{id::TenantId, store::Store};
+use arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
+use cairn_storage::{id::TenantId, signal::{Signal, Table}, snapshot::Snapshot, store::Store};
 use datafusion::{
     catalog::{CatalogProviderList, MemoryCatalogProviderList, SchemaProvider},
     common::config::{ConfigOptions, SpillCompression},
@@ -24,6 +24,7 @@ use datafusion::{
     execution::{
         SendableRecordBatchStream, SessionState, SessionStateBuilder, SessionStateDefaults,
         TaskContext,
+        memory_pool::{MemoryConsumer, MemoryReservation},
         object_store::ObjectStoreUrl,
         runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
     },
@@ -33,6 +34,7 @@ use datafusion::{
     prelude::SessionConfig,
     sql::parser::Statement,
 };
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::memory::InMemory;
 use std::{collections::HashMap, sync::Arc};
 
@@ -121,6 +123,30 @@ impl TenantSession {
             self.runtime.clone(),
         );
         execute_stream(plan, Arc::new(context))
+    }
+
+    /// The rows of a plan that was not made of a statement.
+    pub(crate) async fn rows(
+        &self,
+        plan: LogicalPlan,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let rows = self.execute(self.physical(&plan).await?)?;
+        Ok(rows.map_err(Error::from).boxed())
+    }
+
+    /// A stored table of the tenant, also one that statements cannot name.
+    pub(crate) fn table(&self, table: Table) -> SegmentTable {
+        self.tables.stored(table)
+    }
+
+    /// The snapshot of a signal that the tables read.
+    pub(crate) fn snapshot(&self, signal: Signal) -> Arc<Snapshot> {
+        self.tables.snapshot(signal)
+    }
+
+    /// Memory of the statement's pool for something that does not spill.
+    pub(crate) fn reservation(&self, name: &str) -> MemoryReservation {
+        MemoryConsumer::new(name).register(&self.runtime.memory_pool)
     }
 
     /// The settings of this session.

@@ -11,7 +11,10 @@ pub use unordered::Unordered;
 
 use crate::scope::Scope;
 use async_trait::async_trait;
-use cairn_storage::signal::Table;
+use cairn_storage::{
+    signal::{Signal, Table},
+    snapshot::Snapshot,
+};
 use datafusion::{
     catalog::{CatalogProvider, SchemaProvider, TableProvider},
     datasource::ViewTable,
@@ -55,6 +58,16 @@ impl Tables {
     /// The tables of what `scope` sees.
     pub(crate) fn new(scope: Arc<Scope>) -> Tables {
         Tables { scope }
+    }
+
+    /// A stored table, also one that statements cannot name.
+    pub(crate) fn stored(&self, table: Table) -> SegmentTable {
+        SegmentTable::new(self.scope.clone(), table)
+    }
+
+    /// The snapshot of a signal.
+    pub(crate) fn snapshot(&self, signal: Signal) -> Arc<Snapshot> {
+        self.scope.snapshot(signal)
     }
 
     fn provider(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {

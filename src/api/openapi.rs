@@ -4,11 +4,14 @@
 //! codes from where they are defined. `docs/api/openapi.json` is the same document.
 
 mod operations;
+mod prometheus;
 mod schemas;
 
 pub(super) use operations::{
     flush, itself, live, metrics, ready, reconcile, replay, schema, sql, storage, version,
 };
+
+pub(super) use prometheus::all as prometheus;
 
 use super::{operation::Operation, problem::Problem};
 use axum::{

@@ -80,6 +80,11 @@ impl Problem {
         }
     }
 
+    /// What happened, in words.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The code it is answered with.
     #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {

@@ -7,7 +7,7 @@ use crate::{
         answer::{AnswerEnd, Part},
         lanes::{Ended, TakenLane},
         pressure::Watched,
-        run::{self, Job, Reply},
+        run::Reply,
         scrub::Scrub,
     },
 };
@@ -19,7 +19,7 @@ use futures::{
 };
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::DropGuard;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Parts of an answer that wait for a slow client; the statement waits after that.
 const WAITING_PARTS: usize = 2;
@@ -74,23 +74,34 @@ pub(super) async fn given_up(watched: &Watched, deadline: &Deadline) -> Error {
     }
 }
 
-/// Starts `job` on `lane`.
-pub(super) fn start(
+/// What a piece of work runs under.
+pub(super) struct Terms<'a> {
+    pub(super) deadline: &'a Deadline,
+    pub(super) watched: Watched,
+    /// Told when nobody waits for it any more.
+    pub(super) stop: CancellationToken,
+    pub(super) account: &'a Arc<Account>,
+}
+
+/// Starts `work` on `lane`.
+pub(super) fn start<F>(
     lane: TakenLane,
-    job: Job,
-    (deadline, watched): (&Deadline, Watched),
-    account: &Arc<Account>,
-) -> Running {
+    work: impl FnOnce(Reply) -> F + Send + 'static,
+    terms: Terms<'_>,
+) -> Running
+where
+    F: Future<Output = Result<AnswerEnd>> + Send + 'static,
+{
     let (schema_sender, schema) = oneshot::channel();
     let (parts_sender, parts) = mpsc::channel(WAITING_PARTS);
-    let (stop, deadline, account) = (job.stop.clone(), deadline.clone(), Arc::clone(account));
-    let stopped = stop.clone();
+    let (deadline, account) = (terms.deadline.clone(), Arc::clone(terms.account));
+    let stopped = terms.stop.clone();
     lane.spawn(async move {
         let reply = Reply {
             schema: schema_sender,
             parts: parts_sender.clone(),
         };
-        let statement = AssertUnwindSafe(run::run(job, reply)).catch_unwind();
+        let statement = AssertUnwindSafe(async move { work(reply).await }).catch_unwind();
         let (last, ended) = tokio::select! {
             outcome = statement => match outcome {
                 Ok(Ok(end)) => (Ok(Part::End(Box::new(end))), Ended::ByItself),
@@ -120,8 +131,8 @@ pub(super) fn start(
     Running {
         schema,
         parts,
-        watched,
-        _stop: stop.drop_guard(),
+        watched: terms.watched,
+        _stop: terms.stop.drop_guard(),
     }
 }
 

@@ -48,7 +48,7 @@ impl SegmentTable {
     }
 
     /// This table for those who do not care about the order of its rows; `None` if it is that already.
-    pub(super) fn unordered(&self) -> Option<SegmentTable> {
+    pub(crate) fn unordered(&self) -> Option<SegmentTable> {
         self.ordered.then(|| SegmentTable {
             ordered: false,
             ..self.clone()
@@ -66,7 +66,7 @@ impl SegmentTable {
     }
 
     /// This table, narrowed to `parts` of the snapshot.
-    pub(super) fn narrowed(&self, parts: Arc<BTreeSet<i32>>) -> SegmentTable {
+    pub(crate) fn narrowed(&self, parts: Arc<BTreeSet<i32>>) -> SegmentTable {
         SegmentTable {
             parts: Some(parts),
             ..self.clone()
@@ -74,7 +74,7 @@ impl SegmentTable {
     }
 
     /// The parts of the snapshot in which there may be rows that `filters` accept.
-    pub(super) fn parts(&self, filters: &[Expr]) -> Result<BTreeSet<i32>> {
+    pub(crate) fn parts(&self, filters: &[Expr]) -> Result<BTreeSet<i32>> {
         scan::parts(&self.request(None, filters, None))
     }
 

@@ -18,6 +18,23 @@ pub(super) fn all() -> Value {
         })),
         "Storage": storage(),
         "Orphans": orphans(),
+        "PrometheusAnswer": json!({
+            "type": "object",
+            "required": ["status", "data"],
+            "properties": {
+                "status": { "const": "success" },
+                "data": {},
+                "warnings": { "type": "array", "items": { "type": "string" } },
+                "infos": { "type": "array", "items": { "type": "string" } },
+            },
+        }),
+        "PrometheusFailure": object(json!({
+            "status": { "const": "error" },
+            "errorType": {
+                "enum": ["bad_data", "execution", "timeout", "unavailable", "not_found", "internal"],
+            },
+            "error": told("What was wrong."),
+        })),
         "Replay": replay(),
         "Replayed": replayed(),
         "Version": object(json!({ "name": { "const": "cairn" }, "version": { "type": "string" } })),

@@ -1,0 +1,83 @@
+//! Questions in PromQL, and about the series that it sees.
+
+use super::{Engine, lane::Asked};
+use crate::{
+    error::Result,
+    promql::{
+        PromqlRequest, evaluate,
+        questions::{self, Asking, Cardinality, Exemplars, Family},
+    },
+    sql::answer::AnswerEnd,
+    workplace::Workplace,
+};
+use cairn_promql::{Answer, labels::Labels};
+use std::collections::BTreeSet;
+
+impl Engine {
+    /// Evaluates a query.
+    pub async fn promql(&self, request: PromqlRequest) -> Result<(Answer, AnswerEnd)> {
+        let asked = Asked {
+            tenant: request.tenant.clone(),
+            deadline: request.deadline,
+            min_sequence: request.min_sequence,
+        };
+        self.work(asked, move |place| evaluate::evaluate(&request, place)).await
+    }
+
+    /// The labels of the series that `asking` selects, sorted.
+    pub async fn series(&self, asking: Asking) -> Result<(BTreeSet<Labels>, AnswerEnd)> {
+        self.ask(asking, questions::series).await
+    }
+
+    /// The names of their labels.
+    pub async fn label_names(&self, asking: Asking) -> Result<(BTreeSet<String>, AnswerEnd)> {
+        self.ask(asking, questions::label_names).await
+    }
+
+    /// The values of one of their labels.
+    pub async fn label_values(
+        &self,
+        asking: Asking,
+        label: String,
+    ) -> Result<(BTreeSet<String>, AnswerEnd)> {
+        self.ask(asking, move |asking, place| {
+            questions::label_values(asking, &label, place)
+        })
+        .await
+    }
+
+    /// The metrics with type, help and unit.
+    pub async fn metric_metadata(&self, asking: Asking) -> Result<(Vec<Family>, AnswerEnd)> {
+        self.ask(asking, questions::metadata).await
+    }
+
+    /// The exemplars of the series that `asking` selects.
+    pub async fn exemplars(&self, asking: Asking) -> Result<(Vec<Exemplars>, AnswerEnd)> {
+        self.ask(asking, questions::exemplars).await
+    }
+
+    /// How many series there are, and which names and labels have most of them.
+    pub async fn cardinality(
+        &self,
+        asking: Asking,
+        most: usize,
+    ) -> Result<(Cardinality, AnswerEnd)> {
+        self.ask(asking, move |asking, place| {
+            questions::cardinality(asking, most, place)
+        })
+        .await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        asking: Asking,
+        question: impl FnOnce(&Asking, Workplace) -> Result<T> + Send + 'static,
+    ) -> Result<(T, AnswerEnd)> {
+        let asked = Asked {
+            tenant: asking.tenant.clone(),
+            deadline: asking.deadline,
+            min_sequence: None,
+        };
+        self.work(asked, move |place| question(&asking, place)).await
+    }
+}

@@ -1,0 +1,147 @@
+//! What the operations of Prometheus' API take and answer.
+
+use super::problem;
+use crate::api::{
+    operation::{Method, Operation},
+    prometheus as served,
+    state::Api,
+};
+use axum::{handler::Handler, http::StatusCode};
+use cairn_tenancy::principal::Scope;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// One parameter: its name, whether it must be there, and what it is.
+type Parameter = (&'static str, bool, &'static str);
+
+const TIME: &str = "Seconds since 1970 with a fraction, or RFC 3339.";
+const DURATION: &str = "Seconds, or a duration such as `5m`.";
+const QUERY: Parameter = ("query", true, "PromQL.");
+const START: Parameter = ("start", false, TIME);
+const END: Parameter = ("end", false, TIME);
+const TIMEOUT: Parameter = ("timeout", false, DURATION);
+const LIMIT: Parameter = ("limit", false, "The most entries of the answer; 0 for all.");
+const MATCH: Parameter = ("match[]", false, "A selector; may come several times.");
+
+/// What every question may get instead of an answer.
+const FAILURES: [StatusCode; 6] = [
+    StatusCode::BAD_REQUEST,
+    StatusCode::UNPROCESSABLE_ENTITY,
+    StatusCode::TOO_MANY_REQUESTS,
+    StatusCode::INTERNAL_SERVER_ERROR,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::NOT_FOUND,
+];
+
+/// Every operation, those that take a form twice.
+pub(in crate::api) fn all() -> Vec<Operation> {
+    let mut all = Vec::new();
+    let lookback = ("lookback_delta", false, DURATION);
+    both(&mut all, ("/prometheus/api/v1/query", "Evaluates a query at one instant."), served::instant, &[
+        QUERY, ("time", false, TIME), TIMEOUT, LIMIT, lookback,
+    ]);
+    both(&mut all, ("/prometheus/api/v1/query_range", "Evaluates a query at every step of an interval."), served::range, &[
+        QUERY, ("start", true, TIME), ("end", true, TIME), ("step", true, DURATION), TIMEOUT, LIMIT, lookback,
+    ]);
+    both(&mut all, ("/prometheus/api/v1/query_exemplars", "The exemplars of the series that a query selects."), served::query_exemplars, &[
+        QUERY, START, END, TIMEOUT,
+    ]);
+    both(&mut all, ("/prometheus/api/v1/format_query", "A query as it is best read."), served::format, &[QUERY]);
+    both(&mut all, ("/prometheus/api/v1/parse_query", "A query as a tree."), served::parse, &[QUERY]);
+    both(&mut all, ("/prometheus/api/v1/series", "The series that selectors select."), served::series, &[
+        ("match[]", true, MATCH.2), START, END, TIMEOUT, LIMIT,
+    ]);
+    both(&mut all, ("/prometheus/api/v1/labels", "The names of labels."), served::label_names, &[MATCH, START, END, TIMEOUT, LIMIT]);
+    let of_series = [MATCH, START, END, TIMEOUT, LIMIT];
+    get(&mut all, ("/prometheus/api/v1/label/{name}/values", "The values of a label."), served::label_values, &of_series);
+    get(&mut all, ("/prometheus/api/v1/metadata", "Type, help and unit of metrics."), served::metadata, &[
+        ("metric", false, "The one metric that is asked about."), LIMIT,
+        ("limit_per_metric", false, "The most entries of one metric."), START, END,
+    ]);
+    get(&mut all, ("/prometheus/api/v1/status/buildinfo", "What answers here."), served::build_info, &[]);
+    get(&mut all, ("/prometheus/api/v1/status/runtimeinfo", "What of it there is to tell."), served::runtime_info, &[]);
+    get(&mut all, ("/prometheus/api/v1/status/flags", "None."), served::flags, &[]);
+    get(&mut all, ("/prometheus/api/v1/status/tsdb", "How many series there are, and of what."), served::cardinality, &[
+        LIMIT, MATCH, START, END, TIMEOUT,
+    ]);
+    get(&mut all, ("/prometheus/api/v1/rules", "None yet."), served::rules, &[]);
+    get(&mut all, ("/prometheus/api/v1/alerts", "None yet."), served::alerts, &[]);
+    get(&mut all, ("/prometheus/api/v1/targets", "None yet."), served::targets, &[]);
+    get(&mut all, ("/prometheus/api/v1/alertmanagers", "None yet."), served::alertmanagers, &[]);
+    all
+}
+
+fn get<T: 'static>(
+    all: &mut Vec<Operation>,
+    (path, summary): (&'static str, &str),
+    handler: impl Handler<T, Arc<Api>>,
+    parameters: &[Parameter],
+) {
+    let mut about = about((path, "get"), summary);
+    about["parameters"] = parameters.iter().map(in_query).collect();
+    if path.contains("{name}") {
+        let name = json!({ "name": "name", "in": "path", "required": true, "schema": { "type": "string" } });
+        if let Some(list) = about["parameters"].as_array_mut() {
+            list.push(name);
+        }
+    }
+    all.push(Operation::new((Method::Get, path), &[Scope::Query], handler, about));
+}
+
+fn both<T: 'static>(
+    all: &mut Vec<Operation>,
+    (path, summary): (&'static str, &str),
+    handler: impl Handler<T, Arc<Api>>,
+    parameters: &[Parameter],
+) {
+    get(all, (path, summary), handler.clone(), parameters);
+    let mut about = about((path, "post"), summary);
+    let properties = parameters.iter().map(|(name, _, what)| {
+        ((*name).to_owned(), json!({ "type": "string", "description": what }))
+    });
+    let required: Vec<&str> = parameters.iter().filter(|p| p.1).map(|p| p.0).collect();
+    let properties: serde_json::Map<String, Value> = properties.collect();
+    about["requestBody"] = json!({
+        "required": true,
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": { "type": "object", "properties": properties, "required": required },
+            },
+        },
+    });
+    all.push(Operation::new((Method::Post, path), &[Scope::Query], handler, about));
+}
+
+fn in_query((name, required, what): &Parameter) -> Value {
+    json!({
+        "name": name,
+        "in": "query",
+        "required": required,
+        "description": what,
+        "schema": { "type": "string" },
+    })
+}
+
+/// What every operation has in common.
+fn about((path, method): (&str, &str), summary: &str) -> Value {
+    let short = path.trim_start_matches("/prometheus/api/v1/");
+    let id: String = short.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let answer = json!({ "$ref": "#/components/schemas/PrometheusAnswer" });
+    let mut responses = json!({
+        "200": {
+            "description": "The answer in the form of Prometheus.",
+            "content": { "application/json": { "schema": answer } },
+        },
+    });
+    for status in FAILURES {
+        let mut response = problem(status);
+        let failure = json!({ "schema": { "$ref": "#/components/schemas/PrometheusFailure" } });
+        response["content"]["application/json"] = failure;
+        responses[status.as_str()] = response;
+    }
+    json!({
+        "operationId": format!("prometheus_{method}_{id}"),
+        "summary": summary,
+        "responses": responses,
+    })
+}

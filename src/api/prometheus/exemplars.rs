@@ -1,0 +1,58 @@
+//! `query_exemplars`: measurements with their traces.
+
+use super::{answer, failure::Failure, parameters::Parameters};
+use crate::api::state::Api;
+use axum::{
+    Extension,
+    extract::{RawQuery, State},
+    http::HeaderMap,
+    response::Response,
+};
+use bytes::Bytes;
+use cairn_query::promql::questions::Asking;
+use cairn_tenancy::principal::Principal;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The exemplars of all series that the selectors of `query` select, from `start` through `end`.
+pub(in crate::api) async fn query(
+    State(api): State<Arc<Api>>,
+    Extension(principal): Extension<Principal>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    form: Bytes,
+) -> Result<Response, Failure> {
+    let parameters = Parameters::new(query.as_deref(), &form)?;
+    let (from_ms, through_ms) = parameters.interval_ms()?;
+    let selectors = cairn_promql::selectors(parameters.required("query")?);
+    let selectors = selectors.map_err(|error| Failure::parameter("query", error))?;
+    if selectors.is_empty() {
+        return Ok(answer::data(&json!([]), None, &headers));
+    }
+    let asking = Asking {
+        tenant: principal.tenant,
+        selectors,
+        from_ms,
+        through_ms,
+        deadline: parameters.duration("timeout")?,
+    };
+    let (found, end) = api.parts()?.engine.exemplars(asking).await?;
+    let data: Vec<Value> = found
+        .iter()
+        .map(|series| {
+            let exemplars: Vec<Value> = series
+                .exemplars
+                .iter()
+                .map(|exemplar| {
+                    json!({
+                        "labels": answer::labels(&exemplar.labels),
+                        "value": answer::number(exemplar.value),
+                        "timestamp": exemplar.time_ms as f64 / 1000.0,
+                    })
+                })
+                .collect();
+            json!({ "seriesLabels": answer::labels(&series.series), "exemplars": exemplars })
+        })
+        .collect();
+    Ok(answer::data(&Value::Array(data), Some(&end), &headers))
+}

@@ -1,0 +1,113 @@
+//! `status/…`, and what a server that scrapes and alerts would tell: there are no rules and no targets.
+
+use super::{
+    answer,
+    failure::Failure,
+    parameters::{Parameters, now_ms},
+};
+use crate::api::state::Api;
+use axum::{
+    Extension,
+    extract::{RawQuery, State},
+    http::HeaderMap,
+    response::Response,
+};
+use cairn_query::promql::questions::Asking;
+use cairn_tenancy::principal::Principal;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The version of Prometheus whose API and language this is.
+const PROMETHEUS_VERSION: &str = "3.5.0";
+
+/// `status/tsdb` counts the series of so long, as Prometheus counts those of its head.
+const RECENT_MS: i64 = 2 * 60 * 60 * 1000;
+
+/// Rows of each list of `status/tsdb` where the question names no `limit`.
+const USUAL_ROWS: usize = 10;
+
+/// `status/buildinfo`.
+pub(in crate::api) async fn build_info(headers: HeaderMap) -> Response {
+    let data = json!({
+        "version": PROMETHEUS_VERSION,
+        "revision": "",
+        "branch": "",
+        "buildUser": "",
+        "buildDate": "",
+        "goVersion": "",
+        "application": "Cairn",
+        "cairnVersion": env!("CARGO_PKG_VERSION"),
+        "features": {},
+    });
+    answer::data(&data, None, &headers)
+}
+
+/// `status/runtimeinfo`, as far as it has a meaning here.
+pub(in crate::api) async fn runtime_info(headers: HeaderMap) -> Response {
+    answer::data(&json!({ "storageRetention": "by tenant and signal" }), None, &headers)
+}
+
+/// `status/flags`: there are none.
+pub(in crate::api) async fn flags(headers: HeaderMap) -> Response {
+    answer::data(&json!({}), None, &headers)
+}
+
+/// `status/tsdb`: how many series the last two hours (or `start` through `end`) have, and of what.
+pub(in crate::api) async fn cardinality(
+    State(api): State<Arc<Api>>,
+    Extension(principal): Extension<Principal>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let parameters = Parameters::new(query.as_deref(), b"")?;
+    let now = now_ms(api.world.clock.as_ref());
+    let from_ms = parameters.time_ms("start")?.unwrap_or(now - RECENT_MS);
+    let through_ms = parameters.time_ms("end")?.unwrap_or(now);
+    let asking = Asking {
+        tenant: principal.tenant,
+        selectors: parameters.all("match[]"),
+        from_ms,
+        through_ms,
+        deadline: parameters.duration("timeout")?,
+    };
+    let most = parameters.limit("limit")?.unwrap_or(USUAL_ROWS);
+    let (counted, end) = api.parts()?.engine.cardinality(asking, most).await?;
+    let rows = |rows: &[(String, u64)]| -> Vec<Value> {
+        let row = |(name, value): &(String, u64)| json!({ "name": name, "value": value });
+        rows.iter().map(row).collect()
+    };
+    let data = json!({
+        "headStats": {
+            "numSeries": counted.series,
+            "numLabelPairs": counted.label_pairs,
+            "minTime": from_ms,
+            "maxTime": through_ms,
+        },
+        "seriesCountByMetricName": rows(&counted.by_metric),
+        "labelValueCountByLabelName": rows(&counted.by_label),
+        "seriesCountByLabelValuePair": rows(&counted.by_pair),
+    });
+    Ok(answer::data(&data, Some(&end), &headers))
+}
+
+/// `rules`: none.
+pub(in crate::api) async fn rules(headers: HeaderMap) -> Response {
+    answer::data(&json!({ "groups": [] }), None, &headers)
+}
+
+/// `alerts`: none.
+pub(in crate::api) async fn alerts(headers: HeaderMap) -> Response {
+    answer::data(&json!({ "alerts": [] }), None, &headers)
+}
+
+/// `targets`: none.
+pub(in crate::api) async fn targets(headers: HeaderMap) -> Response {
+    let none = json!({ "activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {} });
+    answer::data(&none, None, &headers)
+}
+
+/// `alertmanagers`: none.
+pub(in crate::api) async fn alertmanagers(headers: HeaderMap) -> Response {
+    let none = json!({ "activeAlertmanagers": [], "droppedAlertmanagers": [] });
+    answer::data(&none, None, &headers)
+}
