@@ -8,4 +8,5 @@ mod gone;
 mod isolation;
 mod life;
 mod otlp;
+mod prometheus;
 mod server;
