@@ -8,6 +8,7 @@ mod body;
 mod dead_letters;
 mod flush;
 mod health;
+mod logs;
 mod metrics;
 mod openapi;
 mod operation;
@@ -45,6 +46,7 @@ fn operations() -> Vec<Operation> {
         openapi::live(),
         openapi::ready(),
     ];
+    operations.extend(openapi::logs());
     operations.extend(openapi::prometheus());
     operations
 }

@@ -12,6 +12,7 @@
 //! - `scan`: the remaining segments and the buffered rows as one physical plan;
 //! - `condense`, over `codes`: batches that repeat themselves, on their way to an aggregation;
 //! - `promql`: the stored series as PromQL sees them;
+//! - `patterns`: templates mined from texts;
 //! - `completeness`: what an answer is based on;
 //! - `format`: answers as JSON, NDJSON, Arrow and CSV.
 //!
@@ -36,6 +37,7 @@ pub mod format;
 pub mod functions;
 pub mod ids;
 mod operators;
+pub mod patterns;
 pub mod promql;
 mod prune;
 mod scan;

@@ -5,13 +5,14 @@
 //! plan against the allow-list, `width` bounds what it can compute, `cooperate` makes it yield and stop, `run` sends
 //! its rows as `answer` says. All of that happens on a thread of `lanes` and takes memory from `memory`; `pressure`
 //! stops what takes memory that it did not ask for. `describe` knows what there is to ask,
-//! `place` and `missing` where in the text an error is, `scrub` keeps paths in.
+//! `expression` keeps a condition within the statement that it is put into, `place` and `missing` know where in the text an error is, `scrub` keeps paths in.
 
 mod allow;
 pub mod answer;
 mod cooperate;
 pub(crate) mod describe;
 mod expansion;
+pub mod expression;
 mod guard;
 pub(crate) mod lanes;
 mod limits;

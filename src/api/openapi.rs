@@ -3,6 +3,7 @@
 //! Paths, methods and scopes come from the operations that the router serves; media types, kinds of problems and their
 //! codes from where they are defined. `docs/api/openapi.json` is the same document.
 
+mod logs;
 mod operations;
 mod prometheus;
 mod schemas;
@@ -11,6 +12,7 @@ pub(super) use operations::{
     flush, itself, live, metrics, ready, reconcile, replay, schema, sql, storage, version,
 };
 
+pub(super) use logs::all as logs;
 pub(super) use prometheus::all as prometheus;
 
 use super::{operation::Operation, problem::Problem};

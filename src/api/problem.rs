@@ -140,6 +140,12 @@ impl Problem {
     }
 }
 
+impl From<axum::extract::rejection::QueryRejection> for Problem {
+    fn from(rejection: axum::extract::rejection::QueryRejection) -> Problem {
+        Problem::invalid(rejection.body_text())
+    }
+}
+
 impl From<cairn_tenancy::error::Error> for Problem {
     fn from(error: cairn_tenancy::error::Error) -> Problem {
         let (status, kind) = status::of_tenancy(error.kind());

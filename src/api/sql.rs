@@ -65,7 +65,7 @@ pub(super) async fn post(
     respond(answer, format).await
 }
 
-fn accepted(headers: &HeaderMap) -> Result<Format, Problem> {
+pub(super) fn accepted(headers: &HeaderMap) -> Result<Format, Problem> {
     let Some(accept) = headers.get(ACCEPT) else {
         return Ok(Format::Json);
     };
@@ -217,7 +217,7 @@ impl Writing {
     }
 }
 
-async fn respond(answer: SqlAnswer, format: Format) -> Result<Response, Problem> {
+pub(super) async fn respond(answer: SqlAnswer, format: Format) -> Result<Response, Problem> {
     let encoder = Encoder::new(format, &answer.schema)?;
     let mut writing = Writing {
         parts: answer.parts,

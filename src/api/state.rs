@@ -12,6 +12,9 @@ use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
+/// Clients that follow logs at the same time: each asks a few times a second while records arrive.
+const MOST_TAILS: usize = 64;
+
 /// What the handlers share.
 pub(crate) struct Api {
     pub(crate) world: World,
@@ -23,6 +26,8 @@ pub(crate) struct Api {
     pub(crate) local_names_only: bool,
     /// The turn to replay dead letters, which one call has at a time.
     pub(crate) replays: Arc<Semaphore>,
+    /// A permit for each client that follows logs.
+    pub(crate) tails: Arc<Semaphore>,
     running: RwLock<Running>,
 }
 
@@ -56,6 +61,7 @@ impl Api {
             telemetry,
             local_names_only,
             replays: Arc::new(Semaphore::new(1)),
+            tails: Arc::new(Semaphore::new(MOST_TAILS)),
             running,
         }
     }

@@ -7,6 +7,7 @@ mod demo;
 mod gone;
 mod isolation;
 mod life;
+mod logs;
 mod otlp;
 mod prometheus;
 mod server;

@@ -12,7 +12,7 @@ use cairn_tenancy::principal::Scope;
 use serde_json::{Value, json};
 
 /// Responses that are problem documents, added to `responses`.
-fn with_problems(mut responses: Value, statuses: &[StatusCode]) -> Value {
+pub(super) fn with_problems(mut responses: Value, statuses: &[StatusCode]) -> Value {
     for status in statuses {
         responses[status.as_str()] = problem(*status);
     }
@@ -20,7 +20,7 @@ fn with_problems(mut responses: Value, statuses: &[StatusCode]) -> Value {
 }
 
 /// A response that is JSON of a schema.
-fn json_of(schema: &str, description: &str) -> Value {
+pub(super) fn json_of(schema: &str, description: &str) -> Value {
     let reference = json!({ "$ref": format!("#/components/schemas/{schema}") });
     json!({ "description": description, "content": { "application/json": { "schema": reference } } })
 }
@@ -67,7 +67,7 @@ pub(in crate::api) fn sql() -> Operation {
 }
 
 /// The answer of a statement in every format.
-fn answer() -> Value {
+pub(super) fn answer() -> Value {
     let mut response = json!({
         "description": "The rows.",
         "headers": {

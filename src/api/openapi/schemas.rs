@@ -17,6 +17,38 @@ pub(super) fn all() -> Value {
             "sequence": whole("Every request with this commit sequence or a lower one is in segments."),
         })),
         "Storage": storage(),
+        "LogFields": object(json!({
+            "rows": whole("Records that were looked at."),
+            "fields": {
+                "type": "array",
+                "items": object(json!({
+                    "name": told("What SQL calls the field."),
+                    "rows": whole("Records that have it."),
+                    "types": { "type": "array", "items": { "type": "string" } },
+                    "distinct": whole("Different values of up to 256 bytes."),
+                    "top": {
+                        "type": "array",
+                        "items": object(json!({ "value": { "type": "string" }, "count": whole("Records with it.") })),
+                    },
+                })),
+            },
+        })),
+        "LogPatterns": object(json!({
+            "rows": whole("Records that were looked at."),
+            "patterns": {
+                "type": "array",
+                "items": object(json!({
+                    "pattern": told("The template; `<_>` stands for what differs."),
+                    "count": whole("Records that follow it."),
+                    "example": told("One of them."),
+                    "trend": {
+                        "type": "array",
+                        "description": "Counts of thirty equal stretches of the interval.",
+                        "items": { "type": "integer" },
+                    },
+                })),
+            },
+        })),
         "Orphans": orphans(),
         "PrometheusAnswer": json!({
             "type": "object",
