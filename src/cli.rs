@@ -2,6 +2,7 @@
 
 use crate::config::Flags;
 use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
 
 /// An observability data platform: OTLP in, Parquet on object storage, SQL out.
 #[derive(Debug, Parser)]
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     Verify(Offline),
     /// Check any OTLP server against what the specification asks of it
     OtlpCheck(OtlpCheck),
+    /// Run test scripts in Prometheus' format through a store of their own
+    Promqltest(PromqlTest),
     /// Look after the catalog
     #[command(subcommand)]
     Catalog(Catalog),
@@ -56,6 +59,17 @@ pub(crate) struct Serve {
     /// Send the telemetry of a small shop to the own OTLP port, the last hour included
     #[arg(long)]
     pub(crate) demo: bool,
+}
+
+/// `cairn promqltest`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PromqlTest {
+    /// Scripts, and folders with scripts (`*.test`)
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Where the store of the scripts lies; it can be removed afterwards
+    #[arg(long, default_value = "./cairn-promqltest")]
+    pub(crate) data_dir: PathBuf,
 }
 
 /// `cairn query`.

@@ -6,6 +6,7 @@ mod dead_letters;
 mod flush;
 mod key;
 mod otlp_check;
+mod promqltest;
 mod query;
 mod settings;
 mod storage;
@@ -30,6 +31,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Flush(server) => flush::run(&server).await,
         Command::DeadLetters(command) => dead_letters::run(command).await,
         Command::OtlpCheck(options) => otlp_check::run(&options).await,
+        Command::Promqltest(options) => promqltest::run(&options).await,
         Command::Verify(options) => verify::run(config::load(&options.flags)?.config).await,
         Command::Catalog(Catalog::Rebuild(options)) => {
             let config = config::load(&options.flags)?.config;

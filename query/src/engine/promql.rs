@@ -10,7 +10,12 @@ use crate::{
     sql::answer::AnswerEnd,
     workplace::Workplace,
 };
-use cairn_promql::{Answer, labels::Labels};
+use cairn_promql::{
+    Answer,
+    labels::Labels,
+    source::{Selection, Series},
+};
+use cairn_storage::id::TenantId;
 use std::collections::BTreeSet;
 
 impl Engine {
@@ -22,6 +27,23 @@ impl Engine {
             min_sequence: request.min_sequence,
         };
         self.work(asked, move |place| evaluate::evaluate(&request, place)).await
+    }
+
+    /// The series of `selection`, with their points.
+    pub async fn select_series(
+        &self,
+        tenant: TenantId,
+        selection: Selection,
+    ) -> Result<Vec<Series>> {
+        let asked = Asked {
+            tenant,
+            deadline: None,
+            min_sequence: None,
+        };
+        let (series, _) = self
+            .work(asked, move |place| questions::select(&selection, place))
+            .await?;
+        Ok(series)
     }
 
     /// The labels of the series that `asking` selects, sorted.

@@ -17,7 +17,7 @@ use arrow::{
 use cairn_promql::{
     labels::{Labels, METRIC_NAME},
     matcher::Matcher,
-    source::Selection,
+    source::{Selection, Series},
 };
 use cairn_storage::{
     attributes::{convert, decode},
@@ -118,6 +118,10 @@ fn each(asking: &Asking, place: Workplace, mut see: impl FnMut(&Labels)) -> Resu
         selected.targets.iter().for_each(|(labels, _)| see(labels));
     }
     Ok(())
+}
+
+pub(crate) fn select(selection: &Selection, place: Workplace) -> Result<Vec<Series>> {
+    StoredSeries::at(place).read(selection)?.collect()
 }
 
 pub(crate) fn series(asking: &Asking, place: Workplace) -> Result<BTreeSet<Labels>> {
