@@ -11,7 +11,7 @@
 //! - `prune`: which segments a filter cannot match, from the catalog's statistics alone;
 //! - `scan`: the remaining segments and the buffered rows as one physical plan;
 //! - `condense`, over `codes`: batches that repeat themselves, on their way to an aggregation;
-//! - `promql`: the stored series as PromQL sees them;
+//! - `promql`: the stored series as PromQL sees them, `logql`: the log records as LogQL does, `translate`: their names;
 //! - `patterns`: templates mined from texts;
 //! - `completeness`: what an answer is based on;
 //! - `format`: answers as JSON, NDJSON, Arrow and CSV.
@@ -37,6 +37,7 @@ pub mod format;
 pub mod functions;
 pub mod ids;
 mod operators;
+pub mod logql;
 pub mod patterns;
 pub mod promql;
 mod prune;
@@ -46,6 +47,7 @@ pub mod session;
 pub mod sql;
 pub mod tables;
 pub mod telemetry;
+mod translate;
 mod workplace;
 
 #[cfg(test)]

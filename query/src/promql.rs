@@ -1,6 +1,6 @@
 //! PromQL over the stored series.
 //!
-//! `translate` gives OpenTelemetry names the form that Prometheus' users write; `metric` says which Prometheus series a
+//! `metric` says which Prometheus series a
 //! stored series becomes, and `identity` what labels they have. `catalog` reads the series that a selector may mean,
 //! `points` their points in passes that fit in memory, `distributions` and `collected` put them together, and `source`
 //! is all that as what `cairn_promql` evaluates over. `evaluate` runs on a lane, like a statement.
@@ -14,6 +14,6 @@ mod metric;
 mod points;
 pub mod questions;
 mod source;
-mod translate;
+
 
 pub use evaluate::PromqlRequest;

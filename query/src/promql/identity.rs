@@ -1,6 +1,7 @@
 //! The labels of a stored series in Prometheus' terms.
 
-use super::{metric::Spelling, translate};
+use super::metric::Spelling;
+use crate::translate;
 use cairn_promql::labels::{Labels, METRIC_NAME};
 use cairn_storage::attributes::{convert, decode};
 use std::{

@@ -1,6 +1,6 @@
 //! Which Prometheus series a stored series becomes.
 
-use super::translate::{self, Nature};
+use crate::translate::{self, Nature};
 use cairn_promql::matcher::Matcher;
 use cairn_storage::attributes::decode;
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 /// What a metric is, as far as its name depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Nature {
+pub(crate) enum Nature {
     /// A sum that only grows.
     Counter,
     Gauge,
@@ -61,7 +61,7 @@ const PER_UNITS: [(&str, &str); 7] = [
 ];
 
 /// `name` with the suffixes of its unit and nature, in the characters that a name without quotes may have.
-pub(super) fn metric(name: &str, unit: &str, nature: Nature) -> String {
+pub(crate) fn metric(name: &str, unit: &str, nature: Nature) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == ':';
     let mut parts: Vec<&str> = name.split(|c| !is_part(c)).filter(|p| !p.is_empty()).collect();
     let (main, per) = unit_words(unit);
@@ -114,7 +114,7 @@ fn word<'a>(unit: &'a str, words: &[(&str, &'static str)]) -> Cow<'a, str> {
 }
 
 /// An attribute's key as the name of a label.
-pub(super) fn label(key: &str) -> Cow<'_, str> {
+pub(crate) fn label(key: &str) -> Cow<'_, str> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     let starts_well = key.starts_with(|c: char| c.is_ascii_alphabetic()) || key.starts_with("__");
     if starts_well && key.bytes().all(fits) && !key[1..].contains("__") {
@@ -138,7 +138,7 @@ pub(super) fn label(key: &str) -> Cow<'_, str> {
 }
 
 /// Whether `name` needs no quotes in PromQL.
-pub(super) fn is_plain(name: &str) -> bool {
+pub(crate) fn is_plain(name: &str) -> bool {
     let mut bytes = name.bytes();
     let first = |b: u8| b.is_ascii_alphabetic() || b == b'_' || b == b':';
     bytes.next().is_some_and(first) && bytes.all(|b| first(b) || b.is_ascii_digit())

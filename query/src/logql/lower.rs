@@ -1,0 +1,90 @@
+//! What of a LogQL selector and its line filters a scan does by itself: filters that no record passes wrongly left out.
+//!
+//! They rule out segments, blocks and rows; what they let through is judged again by the pipeline, so a filter may let
+//! too much through and never too little.
+
+use super::streams::{LEVEL, LEVELS};
+use cairn_logql::ast::{MatchOp, Matcher};
+use datafusion::{
+    common::ScalarValue,
+    functions::string::expr_fn::contains,
+    logical_expr::{Expr, col, lit},
+};
+
+/// From the first instant through the last, ns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Interval {
+    pub(super) from: i64,
+    pub(super) through: i64,
+}
+
+/// Records of an interval.
+pub(super) fn in_time(interval: Interval) -> [Expr; 2] {
+    let instant = |ns: i64| lit(ScalarValue::TimestampNanosecond(Some(ns), Some("UTC".into())));
+    [
+        col("timestamp").gt_eq(instant(interval.from)),
+        col("timestamp").lt_eq(instant(interval.through)),
+    ]
+}
+
+/// Records whose streams `selector` may mean.
+pub(super) fn streams(selector: &[Matcher]) -> Vec<Expr> {
+    selector.iter().filter_map(matcher).collect()
+}
+
+fn matcher(matcher: &Matcher) -> Option<Expr> {
+    // A label that is absent has the value "": such a matcher says nothing of what is there.
+    if matcher.op != MatchOp::Equal || matcher.value.is_empty() {
+        return None;
+    }
+    match matcher.name.as_str() {
+        "service_name" => Some(col("service_name").eq(lit(matcher.value.as_str()))),
+        LEVEL => level(&matcher.value),
+        _ => stands_for_itself(&matcher.value)
+            .then(|| contains(col("resource_attributes"), lit(matcher.value.as_str()))),
+    }
+}
+
+/// Records of a level: by their number, or without one by a text that is looked at later.
+fn level(name: &str) -> Option<Expr> {
+    let number = || col("severity_number");
+    let (_, first) = LEVELS.iter().find(|(level, _)| *level == name)?;
+    let of_level = number().between(lit(*first), lit(first + 3));
+    let without = number().lt(lit(1)).or(number().gt(lit(24)));
+    // An attribute of the resource goes before the severity.
+    let named = contains(col("resource_attributes"), lit(format!("\"{LEVEL}\"")));
+    Some(of_level.or(without).or(named))
+}
+
+/// Whether a text is the same in canonical JSON, and can only be there as a whole or within another text.
+fn stands_for_itself(text: &str) -> bool {
+    text.chars().all(|c| c != '"' && c != '\\' && !c.is_control())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::streams;
+    use cairn_logql::ast::{MatchOp, Matcher};
+
+    fn lowered(name: &str, op: MatchOp, value: &str) -> Vec<String> {
+        let matcher = Matcher {
+            name: name.to_owned(),
+            op,
+            value: value.to_owned(),
+        };
+        streams(&[matcher]).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn only_what_is_certain_is_lowered() {
+        let equal = |name, value| lowered(name, MatchOp::Equal, value);
+        assert_eq!(equal("service_name", "shop").len(), 1);
+        assert_eq!(equal("k8s_pod_name", "p-1").len(), 1);
+        assert_eq!(equal("level", "error").len(), 1);
+        assert!(equal("level", "loud").is_empty());
+        assert!(equal("service_name", "").is_empty());
+        assert!(equal("k8s_pod_name", "a\"b").is_empty());
+        assert!(lowered("service_name", MatchOp::NotEqual, "shop").is_empty());
+        assert!(lowered("service_name", MatchOp::Regex, "shop|till").is_empty());
+    }
+}

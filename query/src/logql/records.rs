@@ -1,0 +1,227 @@
+//! Log records as a pipeline takes them, batch by batch, in the order of time where that is asked for.
+
+use super::{
+    lower::{self, Interval},
+    streams::{self, Streams},
+};
+use crate::{
+    error::{Error, Result},
+    session::TenantSession,
+};
+use arrow::{
+    array::{
+        Array, ArrayRef, AsArray, FixedSizeBinaryArray, Int32Array, RecordBatch, StringViewArray,
+        TimestampNanosecondArray,
+    },
+    compute::cast,
+    datatypes::{DataType, Int32Type, TimestampNanosecondType},
+};
+use cairn_storage::{
+    schema::{ROW_EPOCH, ROW_ORDINAL, ROW_SEQUENCE},
+    signal::Table,
+};
+use datafusion::{
+    datasource::provider_as_source,
+    error::DataFusionError,
+    logical_expr::{Expr, LogicalPlanBuilder, SortExpr, col},
+};
+use futures::stream::BoxStream;
+use std::{collections::HashMap, sync::Arc};
+
+/// The order of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// As they come.
+    Any,
+    NewestFirst,
+    OldestFirst,
+}
+
+/// Which records are read, and how much of each.
+#[derive(Debug, Clone)]
+pub(super) struct Reading {
+    pub(super) interval: Interval,
+    /// All hold; see [`lower`].
+    pub(super) filters: Vec<Expr>,
+    pub(super) order: Order,
+    /// Whether the labels of the record itself are wanted.
+    pub(super) metadata: bool,
+}
+
+/// What every record is read with.
+const COLUMNS: [&str; 5] = [
+    "timestamp",
+    "body",
+    "severity_number",
+    "severity_text",
+    "resource_attributes",
+];
+
+/// What its own labels are made of.
+const METADATA: [&str; 6] = [
+    "event_name",
+    "trace_id",
+    "span_id",
+    "scope_name",
+    "scope_version",
+    "attributes",
+];
+
+impl Reading {
+    /// The records, as batches that [`Records`] reads.
+    pub(super) async fn batches(
+        &self,
+        session: &TenantSession,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let table = provider_as_source(Arc::new(session.table(Table::Logs)));
+        let mut plan = LogicalPlanBuilder::scan("logs", table, None)?;
+        for filter in lower::in_time(self.interval).iter().chain(&self.filters) {
+            plan = plan.filter(filter.clone())?;
+        }
+        let sort = |descending: bool| -> Vec<SortExpr> {
+            let columns = ["timestamp", ROW_EPOCH, ROW_SEQUENCE, ROW_ORDINAL];
+            columns.map(|name| col(name).sort(!descending, descending)).into()
+        };
+        plan = match self.order {
+            Order::Any => plan,
+            Order::NewestFirst => plan.sort(sort(true))?,
+            Order::OldestFirst => plan.sort(sort(false))?,
+        };
+        let metadata = METADATA.iter().filter(|_| self.metadata);
+        let columns = COLUMNS.iter().chain(metadata).map(|name| col(*name));
+        session.rows(plan.project(columns)?.build()?).await
+    }
+}
+
+/// The records of one batch.
+pub(super) struct Records {
+    times: TimestampNanosecondArray,
+    bodies: StringViewArray,
+    /// The number of each record's stream.
+    streams: Vec<usize>,
+    metadata: Option<Metadata>,
+}
+
+struct Metadata {
+    texts: [(&'static str, StringViewArray); 3],
+    ids: [(&'static str, FixedSizeBinaryArray); 2],
+    attributes: StringViewArray,
+    severity_text: StringViewArray,
+    severity_number: Int32Array,
+}
+
+impl Records {
+    /// The records of `batch`, their streams noted in `streams`.
+    pub(super) fn of(batch: &RecordBatch, streams: &mut Streams) -> Result<Records> {
+        let resources = text(batch, "resource_attributes")?;
+        let severity_text = text(batch, "severity_text")?;
+        let severity_number = column(batch, "severity_number")?.as_primitive::<Int32Type>().clone();
+        let metadata = match batch.column_by_name("attributes") {
+            None => None,
+            Some(_) => Some(Metadata {
+                texts: [
+                    ("event_name", text(batch, "event_name")?),
+                    ("scope_name", text(batch, "scope_name")?),
+                    ("scope_version", text(batch, "scope_version")?),
+                ],
+                ids: [
+                    ("trace_id", column(batch, "trace_id")?.as_fixed_size_binary().clone()),
+                    ("span_id", column(batch, "span_id")?.as_fixed_size_binary().clone()),
+                ],
+                attributes: text(batch, "attributes")?,
+                severity_text: severity_text.clone(),
+                severity_number: severity_number.clone(),
+            }),
+        };
+        Ok(Records {
+            times: column(batch, "timestamp")?.as_primitive::<TimestampNanosecondType>().clone(),
+            bodies: text(batch, "body")?,
+            streams: numbers(&resources, (&severity_number, &severity_text), streams),
+            metadata,
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// ns.
+    pub(super) fn time(&self, row: usize) -> i64 {
+        self.times.value(row)
+    }
+
+    /// The body; "" where there is none.
+    pub(super) fn line(&self, row: usize) -> &str {
+        value(&self.bodies, row)
+    }
+
+    /// The number of the record's stream.
+    pub(super) fn stream(&self, row: usize) -> usize {
+        self.streams[row]
+    }
+
+    /// The labels of the record itself, each name once.
+    pub(super) fn metadata(&self, row: usize, labels: &mut Vec<(String, String)>) {
+        labels.clear();
+        let Some(metadata) = &self.metadata else {
+            return;
+        };
+        labels.extend(streams::labels(value(&metadata.attributes, row)));
+        let mut add = |name: &str, value: String| {
+            if !value.is_empty() && labels.iter().all(|(known, _)| known != name) {
+                labels.push((name.to_owned(), value));
+            }
+        };
+        for (name, ids) in &metadata.ids {
+            if !ids.is_null(row) {
+                add(name, hex::encode(ids.value(row)));
+            }
+        }
+        for (name, texts) in &metadata.texts {
+            add(name, value(texts, row).to_owned());
+        }
+        let text = value(&metadata.severity_text, row);
+        let number = metadata.severity_number.value(row);
+        add("severity_text", text.to_owned());
+        if number != 0 {
+            add("severity_number", number.to_string());
+        }
+        add("detected_level", streams::level(number, text).to_owned());
+    }
+}
+
+/// The stream of each row. Rows of one resource mostly share the bytes of it, which a view tells without a look at them.
+fn numbers(
+    resources: &StringViewArray,
+    (severity_number, severity_text): (&Int32Array, &StringViewArray),
+    streams: &mut Streams,
+) -> Vec<usize> {
+    let mut known: HashMap<(u128, &'static str), usize> = HashMap::new();
+    let number = |row: usize| {
+        let level = streams::level(severity_number.value(row), value(severity_text, row));
+        let view = resources.views()[row];
+        *known
+            .entry((view, level))
+            .or_insert_with(|| streams.number(value(resources, row), level))
+    };
+    (0..resources.len()).map(number).collect()
+}
+
+fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
+    let missing = || Error::Internal(format!("a scan of logs came without {name}"));
+    batch.column_by_name(name).ok_or_else(missing)
+}
+
+/// A column of text, whatever its form.
+fn text(batch: &RecordBatch, name: &str) -> Result<StringViewArray> {
+    let views = cast(column(batch, name)?, &DataType::Utf8View).map_err(DataFusionError::from)?;
+    Ok(views.as_string_view().clone())
+}
+
+/// The text of a row, "" for NULL.
+fn value(texts: &StringViewArray, row: usize) -> &str {
+    match texts.is_null(row) {
+        true => "",
+        false => texts.value(row),
+    }
+}
