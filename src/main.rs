@@ -16,6 +16,7 @@ mod config;
 mod demo;
 mod listen;
 mod open;
+mod prompb;
 mod serve;
 mod status;
 mod tasks;

@@ -9,12 +9,14 @@ mod failure;
 mod language;
 mod parameters;
 mod queries;
+mod read;
 mod series;
 mod status;
 
 pub(super) use exemplars::query as query_exemplars;
 pub(super) use language::{format, parse};
 pub(super) use queries::{instant, range};
+pub(super) use read::post as remote_read;
 pub(super) use series::{label_names, label_values, metadata, series};
 pub(super) use status::{
     alertmanagers, alerts, build_info, cardinality, flags, rules, runtime_info, targets,

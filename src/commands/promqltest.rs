@@ -4,16 +4,15 @@
 //! Every script runs twice: with its points in the buffer, and with all of them in segments.
 
 use super::print;
-use crate::{cli::PromqlTest, open::DataFolder};
+use crate::{cli::PromqlTest, open::DataFolder, prompb};
 use anyhow::{Context, Result, bail};
 use cairn_ingest::pipeline::{Pipeline, Request};
 use cairn_promql::{
-    histogram::{Buckets, Histogram, ResetHint},
     labels::{Labels, METRIC_NAME},
     script::{self, Outcome, ScriptSeries, ScriptValue, Storage},
     source::{Selection, SeriesIter, Source, Temporality},
 };
-use cairn_proto::write_v2::{self as wire, BucketSpan, Count, ZeroCount};
+use cairn_proto::write_v2 as wire;
 use cairn_query::engine::Engine;
 use cairn_storage::{
     id::TenantId,
@@ -45,9 +44,6 @@ enum Place {
     Buffer,
     Segments,
 }
-
-/// What Prometheus marks the end of a series with.
-const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 
 /// Prints the counts of every file; fails when an evaluation failed.
 pub(super) async fn run(options: &PromqlTest) -> Result<ExitCode> {
@@ -267,9 +263,9 @@ fn written(series: &[&ScriptSeries]) -> wire::Request {
             };
             match value {
                 ScriptValue::Float(value) => written.samples.push(sample(*value)),
-                ScriptValue::Stale => written.samples.push(sample(STALE)),
+                ScriptValue::Stale => written.samples.push(sample(prompb::STALE)),
                 ScriptValue::Histogram(histogram) => {
-                    written.histograms.push(distribution(histogram, *timestamp));
+                    written.histograms.push(prompb::histogram(histogram, *timestamp));
                 }
             }
         }
@@ -280,50 +276,6 @@ fn written(series: &[&ScriptSeries]) -> wire::Request {
         timeseries,
         symbols: symbols.texts,
     }
-}
-
-fn distribution(histogram: &Histogram, timestamp: i64) -> wire::Histogram {
-    let (positive_spans, positive_counts) = spans(&histogram.positive);
-    let (negative_spans, negative_counts) = spans(&histogram.negative);
-    wire::Histogram {
-        count: Some(Count::Float(histogram.count)),
-        sum: histogram.sum,
-        schema: histogram.schema.into(),
-        zero_threshold: histogram.zero_threshold,
-        zero_count: Some(ZeroCount::Float(histogram.zero_count)),
-        positive_spans,
-        positive_counts,
-        negative_spans,
-        negative_counts,
-        reset_hint: match histogram.hint {
-            ResetHint::Unknown => 0,
-            ResetHint::Reset => 1,
-            ResetHint::NotReset => 2,
-            ResetHint::Gauge => 3,
-        },
-        timestamp,
-        custom_values: histogram.bounds.to_vec(),
-        ..wire::Histogram::default()
-    }
-}
-
-/// Populated buckets as stretches with gaps in between.
-fn spans(buckets: &Buckets) -> (Vec<BucketSpan>, Vec<f64>) {
-    let mut spans: Vec<BucketSpan> = Vec::new();
-    let mut counts = Vec::with_capacity(buckets.len());
-    let mut next = 0;
-    for (index, count) in buckets.iter() {
-        match spans.last_mut().filter(|_| index == next) {
-            Some(last) => last.length += 1,
-            None => spans.push(BucketSpan {
-                offset: index - next,
-                length: 1,
-            }),
-        }
-        counts.push(count);
-        next = index + 1;
-    }
-    (spans, counts)
 }
 
 /// Delta series as sums of OTLP.

@@ -64,6 +64,7 @@ pub(in crate::api) fn all() -> Vec<Operation> {
     get(&mut all, ("/prometheus/api/v1/status/tsdb", "How many series there are, and of what."), served::cardinality, &[
         LIMIT, MATCH, START, END, TIMEOUT,
     ]);
+    all.push(remote_read());
     get(&mut all, ("/prometheus/api/v1/rules", "None yet."), served::rules, &[]);
     get(&mut all, ("/prometheus/api/v1/alerts", "None yet."), served::alerts, &[]);
     get(&mut all, ("/prometheus/api/v1/targets", "None yet."), served::targets, &[]);
@@ -110,6 +111,16 @@ fn both<T: 'static>(
         },
     });
     all.push(Operation::new((Method::Post, path), &[Scope::Query], handler, about));
+}
+
+/// Remote read speaks protobuf, whose own specification describes it.
+fn remote_read() -> Operation {
+    let path = "/prometheus/api/v1/read";
+    let mut about = about((path, "post"), "The samples of series, for Prometheus' remote read.");
+    let packed = json!({ "application/x-protobuf": { "schema": {} } });
+    about["requestBody"] = json!({ "required": true, "content": packed });
+    about["responses"]["200"]["content"] = packed;
+    Operation::new((Method::Post, path), &[Scope::Query], served::remote_read, about)
 }
 
 fn in_query((name, required, what): &Parameter) -> Value {
