@@ -24,6 +24,9 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Ask a running server in SQL
     Query(Query),
+    /// Search, follow and count log records of a running server
+    #[command(subcommand)]
+    Logs(Logs),
     /// Have a running server write everything that is buffered to Parquet now
     Flush(Server),
     /// Look at what could not become rows, and offer it again
@@ -80,6 +83,38 @@ pub(crate) struct Query {
     /// How the answer is written
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+/// `cairn logs …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Logs {
+    /// Print the newest records that match, oldest of them first
+    Search(LogQuestion),
+    /// Print matching records as they arrive
+    Tail(LogQuestion),
+    /// Count matching records over time, by severity
+    Histogram(LogQuestion),
+}
+
+/// Which log records are meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LogQuestion {
+    /// Words and "phrases" that the body holds, all of them, in any case
+    pub(crate) words: Option<String>,
+    /// A condition in SQL, such as `service_name = 'shop' AND severity_number >= 17`
+    #[arg(long)]
+    pub(crate) filter: Option<String>,
+    /// The first instant: RFC 3339, nanoseconds since 1970, or before now such as `-15m` (an hour before the end if missing)
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) from: Option<String>,
+    /// The instant after the last one (now if missing)
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) to: Option<String>,
+    /// The most records
+    #[arg(long)]
+    pub(crate) limit: Option<u32>,
     #[command(flatten)]
     pub(crate) server: Server,
 }

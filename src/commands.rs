@@ -5,6 +5,7 @@ mod client;
 mod dead_letters;
 mod flush;
 mod key;
+mod logs;
 mod otlp_check;
 mod promqltest;
 mod query;
@@ -28,6 +29,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Query(options) => query::run(options).await,
+        Command::Logs(command) => logs::run(command).await,
         Command::Flush(server) => flush::run(&server).await,
         Command::DeadLetters(command) => dead_letters::run(command).await,
         Command::OtlpCheck(options) => otlp_check::run(&options).await,

@@ -5,12 +5,21 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    Request, Response,
+    Method, Request, Response,
     body::Incoming,
     header::{self, HeaderName},
 };
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::Value;
+
+/// Gets `path` and returns the answer; a refusal is an error with what the server said.
+pub(super) async fn get(
+    server: &Server,
+    path: &str,
+    headers: &[(HeaderName, &str)],
+) -> Result<Response<Incoming>> {
+    ask(server, (Method::GET, path), headers, String::new()).await
+}
 
 /// Posts `body` to `path` and returns the answer to it; a refusal is an error with what the server said.
 pub(super) async fn post(
@@ -19,7 +28,17 @@ pub(super) async fn post(
     headers: &[(HeaderName, &str)],
     body: String,
 ) -> Result<Response<Incoming>> {
-    let mut request = Request::post(format!("{}{path}", server.url.trim_end_matches('/')));
+    ask(server, (Method::POST, path), headers, body).await
+}
+
+async fn ask(
+    server: &Server,
+    (method, path): (Method, &str),
+    headers: &[(HeaderName, &str)],
+    body: String,
+) -> Result<Response<Incoming>> {
+    let url = format!("{}{path}", server.url.trim_end_matches('/'));
+    let mut request = Request::builder().method(method).uri(url);
     for (name, value) in headers {
         request = request.header(name, *value);
     }

@@ -85,7 +85,7 @@ fn tell(headers: &HeaderMap) {
 }
 
 /// What the user has to know about an answer that is not everything.
-fn notes(completeness: &Value) -> Vec<String> {
+pub(super) fn notes(completeness: &Value) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(why) = completeness["truncated"].as_str() {
         notes.push(format!("note: the answer is cut: {why}"));
