@@ -5,6 +5,7 @@
 use super::{
     catalog::{self, Selected},
     collected::{Bound, Collected},
+    hints,
     metric::Metric,
     points::{self, NANOS_PER_MILLI, Pass},
 };
@@ -163,11 +164,17 @@ impl Reader<'_> {
         let (floats, stale_ms) = collected.floats.floats();
         let Some(own_label) = group.part.own_label() else {
             let (times, histograms) = collected.natives.in_order();
+            let mut histograms: Vec<_> = times.into_iter().zip(histograms).collect();
+            if !histograms.is_empty() {
+                let mut others = [floats.times_ms.as_slice(), &stale_ms].concat();
+                others.sort_unstable();
+                hints::complete(&mut histograms, &others);
+            }
             let series = Series {
                 labels: group.labels.clone(),
                 temporality: group.temporality,
                 floats,
-                histograms: times.into_iter().zip(histograms).collect(),
+                histograms,
                 stale_ms,
             };
             if !is_empty(&series) {
