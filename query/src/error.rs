@@ -85,7 +85,7 @@ pub enum Error {
     Engine(#[source] Box<DataFusionError>),
     /// A query in PromQL that is wrong, or asks for too much.
     #[error("{0}")]
-    Promql(#[source] cairn_promql::Error),
+    Promql(#[source] cairn_promql::error::Error),
     #[error("{0}")]
     Internal(String),
     /// Any other error as a caller may see it, see [`Error::for_caller`].
@@ -179,7 +179,7 @@ impl Error {
             Error::TimedOut(_) => Kind::TimedOut,
             Error::Storage(source) => storage_kind(source),
             Error::Engine(source) => engine_kind(source),
-            Error::Promql(cairn_promql::Error::Limit(_)) => Kind::TooLarge,
+            Error::Promql(cairn_promql::error::Error::Limit(_)) => Kind::TooLarge,
             Error::Promql(_) => Kind::Invalid,
             Error::Internal(_) => Kind::Internal,
             Error::Reported { kind, .. } => *kind,

@@ -11,8 +11,8 @@ use crate::{
     workplace::Workplace,
 };
 use cairn_promql::{
-    Answer,
     labels::Labels,
+    query::Answer,
     source::{Selection, Series},
 };
 use cairn_storage::id::TenantId;

@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     workplace::Workplace,
 };
-use cairn_promql::{Answer, Limits, Options, Query};
+use cairn_promql::query::{Answer, Options, Query};
 use cairn_storage::id::TenantId;
 use parking_lot::Mutex;
 use std::time::Duration;
@@ -51,37 +51,24 @@ fn most_series(config: &Config) -> usize {
 
 /// Evaluates `request` at `place`.
 pub(crate) fn evaluate(request: &PromqlRequest, place: Workplace) -> Result<Answer> {
-    let options = Options {
-        start_ms: request.start_ms,
-        end_ms: request.end_ms,
-        step_ms: request.step_ms,
-        limits: Limits {
-            // A value of the answer takes sixteen bytes.
-            samples: place.config.statement_memory_bytes / 16,
-            ..Limits::default()
-        },
-        experimental: place.config.promql_experimental_functions,
-        ..match request.lookback {
-            Some(lookback) => Options {
-                lookback_ms: i64::try_from(lookback.as_millis()).unwrap_or(i64::MAX),
-                ..Options::default()
-            },
-            None => Options::default(),
-        }
-    };
+    let mut options = Options::range(request.start_ms, request.end_ms, request.step_ms);
+    options.experimental = place.config.promql_experimental_functions;
+    if let Some(lookback) = request.lookback {
+        options.lookback_ms = i64::try_from(lookback.as_millis()).unwrap_or(i64::MAX);
+    }
     let query = Query::new(&request.query, options).map_err(inward)?;
     let source = StoredSeries::at(place);
     let interrupt = || match source.stop.is_cancelled() {
-        true => Err(cairn_promql::Error::Source(Box::new(Error::TimedOut(source.timeout)))),
+        true => Err(cairn_promql::error::Error::Source(Box::new(Error::TimedOut(source.timeout)))),
         false => Ok(()),
     };
     query.evaluate(&source, &interrupt).map_err(inward)
 }
 
 /// An error of an evaluation as one of ours.
-pub(super) fn inward(error: cairn_promql::Error) -> Error {
+pub(super) fn inward(error: cairn_promql::error::Error) -> Error {
     match error {
-        cairn_promql::Error::Source(source) => match source.downcast::<Error>() {
+        cairn_promql::error::Error::Source(source) => match source.downcast::<Error>() {
             Ok(own) => *own,
             Err(other) => Error::Internal(format!("evaluating PromQL: {other}")),
         },

@@ -1,7 +1,6 @@
 //! Questions about the series themselves: which there are, what labels they have, how many.
 
 use super::{
-    evaluate::inward,
     metric::{Metric, Spelling},
     points::NANOS_PER_MILLI,
     source::StoredSeries,
@@ -39,8 +38,8 @@ use std::{
 #[derive(Debug, Clone)]
 pub struct Asking {
     pub tenant: TenantId,
-    /// Selectors as text, `up{job="x"}`; a series that one of them selects is meant. All series where there are none.
-    pub selectors: Vec<String>,
+    /// Selectors, each as its matchers: a series that one of them selects is meant. All series where there are none.
+    pub selectors: Vec<Vec<Matcher>>,
     pub from_ms: i64,
     pub through_ms: i64,
     pub deadline: Option<Duration>,
@@ -85,27 +84,25 @@ pub struct Cardinality {
 
 impl Asking {
     /// One selection a selector; one of everything where there are none.
-    fn selections(&self) -> Result<Vec<Selection>> {
-        let matchers: Vec<Vec<Matcher>> = match self.selectors.is_empty() {
-            true => vec![Vec::new()],
-            false => {
-                let parsed = self.selectors.iter().map(|text| cairn_promql::parse_selector(text));
-                parsed.collect::<Result<_, _>>().map_err(inward)?
-            }
+    fn selections(&self) -> Vec<Selection> {
+        let everything = [Vec::new()];
+        let selectors = match self.selectors.is_empty() {
+            true => &everything[..],
+            false => &self.selectors,
         };
-        let selection = |matchers| Selection {
-            matchers,
+        let selection = |matchers: &Vec<Matcher>| Selection {
+            matchers: matchers.clone(),
             from_ms: self.from_ms,
             through_ms: self.through_ms,
         };
-        Ok(matchers.into_iter().map(selection).collect())
+        selectors.iter().map(selection).collect()
     }
 }
 
 /// Calls `see` with the labels of each series that is meant, some perhaps more than once.
 fn each(asking: &Asking, place: Workplace, mut see: impl FnMut(&Labels)) -> Result<()> {
     let source = StoredSeries::at(place);
-    for selection in asking.selections()? {
+    for selection in asking.selections() {
         let selected = source.selected(&selection)?;
         if selected.groups.iter().any(|group| group.part.own_label().is_some()) {
             // Their points say what the buckets are.
@@ -166,7 +163,7 @@ pub(crate) fn label_values(
 fn names(asking: &Asking, place: Workplace) -> Result<BTreeSet<String>> {
     let source = StoredSeries::at(place);
     let mut seen = BTreeSet::new();
-    for selection in asking.selections()? {
+    for selection in asking.selections() {
         let metrics = source.metrics(&selection)?;
         let parts = metrics.iter().flat_map(|metric| metric.parts(Spelling::Translated));
         seen.extend(parts.map(|(_, name)| name));
@@ -183,7 +180,7 @@ pub(crate) fn metadata(asking: &Asking, place: Workplace) -> Result<Vec<Family>>
         help: metric.description.clone(),
         unit: metric.unit.clone(),
     };
-    for selection in asking.selections()? {
+    for selection in asking.selections() {
         families.extend(source.metrics(&selection)?.iter().map(family));
     }
     Ok(families.into_iter().collect())
@@ -234,7 +231,7 @@ const MOST_EXEMPLARS: usize = 100_000;
 pub(crate) fn exemplars(asking: &Asking, place: Workplace) -> Result<Vec<Exemplars>> {
     let source = StoredSeries::at(place);
     let mut found: BTreeMap<Labels, Vec<Exemplar>> = BTreeMap::new();
-    for selection in asking.selections()? {
+    for selection in asking.selections() {
         let selected = source.selected(&selection)?;
         let table = Arc::new(source.session.table(Table::Exemplars));
         let mut plan = LogicalPlanBuilder::scan("exemplars", provider_as_source(table), None)?;

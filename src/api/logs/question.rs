@@ -199,7 +199,7 @@ fn instant(text: &str, now: i64) -> Option<i64> {
         return Some(now);
     }
     if let Some(ago) = text.strip_prefix('-') {
-        let ms = cairn_promql::parse_duration(ago)?;
+        let ms = cairn_promql::parse::duration_ms(ago)?;
         return now.checked_sub(ms.checked_mul(1_000_000)?);
     }
     if text.bytes().all(|byte| byte.is_ascii_digit()) {

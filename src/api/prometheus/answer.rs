@@ -9,9 +9,9 @@ use axum::{
     response::Response,
 };
 use cairn_promql::{
-    Answer, Value as Evaluated,
     histogram::Histogram,
     labels::Labels,
+    query::{Answer, Element, Line, Point, Value as Evaluated},
 };
 use cairn_query::{format, sql::answer::AnswerEnd};
 use flate2::{Compression, write::GzEncoder};
@@ -34,13 +34,13 @@ pub(super) fn evaluated(
     let mut text = String::from(r#"{"resultType":"#);
     let limit = limit.unwrap_or(usize::MAX);
     let cut = match answer.value {
-        Evaluated::Scalar(time, value) => {
-            write!(text, r#""scalar","result":{}"#, point(time, value))
+        Evaluated::Scalar { time_ms, value } => {
+            write!(text, r#""scalar","result":{}"#, point(time_ms, value))
                 .expect("a string takes everything");
             false
         }
-        Evaluated::String(time, value) => {
-            let pair = json!([time as f64 / 1000.0, value]);
+        Evaluated::String { time_ms, value } => {
+            let pair = json!([time_ms as f64 / 1000.0, value]);
             write!(text, r#""string","result":{pair}"#).expect("a string takes everything");
             false
         }
@@ -144,12 +144,12 @@ fn write_series(text: &mut String, of: &Labels) {
     text.push('}');
 }
 
-fn write_element(text: &mut String, element: &cairn_promql::Element) {
-    match &element.value {
-        cairn_promql::Sample::Float(value) => {
+fn write_element(text: &mut String, element: &Element) {
+    match &element.point {
+        Point::Float(value) => {
             write!(text, r#","value":{}}}"#, point(element.time_ms, *value))
         }
-        cairn_promql::Sample::Histogram(histogram) => {
+        Point::Histogram(histogram) => {
             let time = seconds(element.time_ms);
             write!(text, r#","histogram":[{time},{}]}}"#, distribution(histogram))
         }
@@ -157,7 +157,7 @@ fn write_element(text: &mut String, element: &cairn_promql::Element) {
     .expect("a string takes everything");
 }
 
-fn write_points(text: &mut String, series: &cairn_promql::ResultSeries) {
+fn write_points(text: &mut String, series: &Line) {
     if !series.floats.is_empty() {
         text.push_str(r#","values":["#);
         joined(text, series.floats.iter(), |text, (time, value)| text.push_str(&point(*time, *value)));
@@ -191,10 +191,9 @@ fn seconds(time_ms: i64) -> String {
 /// lower one, 2 neither, 3 both).
 fn distribution(histogram: &Histogram) -> Value {
     let buckets: Vec<Value> = histogram
-        .all_buckets()
-        .filter(|bucket| bucket.count != 0.0)
+        .buckets()
         .map(|bucket| {
-            let rule = match (bucket.lower_inclusive, bucket.upper_inclusive) {
+            let rule = match (bucket.includes_lower, bucket.includes_upper) {
                 (false, true) => 0,
                 (true, false) => 1,
                 (false, false) => 2,

@@ -9,6 +9,10 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
+use cairn_promql::{
+    parse::parse,
+    query::{Options, selections},
+};
 use cairn_query::promql::questions::Asking;
 use cairn_tenancy::principal::Principal;
 use serde_json::{Value, json};
@@ -24,8 +28,10 @@ pub(in crate::api) async fn query(
 ) -> Result<Response, Failure> {
     let parameters = Parameters::new(query.as_deref(), &form)?;
     let (from_ms, through_ms) = parameters.interval_ms()?;
-    let selectors = cairn_promql::selectors(parameters.required("query")?);
-    let selectors = selectors.map_err(|error| Failure::parameter("query", error))?;
+    let wrong = |error| Failure::parameter("query", error);
+    let expr = parse(parameters.required("query")?, true).map_err(wrong)?;
+    let selections = selections(&expr, &Options::default()).map_err(wrong)?;
+    let selectors: Vec<_> = selections.into_iter().map(|selection| selection.matchers).collect();
     if selectors.is_empty() {
         return Ok(answer::data(&json!([]), None, &headers));
     }

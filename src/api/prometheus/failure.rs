@@ -38,7 +38,7 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let (status, kind) = match &error {
-            Error::Promql(cairn_promql::Error::Parse { .. } | cairn_promql::Error::Pattern { .. }) => {
+            Error::Promql(cairn_promql::error::Error::Parse { .. } | cairn_promql::error::Error::Pattern { .. }) => {
                 (StatusCode::BAD_REQUEST, "bad_data")
             }
             Error::Promql(_) => (StatusCode::UNPROCESSABLE_ENTITY, "execution"),

@@ -3,6 +3,12 @@
 use super::{answer, failure::Failure, parameters::Parameters};
 use axum::{extract::RawQuery, http::HeaderMap, response::Response};
 use bytes::Bytes;
+use cairn_promql::{expr::Expr, json::ast_json};
+
+fn parsed(parameters: &Parameters) -> Result<Expr, Failure> {
+    let expr = cairn_promql::parse::parse(parameters.required("query")?, true);
+    expr.map_err(|error| Failure::parameter("query", error))
+}
 
 /// `format_query`: the query as it is best read.
 pub(in crate::api) async fn format(
@@ -11,9 +17,8 @@ pub(in crate::api) async fn format(
     form: Bytes,
 ) -> Result<Response, Failure> {
     let parameters = Parameters::new(query.as_deref(), &form)?;
-    let text = cairn_promql::format_query(parameters.required("query")?);
-    let text = text.map_err(|error| Failure::parameter("query", error))?;
-    Ok(answer::data(&text.into(), None, &headers))
+    let expr = parsed(&parameters)?;
+    Ok(answer::data(&expr.to_string().into(), None, &headers))
 }
 
 /// `parse_query`: the query as a tree.
@@ -23,7 +28,5 @@ pub(in crate::api) async fn parse(
     form: Bytes,
 ) -> Result<Response, Failure> {
     let parameters = Parameters::new(query.as_deref(), &form)?;
-    let tree = cairn_promql::parse_query(parameters.required("query")?);
-    let tree = tree.map_err(|error| Failure::parameter("query", error))?;
-    Ok(answer::data(&tree, None, &headers))
+    Ok(answer::data(&ast_json(&parsed(&parameters)?), None, &headers))
 }

@@ -1,6 +1,12 @@
 //! The parameters of a question: of the query string, and of the form in the body.
 
 use super::failure::Failure;
+use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
+use cairn_promql::{
+    expr::{Kind, Shift},
+    matcher::Matcher,
+    parse::parse,
+};
 use cairn_storage::{time::Nanos, world::Clock};
 use std::time::Duration;
 
@@ -46,9 +52,22 @@ impl Parameters {
     }
 
     /// All values of `name`.
-    pub(super) fn all(&self, name: &str) -> Vec<String> {
+    fn all(&self, name: &str) -> Vec<String> {
         let values = self.0.iter().filter(|(key, _)| key == name);
         values.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// The selectors `match[]`, each as its matchers.
+    pub(super) fn selectors(&self) -> Result<Vec<Vec<Matcher>>, Failure> {
+        let selector = |text: String| {
+            let wrong = |why: String| Failure::parameter("match[]", why);
+            let expr = parse(&text, true).map_err(|error| wrong(error.to_string()))?;
+            match expr.kind {
+                Kind::Selector(selector) if selector.shift == Shift::default() => Ok(selector.matchers),
+                _ => Err(wrong(format!("{text} is no selector"))),
+            }
+        };
+        self.all("match[]").into_iter().map(selector).collect()
     }
 
     /// The instant `name` in milliseconds: seconds since 1970 with a fraction, or RFC 3339.
@@ -134,7 +153,7 @@ fn instant_ms(text: &str) -> Option<i64> {
     if let Ok(seconds) = text.parse::<f64>() {
         return seconds.is_finite().then(|| within((seconds * 1000.0).round()));
     }
-    let nanos = arrow::compute::kernels::cast_utils::string_to_timestamp_nanos(text).ok()?;
+    let nanos = string_to_timestamp_nanos(text).ok()?;
     Some(nanos.div_euclid(1_000_000))
 }
 
@@ -143,7 +162,7 @@ fn duration_ms(text: &str) -> Option<i64> {
         let ms = (seconds * 1000.0).round();
         return (ms.is_finite() && ms.abs() < 9.2e15).then_some(ms as i64);
     }
-    cairn_promql::parse_duration(text)
+    cairn_promql::parse::duration_ms(text)
 }
 
 /// Milliseconds that are also nanoseconds of 64 bits.

@@ -23,7 +23,7 @@ fn asking(principal: Principal, parameters: &Parameters) -> Result<Asking, Failu
     let (from_ms, through_ms) = parameters.interval_ms()?;
     Ok(Asking {
         tenant: principal.tenant,
-        selectors: parameters.all("match[]"),
+        selectors: parameters.selectors()?,
         from_ms,
         through_ms,
         deadline: parameters.duration("timeout")?,

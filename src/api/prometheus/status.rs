@@ -65,7 +65,7 @@ pub(in crate::api) async fn cardinality(
     let through_ms = parameters.time_ms("end")?.unwrap_or(now);
     let asking = Asking {
         tenant: principal.tenant,
-        selectors: parameters.all("match[]"),
+        selectors: parameters.selectors()?,
         from_ms,
         through_ms,
         deadline: parameters.duration("timeout")?,
