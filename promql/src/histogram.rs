@@ -26,3 +26,6 @@ pub use number::shortest;
 pub use reset::detect_hints;
 pub use statistics::{Fraction, NanEffect, Quantile};
 pub use trim::Trim;
+
+#[cfg(test)]
+mod tests;
