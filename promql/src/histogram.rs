@@ -18,9 +18,10 @@ mod trim;
 
 pub use accumulator::Accumulator;
 pub use arithmetic::{Combined, MixedSchemas};
+pub use bounds::{CUSTOM_SCHEMA, MAX_SCHEMA, MIN_SCHEMA};
 pub use bucket::Bucket;
 pub use layout::Buckets;
-pub use model::{CUSTOM_SCHEMA, Histogram, MAX_SCHEMA, MIN_SCHEMA, ResetHint};
+pub use model::{Histogram, ResetHint};
 pub use notation::{Noted, parse_notation};
 pub use number::shortest;
 pub use reset::detect_hints;

@@ -1,4 +1,11 @@
-//! The bucket bounds of the exponential schemas.
+//! The schemas, and the bucket bounds of the exponential ones.
+
+/// The schema whose bucket bounds are listed in the histogram.
+pub const CUSTOM_SCHEMA: i8 = -53;
+/// The coarsest exponential schema: each bucket ends at 65,536 times its start.
+pub const MIN_SCHEMA: i8 = -4;
+/// The finest exponential schema: 256 buckets to each power of two.
+pub const MAX_SCHEMA: i8 = 8;
 
 /// The upper bound of a bucket on the positive side: 2^(index / 2^schema).
 ///

@@ -1,6 +1,6 @@
 //! Which buckets a histogram has, and how counts move to the buckets of another layout.
 
-use super::{bounds, model::CUSTOM_SCHEMA};
+use super::bounds::{self, CUSTOM_SCHEMA};
 use std::sync::Arc;
 
 /// The populated buckets of one side, by index. No count is zero.

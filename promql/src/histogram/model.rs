@@ -1,14 +1,10 @@
 //! The histogram itself: what is counted, in which buckets.
 
-use super::layout::{Buckets, Layout};
+use super::{
+    bounds::CUSTOM_SCHEMA,
+    layout::{Buckets, Layout},
+};
 use std::sync::Arc;
-
-/// The schema whose bucket bounds are listed in the histogram.
-pub const CUSTOM_SCHEMA: i8 = -53;
-/// The coarsest exponential schema: each bucket ends at 65,536 times its start.
-pub const MIN_SCHEMA: i8 = -4;
-/// The finest exponential schema: 256 buckets to each power of two.
-pub const MAX_SCHEMA: i8 = 8;
 
 /// Counts of observations by value, as floats, so that rates and means of histograms are histograms, too.
 ///

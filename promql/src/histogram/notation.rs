@@ -1,8 +1,9 @@
 //! The notation of histograms in test scripts: `{{schema:1 sum:3 count:2 buckets:[1 1]}}`.
 
 use super::{
+    bounds::{CUSTOM_SCHEMA, MAX_SCHEMA, MIN_SCHEMA},
     layout::Buckets,
-    model::{CUSTOM_SCHEMA, Histogram, MAX_SCHEMA, MIN_SCHEMA, ResetHint},
+    model::{Histogram, ResetHint},
     number::shortest,
 };
 

@@ -1,3 +1,5 @@
+//! Histograms: arithmetic, resets, statistics, and what holds of any of them.
+
 use super::{
     Accumulator, Buckets, CUSTOM_SCHEMA, Histogram, NanEffect, ResetHint, Trim, detect_hints,
     parse_notation,
