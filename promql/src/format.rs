@@ -44,8 +44,8 @@ fn list(exprs: &[Expr]) -> String {
 impl Display for Number {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         // A duration that is no whole number of milliseconds cannot be written as one.
-        let millis = self.value * 1000.0;
-        if self.duration && millis.fract() == 0.0 && millis.abs() < 9e15 {
+        let millis = (self.value * 1000.0).round();
+        if self.duration && millis / 1000.0 == self.value && millis.abs() < 9e15 {
             return f.write_str(&format_duration(self.value));
         }
         f.write_str(&format_float(self.value))
