@@ -162,7 +162,7 @@ impl Accumulator {
             let counts = buckets
                 .iter()
                 .map(|(index, amount)| (*index, value(*amount)));
-            Buckets::sparse(counts.collect())
+            Buckets::ascending(counts)
         };
         Histogram {
             schema: self.layout.schema,

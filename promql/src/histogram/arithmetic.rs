@@ -125,5 +125,5 @@ fn zip(one: &Buckets, other: &Buckets, apply: &impl Fn(f64, f64) -> f64) -> Buck
         let count = apply(left.unwrap_or_default(), right.unwrap_or_default());
         (index, count)
     });
-    Buckets::sparse(joined.collect())
+    Buckets::ascending(joined)
 }

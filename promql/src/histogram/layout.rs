@@ -8,10 +8,16 @@ use std::sync::Arc;
 pub struct Buckets(Vec<(i32, f64)>);
 
 impl Buckets {
-    /// Neighbouring buckets from the index `first` on; empty ones may be among them.
+    /// Buckets by ascending index, each once; empty ones may be among them.
+    pub(super) fn ascending(buckets: impl Iterator<Item = (i32, f64)>) -> Buckets {
+        Buckets(buckets.filter(|(_, count)| *count != 0.0).collect())
+    }
+
+    /// Neighbouring buckets from the index `first` on; empty ones may be among them. Those whose index is no i32 hold
+    /// infinity at best and are left out.
     pub fn dense(first: i32, counts: impl IntoIterator<Item = f64>) -> Buckets {
-        let indexes = (first..).zip(counts);
-        Buckets(indexes.filter(|(_, count)| *count != 0.0).collect())
+        let indexes = (i64::from(first)..).map_while(|index| i32::try_from(index).ok());
+        Buckets::ascending(indexes.zip(counts))
     }
 
     /// Buckets in any order, of which an index may come again.
@@ -38,8 +44,7 @@ impl Buckets {
     }
 
     pub(super) fn map(&self, change: impl Fn(f64) -> f64) -> Buckets {
-        let changed = self.0.iter().map(|(index, count)| (*index, change(*count)));
-        Buckets(changed.filter(|(_, count)| *count != 0.0).collect())
+        Buckets::ascending(self.iter().map(|(index, count)| (index, change(count))))
     }
 
     pub(super) fn same(&self, other: &Buckets) -> bool {
@@ -100,7 +105,7 @@ impl Layout {
     pub(super) fn edges(&self, index: i32) -> (f64, f64) {
         if !self.is_custom() {
             return (
-                bounds::upper(index - 1, self.schema),
+                bounds::upper(index.saturating_sub(1), self.schema),
                 bounds::upper(index, self.schema),
             );
         }
@@ -109,7 +114,9 @@ impl Layout {
                 .ok()
                 .and_then(|place| self.bounds.get(place))
         };
-        let lower = at(index - 1).copied().unwrap_or(f64::NEG_INFINITY);
+        let lower = at(index.saturating_sub(1))
+            .copied()
+            .unwrap_or(f64::NEG_INFINITY);
         let upper = at(index).copied().unwrap_or(f64::INFINITY);
         (lower, upper)
     }
@@ -127,7 +134,7 @@ impl Layout {
             return i32::try_from(after).ok();
         }
         let absorbed = to.zero_threshold > self.zero_threshold
-            && bounds::upper(index - 1, self.schema) < to.zero_threshold;
+            && bounds::upper(index.saturating_sub(1), self.schema) < to.zero_threshold;
         (!absorbed).then(|| bounds::coarser(index, self.schema, to.schema))
     }
 

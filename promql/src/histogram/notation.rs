@@ -15,8 +15,8 @@ pub struct Noted {
     pub has_hint: bool,
 }
 
-/// More buckets than this come from no client, and would be all there is in memory.
-const MAX_BUCKETS: i64 = 1 << 20;
+/// More buckets than this come from no client, and would be all there is in memory. A wider gap is written shorter.
+const MAX_BUCKETS: usize = 1 << 20;
 
 impl Histogram {
     /// The notation that `parse_notation` reads, as Prometheus' own `TestExpression` writes it.
@@ -65,10 +65,13 @@ fn side(items: &mut Vec<String>, offset: &str, name: &str, buckets: &Buckets) {
         match next {
             None if index != 0 => items.push(format!("{offset}:{index}")),
             None => {}
-            Some(next) => counts.extend((next..index).map(|_| 0.0)),
+            Some(next) => {
+                let gap = usize::try_from(index.abs_diff(next)).unwrap_or(MAX_BUCKETS);
+                counts.extend(std::iter::repeat_n(0.0, gap.min(MAX_BUCKETS)));
+            }
         }
         counts.push(count);
-        next = Some(index + 1);
+        next = index.checked_add(1);
     }
     if !counts.is_empty() {
         items.push(format!("{name}:[{}]", list(counts.into_iter())));
@@ -141,12 +144,8 @@ impl Draft {
 
     fn finish(self) -> Result<Noted, String> {
         let mut histogram = self.histogram;
-        let too_long = |first: i32, counts: &[f64]| {
-            i64::try_from(counts.len()).map_or(true, |length| {
-                length > MAX_BUCKETS || i32::try_from(i64::from(first) + length).is_err()
-            })
-        };
-        if too_long(self.offset, &self.positive) || too_long(self.negative_offset, &self.negative) {
+        let too_long = |counts: &[f64]| counts.len() > MAX_BUCKETS;
+        if too_long(&self.positive) || too_long(&self.negative) {
             return Err("there are too many buckets".to_owned());
         }
         histogram.positive = Buckets::dense(self.offset, self.positive);

@@ -63,11 +63,10 @@ impl Histogram {
     }
 
     fn side(&self, buckets: &Buckets, mut kept: impl FnMut((i32, f64)) -> f64) -> Buckets {
-        Buckets::sparse(
+        Buckets::ascending(
             buckets
                 .iter()
-                .map(|(index, count)| (index, kept((index, count))))
-                .collect(),
+                .map(|(index, count)| (index, kept((index, count)))),
         )
     }
 
