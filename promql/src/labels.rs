@@ -40,6 +40,30 @@ impl Labels {
         self.get(METRIC_NAME)
     }
 
+    /// The labels whose names `keep` accepts.
+    pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Labels {
+        Labels(self.0.iter().filter(|(name, _)| keep(name)).cloned().collect())
+    }
+
+    /// The labels without the metric's name.
+    pub fn without_metric(&self) -> Labels {
+        match self.metric() {
+            "" => self.clone(),
+            _ => self.filtered(|name| name != METRIC_NAME),
+        }
+    }
+
+    /// The labels with another value of one of them; an empty value takes it away.
+    pub fn with(&self, name: &str, value: &str) -> Labels {
+        let mut labels: Vec<(Arc<str>, Arc<str>)> =
+            self.0.iter().filter(|(other, _)| other.as_ref() != name).cloned().collect();
+        if !value.is_empty() {
+            let at = labels.partition_point(|(other, _)| other.as_ref() < name);
+            labels.insert(at, (name.into(), value.into()));
+        }
+        Labels(labels.into())
+    }
+
     /// Names and values, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
         self.0.iter().map(|(name, value)| (name, value))

@@ -12,12 +12,25 @@
 pub mod error;
 pub mod expr;
 pub mod histogram;
+pub mod json;
 pub mod labels;
 pub mod matcher;
 pub mod parse;
+pub mod query;
+pub mod script;
 pub mod signature;
 pub mod source;
 
+pub use eval::Limits;
+
+mod aggregate;
+mod annotations;
+mod binary;
 mod check;
+mod eval;
 mod format;
+mod functions;
 mod lex;
+mod row;
+mod summation;
+mod timing;
