@@ -101,7 +101,10 @@ impl Notes {
 
     pub(crate) fn bad_quantile(&self, span: Span, q: f64) {
         let q = crate::histogram::shortest(q);
-        self.warn(span, &format!("quantile value should be between 0 and 1, got {q}"));
+        self.warn(
+            span,
+            &format!("quantile value should be between 0 and 1, got {q}"),
+        );
     }
 
     pub(crate) fn bad_ratio(&self, span: Span, ratio: f64, used: f64) {
@@ -128,7 +131,10 @@ impl Notes {
     }
 
     pub(crate) fn mixed_samples_in_aggregation(&self, span: Span) {
-        self.warn(span, "encountered a mix of histograms and floats for aggregation");
+        self.warn(
+            span,
+            "encountered a mix of histograms and floats for aggregation",
+        );
     }
 
     pub(crate) fn mixed_histograms(&self, span: Span, metric: &str) {
@@ -150,16 +156,25 @@ impl Notes {
     }
 
     pub(crate) fn not_a_counter(&self, span: Span, metric: &str) {
-        self.warn(span, &format!("this native histogram metric is not a counter: {metric:?}"));
+        self.warn(
+            span,
+            &format!("this native histogram metric is not a counter: {metric:?}"),
+        );
     }
 
     pub(crate) fn not_a_gauge(&self, span: Span, metric: &str) {
-        self.warn(span, &format!("this native histogram metric is not a gauge: {metric:?}"));
+        self.warn(
+            span,
+            &format!("this native histogram metric is not a gauge: {metric:?}"),
+        );
     }
 
     pub(crate) fn colliding_resets(&self, span: Span, combining: Combining) {
         let name = combining.name();
-        self.warn(span, &format!("conflicting counter resets during histogram {name}"));
+        self.warn(
+            span,
+            &format!("conflicting counter resets during histogram {name}"),
+        );
     }
 
     pub(crate) fn bounds_reconciled(&self, span: Span, combining: Combining) {
@@ -213,7 +228,10 @@ impl Notes {
     }
 
     pub(crate) fn ignored_in_aggregation(&self, span: Span, aggregation: &str) {
-        self.info(span, &format!("ignored histogram in {aggregation} aggregation"));
+        self.info(
+            span,
+            &format!("ignored histogram in {aggregation} aggregation"),
+        );
     }
 
     pub(crate) fn ignored_in_range(&self, span: Span, metric: &str) {

@@ -20,8 +20,10 @@ pub(crate) fn check(expr: &Expr, experimental: bool) -> Result<(), Refusal> {
     match &expr.kind {
         Kind::Number(_) | Kind::String(_) | Kind::Paren(_) => Ok(()),
         Kind::Selector(selector) => here(check_selector(selector, experimental)),
-        Kind::Range(range) => here(check_selector(&range.selector, experimental)
-            .and_then(|()| check_length(&range.range, experimental, true))),
+        Kind::Range(range) => here(
+            check_selector(&range.selector, experimental)
+                .and_then(|()| check_length(&range.range, experimental, true)),
+        ),
         Kind::Subquery(subquery) => {
             here(check_length(&subquery.range, experimental, true))?;
             if let Some(step) = &subquery.step {
@@ -75,7 +77,7 @@ fn check_length(length: &Length, experimental: bool, positive: bool) -> Result<(
             false => Err("experimental duration expression is not enabled".to_owned()),
         };
     };
-    if positive && !(number.value * 1000.0 >= 1.0) {
+    if positive && (number.value.is_nan() || number.value * 1000.0 < 1.0) {
         return Err("duration must be greater than 0".to_owned());
     }
     match number.value.abs() < 9.2e15 / 1000.0 {
@@ -103,12 +105,18 @@ fn check_call(call: &Call, span: Span, experimental: bool) -> Result<(), Refusal
         let message = format!("function {:?} is not enabled", function.name);
         return Err((span, message));
     }
-    function.check_count(call.args.len()).map_err(|message| (span, message))?;
+    function
+        .check_count(call.args.len())
+        .map_err(|message| (span, message))?;
     if function.name == "info" && call.args.len() > 1 {
         return check_info(&call.args[0], &call.args[1]);
     }
     for (at, arg) in call.args.iter().enumerate() {
-        expect(arg, function.arg(at), &format!("call to function {:?}", function.name))?;
+        expect(
+            arg,
+            function.arg(at),
+            &format!("call to function {:?}", function.name),
+        )?;
     }
     Ok(())
 }
@@ -125,7 +133,10 @@ fn check_info(vector: &Expr, labels: &Expr) -> Result<(), Refusal> {
 fn check_aggregate(aggregate: &Aggregate, span: Span, experimental: bool) -> Result<(), Refusal> {
     let op = aggregate.op;
     if op.experimental() && !experimental {
-        return Err((span, format!("{}() is experimental and not enabled", op.name())));
+        return Err((
+            span,
+            format!("{}() is experimental and not enabled", op.name()),
+        ));
     }
     expect(&aggregate.expr, Type::Vector, "aggregation expression")?;
     if let Some(param) = &aggregate.param {
@@ -142,7 +153,9 @@ fn check_binary(binary: &Binary, experimental: bool) -> Result<(), String> {
     let (lhs, rhs) = (binary.lhs.value_type(), binary.rhs.value_type());
     let operand = |kind: Type| matches!(kind, Type::Scalar | Type::Vector);
     if !operand(lhs) || !operand(rhs) {
-        return Err("binary expression must contain only scalar and instant vector types".to_owned());
+        return Err(
+            "binary expression must contain only scalar and instant vector types".to_owned(),
+        );
     }
     let op = binary.op;
     if binary.bool_modifier && !op.compares() {
@@ -187,13 +200,18 @@ fn check_sets(binary: &Binary, fills: bool) -> Result<(), String> {
         return Err(format!("no grouping allowed for {symbol:?} operation"));
     }
     match fills {
-        true => Err(format!("filling in missing series not allowed for {symbol:?} operation")),
+        true => Err(format!(
+            "filling in missing series not allowed for {symbol:?} operation"
+        )),
         false => Ok(()),
     }
 }
 
 fn check_labels(matching: &Matching) -> Result<(), String> {
-    let twice = matching.labels.iter().find(|label| matching.include.contains(label));
+    let twice = matching
+        .labels
+        .iter()
+        .find(|label| matching.include.contains(label));
     match twice {
         Some(label) if matching.on => Err(format!(
             "label {} must not occur in ON and GROUP clause at once",

@@ -10,6 +10,6 @@ mod range;
 mod select;
 mod subquery;
 
-pub use context::Limits;
 pub(crate) use context::Context;
+pub use context::Limits;
 pub(crate) use evaluate::{matrix, rows, scalar};

@@ -27,7 +27,6 @@ pub struct Expr {
     pub span: Span,
 }
 
-
 /// What an expression is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
@@ -371,9 +370,7 @@ impl Expr {
             Kind::Number(_) | Kind::String(_) | Kind::Selector(_) | Kind::Range(_) => Vec::new(),
             Kind::Subquery(subquery) => vec![&subquery.expr],
             Kind::Call(call) => call.args.iter().collect(),
-            Kind::Aggregate(aggregate) => {
-                aggregate.param.iter().chain([&aggregate.expr]).collect()
-            }
+            Kind::Aggregate(aggregate) => aggregate.param.iter().chain([&aggregate.expr]).collect(),
             Kind::Binary(binary) => vec![&binary.lhs, &binary.rhs],
             Kind::Unary { operand, .. } => vec![operand],
             Kind::Paren(inner) => vec![inner],

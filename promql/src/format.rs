@@ -67,7 +67,9 @@ pub(crate) fn format_float(value: f64) -> String {
 pub(crate) fn plain_metric(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'))
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'))
         && !matches!(name.to_ascii_lowercase().as_str(), "inf" | "nan")
 }
 
@@ -102,7 +104,12 @@ pub(crate) fn series(selector: &Selector) -> String {
         if is_name && std::mem::take(&mut named) {
             continue;
         }
-        inside.push(format!("{}{}{}", label(&matcher.name), matcher.op.symbol(), quote(&matcher.value)));
+        inside.push(format!(
+            "{}{}{}",
+            label(&matcher.name),
+            matcher.op.symbol(),
+            quote(&matcher.value)
+        ));
     }
     match (outside, inside.is_empty()) {
         (Some(name), true) => name.to_owned(),
@@ -166,14 +173,30 @@ impl Display for Length {
 
 impl Display for RangeSelector {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}[{}]{}", series(&self.selector), self.range, modifiers(&self.selector))
+        write!(
+            f,
+            "{}[{}]{}",
+            series(&self.selector),
+            self.range,
+            modifiers(&self.selector)
+        )
     }
 }
 
 impl Display for Subquery {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let step = self.step.as_ref().map(Length::to_string).unwrap_or_default();
-        write!(f, "{}[{}:{step}]{}", self.expr, self.range, shift(&self.shift))
+        let step = self
+            .step
+            .as_ref()
+            .map(Length::to_string)
+            .unwrap_or_default();
+        write!(
+            f,
+            "{}[{}:{step}]{}",
+            self.expr,
+            self.range,
+            shift(&self.shift)
+        )
     }
 }
 
@@ -198,7 +221,13 @@ impl Display for Binary {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let word = if self.bool_modifier { " bool" } else { "" };
         let matching = &self.matching;
-        write!(f, "{} {}{word}{matching} {}", self.lhs, self.op.symbol(), self.rhs)
+        write!(
+            f,
+            "{} {}{word}{matching} {}",
+            self.lhs,
+            self.op.symbol(),
+            self.rhs
+        )
     }
 }
 

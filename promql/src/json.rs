@@ -82,7 +82,11 @@ fn length_json(length: &Length) -> Value {
 }
 
 fn shift_json(node: &mut Value, shift: &Shift) {
-    put(node, "offset", shift.offset.as_ref().map_or(json!(0), length_json));
+    put(
+        node,
+        "offset",
+        shift.offset.as_ref().map_or(json!(0), length_json),
+    );
     let (time, word) = match shift.at {
         Some(At::Time(millis)) => (json!(millis), Value::Null),
         Some(At::Start) => (Value::Null, json!("start")),
@@ -112,7 +116,10 @@ fn selector_json(kind: &str, selector: &Selector) -> Value {
 
 /// Null between scalars and vectors, where nothing has to match.
 fn matching_json(expr: &Expr, matching: &Matching) -> Value {
-    let vectors = expr.children().iter().all(|side| side.value_type() == crate::expr::Type::Vector);
+    let vectors = expr
+        .children()
+        .iter()
+        .all(|side| side.value_type() == crate::expr::Type::Vector);
     if !vectors {
         return Value::Null;
     }

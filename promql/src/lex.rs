@@ -38,8 +38,8 @@ impl Token {
 
 /// Longer ones first, so that the first that fits is right.
 const SIGNS: [&str; 26] = [
-    "==", "!=", "=~", "!~", "<=", ">=", "</", ">/", "=", "<", ">", "+", "-", "*", "/", "%", "^", "(",
-    ")", "{", "}", "[", "]", ",", ":", "@",
+    "==", "!=", "=~", "!~", "<=", ">=", "</", ">/", "=", "<", ">", "+", "-", "*", "/", "%", "^",
+    "(", ")", "{", "}", "[", "]", ",", ":", "@",
 ];
 
 /// All tokens of `text` with their places; the last is `End`.
@@ -83,7 +83,10 @@ pub(crate) fn error_at(text: &str, offset: usize, message: impl Into<String>) ->
 pub(crate) fn place(text: &str, offset: usize) -> (usize, usize) {
     let before = &text.as_bytes()[..offset.min(text.len())];
     let line = before.iter().filter(|byte| **byte == b'\n').count();
-    let begin = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let begin = before
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
     (line + 1, before.len() - begin + 1)
 }
 
@@ -138,9 +141,16 @@ impl Lexer<'_> {
     }
 
     fn sign(&mut self, first: char) -> Result<Token> {
-        let Some(sign) = SIGNS.iter().copied().find(|sign| self.rest().starts_with(sign)) else {
+        let Some(sign) = SIGNS
+            .iter()
+            .copied()
+            .find(|sign| self.rest().starts_with(sign))
+        else {
             let message = match first {
-                '!' => format!("unexpected character after '!': {:?}", self.rest()[1..].chars().next().unwrap_or(' ')),
+                '!' => format!(
+                    "unexpected character after '!': {:?}",
+                    self.rest()[1..].chars().next().unwrap_or(' ')
+                ),
                 _ => format!("unexpected character: {first:?}"),
             };
             return Err(error_at(self.text, self.at, message));

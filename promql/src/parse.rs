@@ -30,7 +30,8 @@ pub fn parse(text: &str, experimental: bool) -> Result<Expr> {
     }
     let mut cursor = cursor::Cursor::new(text, lex::tokens(text)?);
     let expr = expression::whole(&mut cursor)?;
-    check::check(&expr, experimental).map_err(|(span, message)| lex::error_at(text, span.start, message))?;
+    check::check(&expr, experimental)
+        .map_err(|(span, message)| lex::error_at(text, span.start, message))?;
     Ok(expr)
 }
 

@@ -76,16 +76,35 @@ impl Options {
 
     fn check(&self) -> Result<()> {
         let times = [self.start_ms, self.end_ms, self.step_ms, self.lookback_ms];
-        if times.iter().any(|time| time.unsigned_abs() > TIME_MAX_MS as u64) {
-            return Err(Error::Evaluation("the times of the query are out of range".to_owned()));
+        if times
+            .iter()
+            .any(|time| time.unsigned_abs() > TIME_MAX_MS as u64)
+        {
+            return Err(Error::Evaluation(
+                "the times of the query are out of range".to_owned(),
+            ));
         }
         if self.end_ms < self.start_ms {
-            return Err(Error::Evaluation("the end of the query is before its start".to_owned()));
+            return Err(Error::Evaluation(
+                "the end of the query is before its start".to_owned(),
+            ));
         }
-        if self.step_ms < 0 || self.lookback_ms < 1 || self.step_ms == 0 && self.start_ms != self.end_ms {
-            return Err(Error::Evaluation("step and lookback of the query must be positive".to_owned()));
+        if self.step_ms < 0
+            || self.lookback_ms < 1
+            || self.step_ms == 0 && self.start_ms != self.end_ms
+        {
+            return Err(Error::Evaluation(
+                "step and lookback of the query must be positive".to_owned(),
+            ));
         }
         Ok(())
+    }
+}
+
+/// One evaluation in 1970.
+impl Default for Options {
+    fn default() -> Options {
+        Options::instant(0)
     }
 }
 
@@ -231,7 +250,11 @@ impl Query {
             (Type::Vector, _) => {
                 let rows = self.named(eval::rows(ctx, &self.expr, steps)?)?;
                 if instant {
-                    return Ok(Value::Vector(rows.into_iter().filter_map(|row| element(row, time_ms)).collect()));
+                    return Ok(Value::Vector(
+                        rows.into_iter()
+                            .filter_map(|row| element(row, time_ms))
+                            .collect(),
+                    ));
                 }
                 let mut lines: Vec<Line> = rows.into_iter().map(|row| line(row, steps)).collect();
                 lines.retain(|line| !line.floats.is_empty() || !line.histograms.is_empty());
@@ -240,7 +263,10 @@ impl Query {
             }
             (Type::Matrix, true) => self.points(ctx, steps),
             (Type::String, true) => match &self.expr.unwrapped().kind {
-                crate::expr::Kind::String(value) => Ok(Value::String { time_ms, value: value.clone() }),
+                crate::expr::Kind::String(value) => Ok(Value::String {
+                    time_ms,
+                    value: value.clone(),
+                }),
                 _ => Err(Error::Evaluation("the query is no string".to_owned())),
             },
             (kind, false) => Err(Error::Evaluation(format!(
@@ -272,7 +298,11 @@ impl Query {
             let line = Line {
                 labels: series.labels,
                 floats: floats.filter(|(time, _)| inside(*time)).collect(),
-                histograms: series.histograms.into_iter().filter(|(time, _)| inside(*time)).collect(),
+                histograms: series
+                    .histograms
+                    .into_iter()
+                    .filter(|(time, _)| inside(*time))
+                    .collect(),
             };
             if !line.floats.is_empty() || !line.histograms.is_empty() {
                 lines.push(line);

@@ -68,7 +68,9 @@ impl Timing {
         // NaN fails this, too.
         match millis.abs() <= TIME_MAX_MS {
             true => Ok(millis as i64),
-            false => Err(Error::Evaluation(format!("duration out of range: {length}"))),
+            false => Err(Error::Evaluation(format!(
+                "duration out of range: {length}"
+            ))),
         }
     }
 
@@ -89,7 +91,11 @@ impl Timing {
                     BinaryOp::Mul => left * right,
                     BinaryOp::Pow => left.powf(right),
                     BinaryOp::Div | BinaryOp::Mod if right == 0.0 => {
-                        let word = if *op == BinaryOp::Div { "division" } else { "modulo" };
+                        let word = if *op == BinaryOp::Div {
+                            "division"
+                        } else {
+                            "modulo"
+                        };
                         return Err(Error::Evaluation(format!("{word} by zero")));
                     }
                     BinaryOp::Div => left / right,
@@ -128,6 +134,10 @@ impl Timing {
         let reference = self.reference(&subquery.shift)?;
         let open = reference.of(steps.start_ms) - range_ms;
         let first = (open.div_euclid(step_ms) + 1) * step_ms;
-        Ok(Steps::through(first, reference.of(steps.last_ms()), step_ms))
+        Ok(Steps::through(
+            first,
+            reference.of(steps.last_ms()),
+            step_ms,
+        ))
     }
 }

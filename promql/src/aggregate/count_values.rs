@@ -59,7 +59,11 @@ fn rows_of(
                 results.push((labels, vec![0; steps]));
                 results.len() - 1
             });
-            results[place].1.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+            results[place]
+                .1
+                .iter_mut()
+                .zip(counts)
+                .for_each(|(sum, count)| *sum += count);
         }
     }
     let sample = |count: u64| match count {

@@ -32,7 +32,8 @@ impl<'c> Call<'c> {
     }
 
     pub(crate) fn note_ignored(&self) {
-        self.notes.ignored_in_aggregation(self.span(), self.aggregate.op.name());
+        self.notes
+            .ignored_in_aggregation(self.span(), self.aggregate.op.name());
     }
 }
 

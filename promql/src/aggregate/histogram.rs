@@ -36,10 +36,12 @@ impl Combined {
             return Sample::Absent;
         };
         if sum.hints_collide() {
-            call.notes.colliding_resets(call.span(), Combining::Aggregation);
+            call.notes
+                .colliding_resets(call.span(), Combining::Aggregation);
         }
         if sum.bounds_reconciled() {
-            call.notes.bounds_reconciled(call.span(), Combining::Aggregation);
+            call.notes
+                .bounds_reconciled(call.span(), Combining::Aggregation);
         }
         match call.aggregate.op {
             AggregateOp::Avg => sum.mean().into(),

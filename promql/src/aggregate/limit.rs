@@ -64,7 +64,9 @@ pub(super) fn counts(k: &[f64]) -> Result<Vec<usize>> {
             return Err(Error::Evaluation("Parameter value is NaN".to_owned()));
         }
         if *k >= i64::MAX as f64 || *k <= i64::MIN as f64 {
-            return Err(Error::Evaluation(format!("Scalar value {k} overflows int64")));
+            return Err(Error::Evaluation(format!(
+                "Scalar value {k} overflows int64"
+            )));
         }
         Ok(k.max(0.0) as usize)
     };

@@ -19,7 +19,11 @@ pub(crate) fn aggregate(rows: Rows, call: &Call, q: (&[f64], Span)) -> Result<Ve
     let mut groups = call.groups::<Vec<Vec<f64>>>();
     for row in rows {
         let row = row?;
-        if row.samples.iter().any(|sample| sample.histogram().is_some()) {
+        if row
+            .samples
+            .iter()
+            .any(|sample| sample.histogram().is_some())
+        {
             call.note_ignored();
         }
         if row.samples.iter().all(|sample| sample.float().is_none()) {
@@ -37,7 +41,10 @@ pub(crate) fn aggregate(rows: Rows, call: &Call, q: (&[f64], Span)) -> Result<Ve
     let states = groups.states.into_iter();
     Ok(states
         .map(|(labels, mut values)| {
-            Row::new(labels, values.iter_mut().zip(quantiles).map(sample).collect())
+            Row::new(
+                labels,
+                values.iter_mut().zip(quantiles).map(sample).collect(),
+            )
         })
         .collect())
 }

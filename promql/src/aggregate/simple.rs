@@ -108,10 +108,19 @@ fn fold<F: Fold>(rows: Rows, call: &Call, histograms: bool) -> Result<Vec<Row>> 
     let mut groups = call.groups::<State<F>>();
     for row in rows {
         let row = row?;
-        if !histograms && row.samples.iter().any(|sample| sample.histogram().is_some()) {
+        if !histograms
+            && row
+                .samples
+                .iter()
+                .any(|sample| sample.histogram().is_some())
+        {
             call.note_ignored();
         }
-        if row.samples.iter().all(|sample| sample.is_absent() || !histograms && sample.float().is_none()) {
+        if row
+            .samples
+            .iter()
+            .all(|sample| sample.is_absent() || !histograms && sample.float().is_none())
+        {
             continue;
         }
         let state = groups.of(&row.labels, || State {
@@ -122,7 +131,9 @@ fn fold<F: Fold>(rows: Rows, call: &Call, histograms: bool) -> Result<Vec<Row>> 
         state.add(&row, call, histograms);
     }
     let states = groups.states.into_iter();
-    Ok(states.map(|(labels, state)| Row::new(labels, state.samples(call))).collect())
+    Ok(states
+        .map(|(labels, state)| Row::new(labels, state.samples(call)))
+        .collect())
 }
 
 impl<F: Fold> State<F> {

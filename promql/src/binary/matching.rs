@@ -101,18 +101,33 @@ impl<'a> Join<'a> {
     fn fills(&self) -> (Option<f64>, Option<f64>) {
         let matching = &self.binary.matching;
         let (left, right) = (matching.fill_left, matching.fill_right);
-        let (one, many) = if self.swapped() { (left, right) } else { (right, left) };
-        (one.map(|number| number.value), many.map(|number| number.value))
+        let (one, many) = if self.swapped() {
+            (left, right)
+        } else {
+            (right, left)
+        };
+        (
+            one.map(|number| number.value),
+            many.map(|number| number.value),
+        )
     }
 
     /// No two elements of the side of one may share a match at a step.
     fn check_ones(&self) -> Result<()> {
         let side = if self.swapped() { "left" } else { "right" };
-        for (signature, found) in self.matches.iter().filter(|(_, found)| found.ones.len() > 1) {
+        for (signature, found) in self
+            .matches
+            .iter()
+            .filter(|(_, found)| found.ones.len() > 1)
+        {
             for step in 0..self.steps {
                 let present = |at: &&usize| !self.ones[**at].samples[step].is_absent();
-                let mut labels: Vec<&Labels> =
-                    found.ones.iter().filter(present).map(|at| &self.ones[*at].labels).collect();
+                let mut labels: Vec<&Labels> = found
+                    .ones
+                    .iter()
+                    .filter(present)
+                    .map(|at| &self.ones[*at].labels)
+                    .collect();
                 if labels.len() < 2 {
                     continue;
                 }
@@ -137,7 +152,10 @@ impl<'a> Join<'a> {
         let Some(found) = self.matches.get_mut(&signature) else {
             if let Some(fill) = fill_one {
                 let entry = self.matches.entry(signature.clone());
-                entry.or_insert_with(|| Match { ones: Vec::new(), used: vec![false; self.steps] });
+                entry.or_insert_with(|| Match {
+                    ones: Vec::new(),
+                    used: vec![false; self.steps],
+                });
                 let filled = vec![Sample::Float(fill); self.steps];
                 self.mark(&signature, row)?;
                 self.result(row, &Row::new(signature, filled), &mut results)?;
@@ -158,7 +176,8 @@ impl<'a> Join<'a> {
         }
         if let Some(fill) = fill_one {
             let missing = |step: usize| {
-                ones.iter().all(|one| self.ones[*one].samples[step].is_absent())
+                ones.iter()
+                    .all(|one| self.ones[*one].samples[step].is_absent())
             };
             let filled = (0..self.steps).map(|step| match missing(step) {
                 true => Sample::Float(fill),
@@ -177,8 +196,16 @@ impl<'a> Join<'a> {
         let Some(found) = self.matches.get_mut(signature) else {
             return Ok(());
         };
-        for (step, sample) in row.samples.iter().enumerate().filter(|(_, sample)| !sample.is_absent()) {
-            let partner = found.ones.iter().any(|one| !self.ones[*one].samples[step].is_absent());
+        for (step, sample) in row
+            .samples
+            .iter()
+            .enumerate()
+            .filter(|(_, sample)| !sample.is_absent())
+        {
+            let partner = found
+                .ones
+                .iter()
+                .any(|one| !self.ones[*one].samples[step].is_absent());
             if !partner && !fills && sample.is_absent() {
                 continue;
             }
@@ -196,13 +223,18 @@ impl<'a> Join<'a> {
     /// Appends what the operator makes of a row and its partner.
     fn result(&mut self, many: &Row, one: &Row, results: &mut Vec<Row>) -> Result<()> {
         let labels = self.labels(&many.labels, &one.labels);
-        let both = |step: &usize| !many.samples[*step].is_absent() && !one.samples[*step].is_absent();
+        let both =
+            |step: &usize| !many.samples[*step].is_absent() && !one.samples[*step].is_absent();
         if self.grouped() {
-            let taken = self.taken.entry(labels.clone()).or_insert_with(|| vec![false; self.steps]);
+            let taken = self
+                .taken
+                .entry(labels.clone())
+                .or_insert_with(|| vec![false; self.steps]);
             for step in (0..self.steps).filter(both) {
                 if std::mem::replace(&mut taken[step], true) {
                     return Err(Error::Evaluation(
-                        "multiple matches for labels: grouping labels must ensure unique matches".to_owned(),
+                        "multiple matches for labels: grouping labels must ensure unique matches"
+                            .to_owned(),
                     ));
                 }
             }
@@ -214,8 +246,13 @@ impl<'a> Join<'a> {
         };
         let samples: Vec<Sample> = many.samples.iter().zip(&one.samples).map(sample).collect();
         if samples.iter().any(|sample| !sample.is_absent()) {
-            let drop_name = self.delayed_name_removal && (self.operator.drops_name() || many.drop_name);
-            results.push(Row { labels, drop_name, samples });
+            let drop_name =
+                self.delayed_name_removal && (self.operator.drops_name() || many.drop_name);
+            results.push(Row {
+                labels,
+                drop_name,
+                samples,
+            });
         }
         Ok(())
     }
@@ -224,7 +261,11 @@ impl<'a> Join<'a> {
     fn labels(&self, many: &Labels, one: &Labels) -> Labels {
         let matching = &self.binary.matching;
         let without_name = self.operator.drops_name() && !self.delayed_name_removal;
-        let many = if without_name { many.without_metric() } else { many.clone() };
+        let many = if without_name {
+            many.without_metric()
+        } else {
+            many.clone()
+        };
         if self.grouped() {
             let include = matching.include.iter();
             return include.fold(many, |labels, name| labels.with(name, one.get(name)));

@@ -51,7 +51,8 @@ impl<'c> Operator<'c> {
 
     /// Whether the result is another metric than the left side.
     pub(crate) fn drops_name(&self) -> bool {
-        let keeps = self.op.compares() || matches!(self.op, BinaryOp::TrimUpper | BinaryOp::TrimLower);
+        let keeps =
+            self.op.compares() || matches!(self.op, BinaryOp::TrimUpper | BinaryOp::TrimLower);
         self.bool_modifier || !keeps
     }
 
@@ -133,7 +134,8 @@ impl<'c> Operator<'c> {
     }
 
     fn refuse(&self, left: &str, right: &str) -> Sample {
-        self.notes.incompatible_types(self.span, left, self.op.symbol(), right);
+        self.notes
+            .incompatible_types(self.span, left, self.op.symbol(), right);
         Sample::Absent
     }
 }

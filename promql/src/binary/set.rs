@@ -12,7 +12,9 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 type Present = HashMap<Labels, Vec<bool>>;
 
 fn note(present: &mut Present, signature: Labels, row: &Row) {
-    let steps = present.entry(signature).or_insert_with(|| vec![false; row.samples.len()]);
+    let steps = present
+        .entry(signature)
+        .or_insert_with(|| vec![false; row.samples.len()]);
     for (seen, sample) in steps.iter_mut().zip(&row.samples) {
         *seen |= !sample.is_absent();
     }

@@ -98,7 +98,12 @@ impl<'a> Context<'a> {
         Box::new(rows.map(move |row| {
             let row: Row = row?;
             (self.interrupt)()?;
-            count(&self.points, row.samples.len(), self.limits.points, "points")?;
+            count(
+                &self.points,
+                row.samples.len(),
+                self.limits.points,
+                "points",
+            )?;
             Ok(row)
         }))
     }

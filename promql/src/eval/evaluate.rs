@@ -1,12 +1,6 @@
 //! The recursion over the tree.
 
-use super::{
-    context::Context,
-    invariant::is_invariant,
-    range::Windows,
-    select::Finder,
-    subquery,
-};
+use super::{context::Context, invariant::is_invariant, range::Windows, select::Finder, subquery};
 use crate::{
     aggregate::{self, grouping},
     binary::{
@@ -16,8 +10,12 @@ use crate::{
         set,
     },
     error::{Error, Result},
-    expr::{Aggregate, AggregateOp, Binary, Call, Cardinality, Expr, Extension, Kind, Selector, Type},
-    functions::{absent, clamp, date, histogram, info, label, math, quantile, range, sort, window::RangeCall},
+    expr::{
+        Aggregate, AggregateOp, Binary, Call, Cardinality, Expr, Extension, Kind, Selector, Type,
+    },
+    functions::{
+        absent, clamp, date, histogram, info, label, math, quantile, range, sort, window::RangeCall,
+    },
     labels::Labels,
     row::{Row, Rows, Sample, Steps, collect, distinct},
     source::{Selection, Series, Temporality},
@@ -59,14 +57,18 @@ fn vector<'a>(ctx: &'a Context<'a>, expr: &'a Expr, steps: Steps) -> Result<Rows
             if !negative {
                 return Ok(inner);
             }
-            Ok(nameless(ctx, operand, Box::new(inner.map(|row| Ok(negate(row?))))))
+            Ok(nameless(
+                ctx,
+                operand,
+                Box::new(inner.map(|row| Ok(negate(row?)))),
+            ))
         }
         Kind::Binary(binary) => operate(ctx, binary, steps),
         Kind::Aggregate(aggregate) => aggregated(ctx, aggregate, steps),
         Kind::Call(call) => called(ctx, expr, call, steps),
-        Kind::Number(_) | Kind::String(_) | Kind::Range(_) | Kind::Subquery(_) => {
-            Err(Error::Evaluation(format!("expected an instant vector, got {expr}")))
-        }
+        Kind::Number(_) | Kind::String(_) | Kind::Range(_) | Kind::Subquery(_) => Err(
+            Error::Evaluation(format!("expected an instant vector, got {expr}")),
+        ),
     }
 }
 
@@ -94,7 +96,10 @@ fn many_names(expr: &Expr) -> bool {
         Kind::Subquery(subquery) => many_names(&subquery.expr),
         Kind::Aggregate(aggregate) => match aggregate.op.has_param() {
             true => many_names(&aggregate.expr),
-            false => aggregate.grouping.iter().any(|label| label == crate::labels::METRIC_NAME),
+            false => aggregate
+                .grouping
+                .iter()
+                .any(|label| label == crate::labels::METRIC_NAME),
         },
         _ => true,
     }
@@ -120,7 +125,11 @@ fn nameless<'a>(ctx: &'a Context<'a>, source: &Expr, rows: Rows<'a>) -> Rows<'a>
         row.labels = row.labels.without_metric();
         Ok(row)
     }));
-    if many_names(source) { distinct(rows) } else { rows }
+    if many_names(source) {
+        distinct(rows)
+    } else {
+        rows
+    }
 }
 
 /// The samples that a selector finds, or their times.
@@ -186,7 +195,13 @@ fn ranged<'a>(ctx: &'a Context<'a>, expr: &'a Expr, steps: Steps) -> Result<(Mat
                 lookback_ms: timing.lookback_ms,
                 extension: selector.extension,
             };
-            Ok((Box::new(series), Range { windows, lookback_of_labels: true }))
+            Ok((
+                Box::new(series),
+                Range {
+                    windows,
+                    lookback_of_labels: true,
+                },
+            ))
         }
         Kind::Subquery(inner) => {
             let inner_steps = timing.inner_steps(inner, steps)?;
@@ -198,10 +213,20 @@ fn ranged<'a>(ctx: &'a Context<'a>, expr: &'a Expr, steps: Steps) -> Result<(Mat
                 lookback_ms: timing.lookback_ms,
                 extension: None,
             };
-            let series = inner_rows.into_iter().map(move |row| Ok(subquery::series(row, inner_steps)));
-            Ok((Box::new(series), Range { windows, lookback_of_labels: false }))
+            let series = inner_rows
+                .into_iter()
+                .map(move |row| Ok(subquery::series(row, inner_steps)));
+            Ok((
+                Box::new(series),
+                Range {
+                    windows,
+                    lookback_of_labels: false,
+                },
+            ))
         }
-        _ => Err(Error::Evaluation(format!("expected a range vector, got {expr}"))),
+        _ => Err(Error::Evaluation(format!(
+            "expected a range vector, got {expr}"
+        ))),
     }
 }
 
@@ -223,7 +248,9 @@ pub(crate) fn scalar<'a>(ctx: &'a Context<'a>, expr: &'a Expr, steps: Steps) -> 
             let left = scalar(ctx, &binary.lhs, steps)?;
             let right = scalar(ctx, &binary.rhs, steps)?;
             let pairs = left.into_iter().zip(right);
-            Ok(pairs.map(|(left, right)| numbers(binary.op, left, right)).collect())
+            Ok(pairs
+                .map(|(left, right)| numbers(binary.op, left, right))
+                .collect())
         }
         Kind::Call(call) => scalar_call(ctx, call, steps),
         _ => Err(Error::Evaluation(format!("expected a scalar, got {expr}"))),
@@ -236,7 +263,11 @@ fn scalar_call<'a>(ctx: &'a Context<'a>, call: &'a Call, steps: Steps) -> Result
     let pair = |choose: fn(f64, f64) -> f64| -> Result<Vec<f64>> {
         let left = scalar(ctx, argument(call, 0)?, steps)?;
         let right = scalar(ctx, argument(call, 1)?, steps)?;
-        Ok(left.into_iter().zip(right).map(|(left, right)| choose(left, right)).collect())
+        Ok(left
+            .into_iter()
+            .zip(right)
+            .map(|(left, right)| choose(left, right))
+            .collect())
     };
     match call.function.name {
         "pi" => constant(std::f64::consts::PI),
@@ -248,7 +279,9 @@ fn scalar_call<'a>(ctx: &'a Context<'a>, call: &'a Call, steps: Steps) -> Result
         "min_of" => pair(math::min_of),
         "max_of" => pair(math::max_of),
         "scalar" => only_element(rows(ctx, argument(call, 0)?, steps)?, steps),
-        name => Err(Error::Evaluation(format!("{name} is no function that yields a scalar"))),
+        name => Err(Error::Evaluation(format!(
+            "{name} is no function that yields a scalar"
+        ))),
     }
 }
 
@@ -291,8 +324,9 @@ fn operate<'a>(ctx: &'a Context<'a>, binary: &'a Binary, steps: Steps) -> Result
     let with_scalar = |vector: &'a Expr, other: &'a Expr, side: Side| -> Result<Rows<'a>> {
         let scalars = scalar(ctx, other, steps)?;
         let inner = rows(ctx, vector, steps)?;
-        let results: Rows<'a> =
-            Box::new(inner.map(move |row| Ok(scalar_binary::apply(row?, &scalars, side, operator))));
+        let results: Rows<'a> = Box::new(
+            inner.map(move |row| Ok(scalar_binary::apply(row?, &scalars, side, operator))),
+        );
         Ok(match operator.drops_name() {
             true => nameless(ctx, vector, results),
             false => results,
@@ -310,12 +344,25 @@ fn operate<'a>(ctx: &'a Context<'a>, binary: &'a Binary, steps: Steps) -> Result
         return set::join(binary.op, &binary.matching, left, right);
     }
     let swapped = binary.matching.cardinality == Cardinality::OneToMany;
-    let (one, many) = if swapped { (left, right) } else { (right, left) };
-    let join = Join::new(binary, operator, one, (steps.count, ctx.delayed_name_removal))?;
+    let (one, many) = if swapped {
+        (left, right)
+    } else {
+        (right, left)
+    };
+    let join = Join::new(
+        binary,
+        operator,
+        one,
+        (steps.count, ctx.delayed_name_removal),
+    )?;
     Ok(stream(join, many))
 }
 
-fn aggregated<'a>(ctx: &'a Context<'a>, aggregate: &'a Aggregate, steps: Steps) -> Result<Rows<'a>> {
+fn aggregated<'a>(
+    ctx: &'a Context<'a>,
+    aggregate: &'a Aggregate,
+    steps: Steps,
+) -> Result<Rows<'a>> {
     let call = grouping::Call {
         aggregate,
         notes: &ctx.notes,
@@ -327,7 +374,11 @@ fn aggregated<'a>(ctx: &'a Context<'a>, aggregate: &'a Aggregate, steps: Steps) 
     };
     if aggregate.op == AggregateOp::CountValues {
         let label = text(param)?;
-        return Ok(held(aggregate::count_values::aggregate(inner()?, &call, &label)?));
+        return Ok(held(aggregate::count_values::aggregate(
+            inner()?,
+            &call,
+            &label,
+        )?));
     }
     let params = scalar(ctx, param, steps)?;
     let at = (&params[..], param.span);
@@ -339,7 +390,12 @@ fn aggregated<'a>(ctx: &'a Context<'a>, aggregate: &'a Aggregate, steps: Steps) 
     }))
 }
 
-fn called<'a>(ctx: &'a Context<'a>, expr: &'a Expr, call: &'a Call, steps: Steps) -> Result<Rows<'a>> {
+fn called<'a>(
+    ctx: &'a Context<'a>,
+    expr: &'a Expr,
+    call: &'a Call,
+    steps: Steps,
+) -> Result<Rows<'a>> {
     let name = call.function.name;
     if let Some(apply) = range::find(name) {
         return over_range(ctx, call, steps, apply);
@@ -347,7 +403,8 @@ fn called<'a>(ctx: &'a Context<'a>, expr: &'a Expr, call: &'a Call, steps: Steps
     if let Some(change) = math::find(name) {
         let vector = argument(call, 0)?;
         let inner = rows(ctx, vector, steps)?;
-        let changed = inner.map(move |row| Ok(row?.map_floats(|_, value| Sample::Float(change(value)))));
+        let changed =
+            inner.map(move |row| Ok(row?.map_floats(|_, value| Sample::Float(change(value)))));
         return Ok(nameless(ctx, vector, Box::new(changed)));
     }
     if let Some(apply) = clamp::find(name) {
@@ -359,7 +416,11 @@ fn called<'a>(ctx: &'a Context<'a>, expr: &'a Expr, call: &'a Call, steps: Steps
     if let Some(value) = histogram::find(name) {
         let vector = argument(call, 0)?;
         let inner = rows(ctx, vector, steps)?;
-        return Ok(nameless(ctx, vector, Box::new(inner.map(move |row| Ok(histogram::map(row?, value))))));
+        return Ok(nameless(
+            ctx,
+            vector,
+            Box::new(inner.map(move |row| Ok(histogram::map(row?, value)))),
+        ));
     }
     match name {
         "absent" | "absent_over_time" => Ok(held(vec![is_absent(ctx, call, steps)?])),
@@ -370,20 +431,32 @@ fn called<'a>(ctx: &'a Context<'a>, expr: &'a Expr, call: &'a Call, steps: Steps
         }
         "timestamp" => timestamps(ctx, call, steps),
         "label_replace" | "label_join" => relabelled(ctx, call, steps),
-        "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => quantiles(ctx, call, steps),
+        "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => {
+            quantiles(ctx, call, steps)
+        }
         "info" => with_info(ctx, call, steps),
         _ if name.starts_with("sort") => sorted(ctx, expr, call, steps),
-        _ => Err(Error::Evaluation(format!("{name} is no function that yields a vector"))),
+        _ => Err(Error::Evaluation(format!(
+            "{name} is no function that yields a vector"
+        ))),
     }
 }
 
 /// The scalar arguments of a function of a range, by step.
 fn params<'a>(ctx: &'a Context<'a>, call: &'a Call, steps: Steps) -> Result<Vec<Vec<f64>>> {
-    let scalars = call.args.iter().filter(|arg| arg.value_type() == Type::Scalar);
-    let params: Vec<Vec<f64>> = scalars.map(|arg| scalar(ctx, arg, steps)).collect::<Result<_>>()?;
+    let scalars = call
+        .args
+        .iter()
+        .filter(|arg| arg.value_type() == Type::Scalar);
+    let params: Vec<Vec<f64>> = scalars
+        .map(|arg| scalar(ctx, arg, steps))
+        .collect::<Result<_>>()?;
     if call.function.name == "double_exponential_smoothing" {
         for (word, factors) in ["smoothing", "trend"].iter().zip(&params) {
-            if let Some(wrong) = factors.iter().find(|factor| !(**factor > 0.0 && **factor < 1.0)) {
+            if let Some(wrong) = factors
+                .iter()
+                .find(|factor| !(**factor > 0.0 && **factor < 1.0))
+            {
                 return Err(Error::Evaluation(format!(
                     "invalid {word} factor. Expected: 0 < factor < 1, got: {wrong}"
                 )));
@@ -407,7 +480,10 @@ fn over_range<'a>(
     let params = params(ctx, call, steps)?;
     let (series, range) = ranged(ctx, arg, steps)?;
     let windows = range.windows;
-    if let Some(message) = windows.extension.and_then(|extension| range::refuse_extension(name, extension)) {
+    if let Some(message) = windows
+        .extension
+        .and_then(|extension| range::refuse_extension(name, extension))
+    {
         return Err(Error::Evaluation(message));
     }
     let span = arg.span;
@@ -449,7 +525,11 @@ fn over_range<'a>(
         found.then(|| Ok(Row::new(series.labels, samples)))
     });
     let results: Rows<'a> = Box::new(results);
-    let results = if range.lookback_of_labels { ctx.counted(results) } else { results };
+    let results = if range.lookback_of_labels {
+        ctx.counted(results)
+    } else {
+        results
+    };
     Ok(match range::keeps_name(name) {
         true => results,
         false => nameless(ctx, arg, results),
@@ -463,8 +543,10 @@ fn clamped<'a>(
     apply: clamp::Apply,
 ) -> Result<Rows<'a>> {
     let vector = argument(call, 0)?;
-    let args: Vec<Vec<f64>> =
-        call.args[1..].iter().map(|arg| scalar(ctx, arg, steps)).collect::<Result<_>>()?;
+    let args: Vec<Vec<f64>> = call.args[1..]
+        .iter()
+        .map(|arg| scalar(ctx, arg, steps))
+        .collect::<Result<_>>()?;
     let inner = rows(ctx, vector, steps)?;
     let mut at_step = vec![0.0; args.len()];
     let changed = inner.map(move |row| {
@@ -485,7 +567,10 @@ fn dated<'a>(
     read: fn(f64) -> f64,
 ) -> Result<Rows<'a>> {
     let Some(vector) = call.args.first() else {
-        let samples = steps.seconds().map(|now| Sample::Float(read(now))).collect();
+        let samples = steps
+            .seconds()
+            .map(|now| Sample::Float(read(now)))
+            .collect();
         return Ok(held(vec![Row::new(Labels::default(), samples)]));
     };
     let inner = rows(ctx, vector, steps)?;
@@ -499,12 +584,17 @@ fn is_absent<'a>(ctx: &'a Context<'a>, call: &'a Call, steps: Steps) -> Result<R
     if call.function.name == "absent" {
         for row in rows(ctx, arg, steps)? {
             let samples = row?.samples;
-            present.iter_mut().zip(&samples).for_each(|(present, sample)| *present |= !sample.is_absent());
+            present
+                .iter_mut()
+                .zip(&samples)
+                .for_each(|(present, sample)| *present |= !sample.is_absent());
         }
     } else {
         let (series, range) = ranged(ctx, arg, steps)?;
         for series in series {
-            range.windows.for_each(&series?, |step, window| present[step] |= window.count() > 0);
+            range
+                .windows
+                .for_each(&series?, |step, window| present[step] |= window.count() > 0);
         }
     }
     Ok(absent::row(absent::labels(arg), &present))
@@ -513,7 +603,11 @@ fn is_absent<'a>(ctx: &'a Context<'a>, call: &'a Call, steps: Steps) -> Result<R
 fn timestamps<'a>(ctx: &'a Context<'a>, call: &'a Call, steps: Steps) -> Result<Rows<'a>> {
     let arg = argument(call, 0)?;
     if let Kind::Selector(selector) = &arg.unwrapped().kind {
-        return Ok(nameless(ctx, arg, ctx.counted(select(ctx, selector, steps, true)?)));
+        return Ok(nameless(
+            ctx,
+            arg,
+            ctx.counted(select(ctx, selector, steps, true)?),
+        ));
     }
     let inner = rows(ctx, arg, steps)?;
     let timed = inner.map(move |row| {
@@ -545,12 +639,22 @@ fn relabelled<'a>(ctx: &'a Context<'a>, call: &'a Call, steps: Steps) -> Result<
 }
 
 fn quantiles<'a>(ctx: &'a Context<'a>, call: &'a Call, steps: Steps) -> Result<Rows<'a>> {
-    let vector = call.args.iter().find(|arg| arg.value_type() == Type::Vector);
+    let vector = call
+        .args
+        .iter()
+        .find(|arg| arg.value_type() == Type::Vector);
     let Some(vector) = vector else {
-        return Err(Error::Evaluation(format!("{} lacks a vector", call.function.name)));
+        return Err(Error::Evaluation(format!(
+            "{} lacks a vector",
+            call.function.name
+        )));
     };
     let mut scalars = Vec::new();
-    for arg in call.args.iter().filter(|arg| arg.value_type() == Type::Scalar) {
+    for arg in call
+        .args
+        .iter()
+        .filter(|arg| arg.value_type() == Type::Scalar)
+    {
         scalars.push(quantile::Wanted {
             values: scalar(ctx, arg, steps)?,
             span: arg.span,
@@ -582,7 +686,9 @@ fn with_info<'a>(ctx: &'a Context<'a>, call: &'a Call, steps: Steps) -> Result<R
         _ => None,
     };
     let wanted = info::Wanted::new(selector)?;
-    let shift = selector.map(|selector| selector.shift.clone()).unwrap_or_default();
+    let shift = selector
+        .map(|selector| selector.shift.clone())
+        .unwrap_or_default();
     let finder = Finder {
         steps,
         reference: ctx.timing.reference(&shift)?,
@@ -590,7 +696,10 @@ fn with_info<'a>(ctx: &'a Context<'a>, call: &'a Call, steps: Steps) -> Result<R
         timestamps: false,
         smoothed: false,
     };
-    let (first, last) = (finder.reference.of(steps.start_ms), finder.reference.of(steps.last_ms()));
+    let (first, last) = (
+        finder.reference.of(steps.start_ms),
+        finder.reference.of(steps.last_ms()),
+    );
     let series = ctx.series(&Selection {
         matchers: wanted.matchers(),
         from_ms: first - ctx.timing.lookback_ms + 1,
@@ -604,7 +713,12 @@ fn with_info<'a>(ctx: &'a Context<'a>, call: &'a Call, steps: Steps) -> Result<R
     Ok(held(info::join(base, &infos, &wanted)?))
 }
 
-fn sorted<'a>(ctx: &'a Context<'a>, expr: &'a Expr, call: &'a Call, steps: Steps) -> Result<Rows<'a>> {
+fn sorted<'a>(
+    ctx: &'a Context<'a>,
+    expr: &'a Expr,
+    call: &'a Call,
+    steps: Steps,
+) -> Result<Rows<'a>> {
     let inner = rows(ctx, argument(call, 0)?, steps)?;
     if ctx.timing.step_ms != 0 {
         ctx.notes.sort_in_range(expr.span);

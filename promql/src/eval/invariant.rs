@@ -4,8 +4,16 @@ use crate::expr::{Expr, Kind};
 
 /// Functions whose value depends on the time of the evaluation whatever their arguments are.
 const TIMELY: [&str; 10] = [
-    "days_in_month", "day_of_month", "day_of_week", "day_of_year", "hour", "minute", "month", "year",
-    "predict_linear", "time",
+    "days_in_month",
+    "day_of_month",
+    "day_of_week",
+    "day_of_year",
+    "hour",
+    "minute",
+    "month",
+    "year",
+    "predict_linear",
+    "time",
 ];
 
 /// Whether the value is the same at all steps.

@@ -1,11 +1,7 @@
 //! Ranges: of each series the points in a window that moves from step to step.
 
 use crate::{
-    expr::Extension,
-    functions::window::Window,
-    row::Steps,
-    source::Series,
-    timing::Reference,
+    expr::Extension, functions::window::Window, row::Steps, source::Series, timing::Reference,
 };
 
 /// Which windows a range has.
@@ -50,17 +46,22 @@ impl Windows {
             let bounds = match self.extension {
                 None => (start_ms, end_ms),
                 Some(Extension::Anchored) => (start_ms - self.lookback_ms, end_ms),
-                Some(Extension::Smoothed) => (start_ms - self.lookback_ms, end_ms + self.lookback_ms),
+                Some(Extension::Smoothed) => {
+                    (start_ms - self.lookback_ms, end_ms + self.lookback_ms)
+                }
             };
             float.slide(times.len(), |at| times[at], bounds);
             histogram.slide(histograms.len(), |at| histograms[at].0, bounds);
-            each(step, Window {
-                times_ms: &times[float.from..float.to],
-                values: &values[float.from..float.to],
-                histograms: &histograms[histogram.from..histogram.to],
-                start_ms,
-                end_ms,
-            });
+            each(
+                step,
+                Window {
+                    times_ms: &times[float.from..float.to],
+                    values: &values[float.from..float.to],
+                    histograms: &histograms[histogram.from..histogram.to],
+                    start_ms,
+                    end_ms,
+                },
+            );
         }
     }
 }

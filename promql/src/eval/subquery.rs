@@ -23,10 +23,13 @@ pub(super) fn series(row: Row, steps: Steps) -> Series {
             }
             Sample::Histogram(histogram) => {
                 let hinted = matches!(histogram.hint, ResetHint::Reset | ResetHint::NotReset);
-                histograms.push((time, match hinted {
-                    true => Arc::new(histogram.as_ref().clone().with_hint(ResetHint::Unknown)),
-                    false => histogram,
-                }));
+                histograms.push((
+                    time,
+                    match hinted {
+                        true => Arc::new(histogram.as_ref().clone().with_hint(ResetHint::Unknown)),
+                        false => histogram,
+                    },
+                ));
             }
         }
     }

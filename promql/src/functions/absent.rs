@@ -15,7 +15,10 @@ pub(crate) fn labels(expr: &Expr) -> Labels {
         _ => &[],
     };
     let fixed = |matcher: &&Matcher| {
-        let same_label = matchers.iter().filter(|other| other.name == matcher.name).count();
+        let same_label = matchers
+            .iter()
+            .filter(|other| other.name == matcher.name)
+            .count();
         matcher.op == MatchOp::Equal && matcher.name != METRIC_NAME && same_label == 1
     };
     let fixed = matchers.iter().filter(fixed);

@@ -47,7 +47,9 @@ fn floats(values: &[f64], happened: fn(Point, Point) -> bool) -> Sample {
         return Sample::Absent;
     }
     let pairs = values.windows(2);
-    let count = pairs.filter(|pair| happened(Point::Float(pair[0]), Point::Float(pair[1]))).count();
+    let count = pairs
+        .filter(|pair| happened(Point::Float(pair[0]), Point::Float(pair[1])))
+        .count();
     Sample::Float(count as f64)
 }
 

@@ -41,7 +41,11 @@ pub(super) fn quantile(q: f64, mut buckets: Vec<Bucket>) -> (f64, bool) {
     if q > 1.0 {
         return (f64::INFINITY, false);
     }
-    if buckets.last().is_none_or(|last| last.bound != f64::INFINITY) || buckets.len() < 2 {
+    if buckets
+        .last()
+        .is_none_or(|last| last.bound != f64::INFINITY)
+        || buckets.len() < 2
+    {
         return (f64::NAN, false);
     }
     let forced = make_monotonic(&mut buckets);

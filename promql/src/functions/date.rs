@@ -46,7 +46,11 @@ fn date(seconds: f64) -> Date {
         (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     Date {
         year: year_of_era + era * 400 + i64::from(month <= 2),
         month: month as f64,
@@ -73,6 +77,8 @@ fn days_in_month(seconds: f64) -> f64 {
 
 fn day_of_year(seconds: f64) -> f64 {
     let date = date(seconds);
-    let before: f64 = (1..date.month as u8).map(|month| month_days(date.year, month)).sum();
+    let before: f64 = (1..date.month as u8)
+        .map(|month| month_days(date.year, month))
+        .sum();
     before + date.day
 }

@@ -11,7 +11,9 @@ pub(super) fn difference(window: &Window, call: &RangeCall, counter: bool) -> Sa
         return Sample::Absent;
     };
     // The last point that is not after the start, and the first one that is not before the end.
-    let first = times[..newest].partition_point(|time| *time <= window.start_ms).saturating_sub(1);
+    let first = times[..newest]
+        .partition_point(|time| *time <= window.start_ms)
+        .saturating_sub(1);
     let last = match smoothed {
         true => times[..newest].partition_point(|time| *time < window.end_ms),
         false => newest,
@@ -70,7 +72,9 @@ impl Line<'_> {
 
 /// The values from the one at the start of the range on, for functions that look at neighbours.
 pub(super) fn anchored<'w>(window: &Window<'w>) -> &'w [f64] {
-    let inside = window.times_ms.partition_point(|time| *time <= window.start_ms);
+    let inside = window
+        .times_ms
+        .partition_point(|time| *time <= window.start_ms);
     if inside == window.times_ms.len() {
         return &[];
     }

@@ -61,7 +61,10 @@ impl Histograms {
         let mut places: HashMap<Labels, usize> = HashMap::new();
         let mut groups: Vec<Group> = Vec::new();
         for (at, row) in rows.iter().enumerate() {
-            let native = row.samples.iter().any(|sample| sample.histogram().is_some());
+            let native = row
+                .samples
+                .iter()
+                .any(|sample| sample.histogram().is_some());
             let classic = row.samples.iter().any(|sample| sample.float().is_some());
             if native {
                 let place = group(&mut places, &mut groups, &row.labels);
@@ -71,7 +74,11 @@ impl Histograms {
             match classic::bound(le) {
                 _ if !classic => {}
                 Some(bound) => {
-                    let place = group(&mut places, &mut groups, &row.labels.filtered(|name| name != "le"));
+                    let place = group(
+                        &mut places,
+                        &mut groups,
+                        &row.labels.filtered(|name| name != "le"),
+                    );
                     groups[place].buckets.push((bound, at));
                 }
                 None => notes.bad_bucket(span, row.labels.metric(), le),
@@ -94,7 +101,10 @@ impl Histograms {
                     .and_then(|at| self.rows[at].samples[step].histogram());
                 let buckets = group.buckets.iter().filter_map(|(bound, at)| {
                     let count = self.rows[*at].samples[step].float()?;
-                    Some(Bucket { bound: *bound, count })
+                    Some(Bucket {
+                        bound: *bound,
+                        count,
+                    })
                 });
                 let buckets: Vec<Bucket> = buckets.collect();
                 match native {
@@ -103,7 +113,11 @@ impl Histograms {
                     }
                     Some(native) => each(&group.labels, step, Observed::Native(native)),
                     None if buckets.is_empty() => {}
-                    None => each(&group.labels, step, Observed::Classic(classic::sorted(buckets))),
+                    None => each(
+                        &group.labels,
+                        step,
+                        Observed::Classic(classic::sorted(buckets)),
+                    ),
                 }
             }
         }

@@ -42,7 +42,9 @@ impl Wanted {
     }
 
     fn is_info(&self, labels: &Labels) -> bool {
-        self.names.iter().all(|matcher| matcher.accepts(labels.metric()))
+        self.names
+            .iter()
+            .all(|matcher| matcher.accepts(labels.metric()))
     }
 
     /// Whether a series without these labels would be accepted, so that it stays without an info metric.
@@ -65,7 +67,10 @@ fn identity(labels: &Labels) -> Labels {
 pub(crate) fn join(base: Vec<Row>, infos: &[Row], wanted: &Wanted) -> Result<Vec<Row>> {
     let mut by_identity: HashMap<Labels, Vec<&Row>> = HashMap::new();
     for info in infos {
-        by_identity.entry(identity(&info.labels)).or_default().push(info);
+        by_identity
+            .entry(identity(&info.labels))
+            .or_default()
+            .push(info);
     }
     let mut joined = Vec::new();
     for row in base {
@@ -73,7 +78,9 @@ pub(crate) fn join(base: Vec<Row>, infos: &[Row], wanted: &Wanted) -> Result<Vec
             joined.push(row);
             continue;
         }
-        let infos = by_identity.get(&identity(&row.labels)).map_or(&[][..], Vec::as_slice);
+        let infos = by_identity
+            .get(&identity(&row.labels))
+            .map_or(&[][..], Vec::as_slice);
         join_row(&row, infos, wanted, &mut joined)?;
     }
     Ok(joined)
@@ -113,13 +120,24 @@ fn labels_at(row: &Row, infos: &[&Row], wanted: &Wanted, step: usize) -> Result<
         }
         let others = info.labels.iter().filter(|(name, _)| wanted.takes(name));
         for (name, value) in others.filter(|(name, _)| row.labels.get(name).is_empty()) {
-            if taken.insert(name, value).is_some_and(|before| before != value.as_ref()) {
-                return Err(Error::Evaluation(format!("conflicting label {name} of info metrics")));
+            if taken
+                .insert(name, value)
+                .is_some_and(|before| before != value.as_ref())
+            {
+                return Err(Error::Evaluation(format!(
+                    "conflicting label {name} of info metrics"
+                )));
             }
         }
     }
     if names.is_empty() && !wanted.accepts_none() {
         return Ok(None);
     }
-    Ok(Some(taken.iter().fold(row.labels.clone(), |labels, (name, value)| labels.with(name, value))))
+    Ok(Some(
+        taken
+            .iter()
+            .fold(row.labels.clone(), |labels, (name, value)| {
+                labels.with(name, value)
+            }),
+    ))
 }

@@ -19,7 +19,10 @@ pub(super) fn idelta(window: &Window, call: &RangeCall) -> Sample {
 /// The last two points, by time, with their times.
 fn newest(window: &Window) -> Option<[(i64, Sample); 2]> {
     let floats = window.times_ms.iter().zip(window.values);
-    let floats = floats.rev().take(2).map(|(time, value)| (*time, Sample::Float(*value)));
+    let floats = floats
+        .rev()
+        .take(2)
+        .map(|(time, value)| (*time, Sample::Float(*value)));
     let histograms = window.histograms.iter().rev().take(2);
     let histograms = histograms.map(|(time, point)| (*time, Sample::Histogram(point.clone())));
     let mut points: Vec<(i64, Sample)> = floats.chain(histograms).collect();
@@ -60,12 +63,17 @@ fn last_two(window: &Window, call: &RangeCall, rate: bool) -> Sample {
     }
 }
 
-fn histograms(before: &Histogram, last: &Histogram, call: &RangeCall, rate: bool) -> Option<Histogram> {
+fn histograms(
+    before: &Histogram,
+    last: &Histogram,
+    call: &RangeCall,
+    rate: bool,
+) -> Option<Histogram> {
     let gauges = [before, last].map(|point| point.hint == ResetHint::Gauge);
     if rate && (gauges[0] || gauges[1]) {
         call.notes.not_a_counter(call.span, call.metric);
     }
-    if !rate && !(gauges[0] && gauges[1]) {
+    if !rate && gauges != [true, true] {
         call.notes.not_a_gauge(call.span, call.metric);
     }
     let whole = call.temporality == Temporality::Delta || rate && last.detect_reset(before);
@@ -77,7 +85,8 @@ fn histograms(before: &Histogram, last: &Histogram, call: &RangeCall, rate: bool
         return None;
     };
     if combined.bounds_reconciled {
-        call.notes.bounds_reconciled(call.span, Combining::Subtraction);
+        call.notes
+            .bounds_reconciled(call.span, Combining::Subtraction);
     }
     Some(combined.histogram.with_hint(ResetHint::Gauge))
 }

@@ -43,17 +43,23 @@ impl Relabel {
     /// `label_replace(…, target, replacement, source, regex)`.
     pub(crate) fn replace(args: &[String]) -> Result<Relabel> {
         let [target, replacement, source, pattern] = args else {
-            return Err(Error::Evaluation("label_replace takes four strings".to_owned()));
+            return Err(Error::Evaluation(
+                "label_replace takes four strings".to_owned(),
+            ));
         };
         let regex = regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
             .size_limit(1 << 20)
             .build()
             .map_err(|_| {
                 let pattern = quoted::quote(pattern);
-                Error::Evaluation(format!("invalid regular expression in label_replace(): {pattern}"))
+                Error::Evaluation(format!(
+                    "invalid regular expression in label_replace(): {pattern}"
+                ))
             })?;
         check_name(target).map_err(|name| {
-            Error::Evaluation(format!("invalid destination label name in label_replace(): {name}"))
+            Error::Evaluation(format!(
+                "invalid destination label name in label_replace(): {name}"
+            ))
         })?;
         Ok(Relabel {
             target: target.clone(),
@@ -69,9 +75,14 @@ impl Relabel {
     /// `label_join(…, target, separator, sources…)`.
     pub(crate) fn join(args: &[String]) -> Result<Relabel> {
         let [target, separator, sources @ ..] = args else {
-            return Err(Error::Evaluation("label_join takes two strings or more".to_owned()));
+            return Err(Error::Evaluation(
+                "label_join takes two strings or more".to_owned(),
+            ));
         };
-        for (word, name) in [("destination", target)].into_iter().chain(sources.iter().map(|name| ("source", name))) {
+        for (word, name) in [("destination", target)]
+            .into_iter()
+            .chain(sources.iter().map(|name| ("source", name)))
+        {
             check_name(name).map_err(|name| {
                 Error::Evaluation(format!("invalid {word} label name in label_join(): {name}"))
             })?;
@@ -123,4 +134,3 @@ impl Relabel {
         }
     }
 }
-

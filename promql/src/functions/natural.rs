@@ -27,7 +27,9 @@ fn piece(text: &str) -> &str {
 }
 
 fn number(piece: &str) -> Option<&str> {
-    piece.starts_with(|c: char| c.is_ascii_digit()).then_some(piece)
+    piece
+        .starts_with(|c: char| c.is_ascii_digit())
+        .then_some(piece)
 }
 
 /// Of any length, so as digits.
@@ -45,6 +47,9 @@ mod tests {
     fn numbers_count_by_value() {
         let mut names = ["a10", "a9", "4m600", "4m5", "a", "1.11.3", "1.2.3", "a09"];
         names.sort_by(|one, other| compare(one, other));
-        assert_eq!(names, ["1.2.3", "1.11.3", "4m5", "4m600", "a", "a9", "a09", "a10"]);
+        assert_eq!(
+            names,
+            ["1.2.3", "1.11.3", "4m5", "4m600", "a", "a9", "a09", "a10"]
+        );
     }
 }

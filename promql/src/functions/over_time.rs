@@ -51,10 +51,12 @@ fn combined(
         }
     }
     if accumulator.hints_collide() {
-        call.notes.colliding_resets(call.span, Combining::Aggregation);
+        call.notes
+            .colliding_resets(call.span, Combining::Aggregation);
     }
     if accumulator.bounds_reconciled() {
-        call.notes.bounds_reconciled(call.span, Combining::Aggregation);
+        call.notes
+            .bounds_reconciled(call.span, Combining::Aggregation);
     }
     histograms(&accumulator).into()
 }
@@ -112,7 +114,11 @@ pub(super) fn ts_of_first_over_time(window: &Window, _: &RangeCall) -> Sample {
 }
 
 /// The place of the value that `replaces` all before it; NaN only where there is nothing else.
-fn extreme(window: &Window, call: &RangeCall, replaces: impl Fn(f64, f64) -> bool) -> Option<usize> {
+fn extreme(
+    window: &Window,
+    call: &RangeCall,
+    replaces: impl Fn(f64, f64) -> bool,
+) -> Option<usize> {
     if window.values.is_empty() {
         return None;
     }
@@ -182,7 +188,9 @@ pub(super) fn mad_over_time(window: &Window, call: &RangeCall) -> Sample {
         }
         let mut values = values.to_vec();
         let median = quantile(0.5, &mut values);
-        values.iter_mut().for_each(|value| *value = (*value - median).abs());
+        values
+            .iter_mut()
+            .for_each(|value| *value = (*value - median).abs());
         quantile(0.5, &mut values)
     })
 }

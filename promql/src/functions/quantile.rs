@@ -47,25 +47,31 @@ pub(crate) fn quantiles(
     }
     let histograms = Histograms::new(rows, call.notes, call.span);
     let mut filled = Filled::new(call.steps);
-    histograms.for_each(call.steps, (call.notes, call.span), |labels, step, observed| {
-        let metric = labels.metric();
-        let labels = nameless(labels, call.delayed_name_removal);
-        for wanted in wanted {
-            let q = wanted.values[step];
-            let value = quantile(q, &observed, metric, call);
-            match label {
-                Some(label) => filled.put(&labels.with(label, &number(q)), step, value),
-                None => filled.put(&labels, step, value),
+    histograms.for_each(
+        call.steps,
+        (call.notes, call.span),
+        |labels, step, observed| {
+            let metric = labels.metric();
+            let labels = nameless(labels, call.delayed_name_removal);
+            for wanted in wanted {
+                let q = wanted.values[step];
+                let value = quantile(q, &observed, metric, call);
+                match label {
+                    Some(label) => filled.put(&labels.with(label, &number(q)), step, value),
+                    None => filled.put(&labels, step, value),
+                }
             }
-        }
-    });
+        },
+    );
     finish(filled, call)
 }
 
 /// A quantile as the value of a label: `0.5`, and `1.0` rather than `1`, as of `le`.
 fn number(q: f64) -> String {
     let text = shortest(q);
-    let whole = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let whole = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'-');
     if whole { format!("{text}.0") } else { text }
 }
 
@@ -94,20 +100,24 @@ fn quantile(q: f64, observed: &Observed, metric: &str, call: &Call) -> f64 {
 pub(crate) fn fractions(rows: Vec<Row>, bounds: [&[f64]; 2], call: &Call) -> Result<Vec<Row>> {
     let histograms = Histograms::new(rows, call.notes, call.span);
     let mut filled = Filled::new(call.steps);
-    histograms.for_each(call.steps, (call.notes, call.span), |labels, step, observed| {
-        let (lower, upper) = (bounds[0][step], bounds[1][step]);
-        let value = match observed {
-            Observed::Native(histogram) => {
-                let fraction = histogram.fraction(lower, upper);
-                if fraction.excludes_nan {
-                    call.notes.fraction_without_nan(call.span, labels.metric());
+    histograms.for_each(
+        call.steps,
+        (call.notes, call.span),
+        |labels, step, observed| {
+            let (lower, upper) = (bounds[0][step], bounds[1][step]);
+            let value = match observed {
+                Observed::Native(histogram) => {
+                    let fraction = histogram.fraction(lower, upper);
+                    if fraction.excludes_nan {
+                        call.notes.fraction_without_nan(call.span, labels.metric());
+                    }
+                    fraction.value
                 }
-                fraction.value
-            }
-            Observed::Classic(buckets) => classic::fraction(lower, upper, &buckets),
-        };
-        filled.put(&nameless(labels, call.delayed_name_removal), step, value);
-    });
+                Observed::Classic(buckets) => classic::fraction(lower, upper, &buckets),
+            };
+            filled.put(&nameless(labels, call.delayed_name_removal), step, value);
+        },
+    );
     finish(filled, call)
 }
 
@@ -116,6 +126,7 @@ fn finish(filled: Filled, call: &Call) -> Result<Vec<Row>> {
         return Err(same_labels());
     }
     let mut rows = filled.rows();
-    rows.iter_mut().for_each(|row| row.drop_name = call.delayed_name_removal);
+    rows.iter_mut()
+        .for_each(|row| row.drop_name = call.delayed_name_removal);
     Ok(rows)
 }

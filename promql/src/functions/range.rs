@@ -50,17 +50,24 @@ pub(crate) fn keeps_name(name: &str) -> bool {
 /// Why the function cannot have a range with this extension.
 pub(crate) fn refuse_extension(name: &str, extension: Extension) -> Option<String> {
     let (word, allowed): (_, &[&str]) = match extension {
-        Extension::Anchored => ("anchored", &["changes", "delta", "increase", "rate", "resets"]),
+        Extension::Anchored => (
+            "anchored",
+            &["changes", "delta", "increase", "rate", "resets"],
+        ),
         Extension::Smoothed => ("smoothed", &["delta", "increase", "rate"]),
     };
     if allowed.contains(&name) {
         return None;
     }
     let list = allowed.join(", ");
-    Some(format!("{word} modifier can only be used with: {list} - not with {name}"))
+    Some(format!(
+        "{word} modifier can only be used with: {list} - not with {name}"
+    ))
 }
 
 /// Whether the name of a metric that `rate` or `increase` was asked of is one of a counter.
 pub(crate) fn named_as_counter(metric: &str) -> bool {
-    ["_total", "_sum", "_count", "_bucket"].iter().any(|end| metric.ends_with(end))
+    ["_total", "_sum", "_count", "_bucket"]
+        .iter()
+        .any(|end| metric.ends_with(end))
 }

@@ -122,7 +122,11 @@ fn histogram_difference(
     note_hints(points, call, counter);
     // What was counted before a reset has no part in the difference, nor has its layout.
     let reset_at_once = counter && points[1].1.detect_reset(first);
-    let custom = if reset_at_once { points[1].1.is_custom() } else { first.is_custom() };
+    let custom = if reset_at_once {
+        points[1].1.is_custom()
+    } else {
+        first.is_custom()
+    };
     let all_custom = !counter || inner.iter().all(|(_, point)| point.is_custom() == custom);
     if last.is_custom() != custom || !all_custom {
         call.notes.mixed_schemas(call.span, call.metric);

@@ -26,7 +26,11 @@ fn line(window: &Window, origin_ms: i64) -> (f64, f64) {
 }
 
 pub(super) fn deriv(window: &Window, call: &RangeCall) -> Sample {
-    let Some(first_ms) = window.times_ms.first().filter(|_| window.times_ms.len() > 1) else {
+    let Some(first_ms) = window
+        .times_ms
+        .first()
+        .filter(|_| window.times_ms.len() > 1)
+    else {
         return Sample::Absent;
     };
     call.note_ignored(window);

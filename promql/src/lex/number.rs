@@ -44,7 +44,10 @@ pub(super) fn read(text: &str) -> Result<(Token, usize), String> {
 fn number_end(text: &str) -> usize {
     let bytes = text.as_bytes();
     let digits = |from: usize| {
-        from + bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count()
+        from + bytes[from..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
     };
     let mut end = digits(0);
     if bytes.get(end) == Some(&b'.') {
@@ -67,7 +70,10 @@ pub(crate) fn duration(word: &str) -> Option<Result<f64, String>> {
     let mut smallest = None;
     while !rest.is_empty() {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let letters = rest[digits..].bytes().take_while(u8::is_ascii_alphabetic).count();
+        let letters = rest[digits..]
+            .bytes()
+            .take_while(u8::is_ascii_alphabetic)
+            .count();
         let unit = UNITS
             .iter()
             .position(|(name, _)| *name == &rest[digits..digits + letters])?;

@@ -40,7 +40,10 @@ pub(super) fn read(text: &str) -> Result<(String, usize), String> {
 
 /// Appends what stands after a backslash; returns how many characters it is.
 fn escape(text: &str, quote: char, into: &mut Vec<u8>) -> Result<usize, String> {
-    let first = text.chars().next().ok_or("escape sequence not terminated")?;
+    let first = text
+        .chars()
+        .next()
+        .ok_or("escape sequence not terminated")?;
     let simple = match first {
         'a' => Some(7),
         'b' => Some(8),

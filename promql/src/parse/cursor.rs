@@ -39,12 +39,16 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn ahead(&self, count: usize) -> &Token {
-        self.tokens.get(self.at + count).map_or(&Token::End, |(token, _)| token)
+        self.tokens
+            .get(self.at + count)
+            .map_or(&Token::End, |(token, _)| token)
     }
 
     /// Where the next token stands.
     pub(super) fn span(&self) -> Span {
-        self.tokens.get(self.at).map_or(Span::default(), |(_, span)| *span)
+        self.tokens
+            .get(self.at)
+            .map_or(Span::default(), |(_, span)| *span)
     }
 
     /// From `start` to the end of the token that was taken last.

@@ -98,7 +98,11 @@ fn unary(cursor: &mut Cursor) -> Result<Tree> {
     let operand = binary(cursor, BinaryOp::Pow.precedence())?;
     let span = cursor.since(start);
     if let Kind::Number(number) = operand.expr.kind {
-        let value = if negative { -number.value } else { number.value };
+        let value = if negative {
+            -number.value
+        } else {
+            number.value
+        };
         return cursor.node(Kind::Number(Number { value, ..number }), span, 0);
     }
     let kind = Kind::Unary {
@@ -155,8 +159,14 @@ fn named(cursor: &mut Cursor, name: String) -> Result<Tree> {
         return call(cursor, &name, start);
     }
     let kind = match lower.as_str() {
-        "inf" => Kind::Number(Number { value: f64::INFINITY, duration: false }),
-        "nan" => Kind::Number(Number { value: f64::NAN, duration: false }),
+        "inf" => Kind::Number(Number {
+            value: f64::INFINITY,
+            duration: false,
+        }),
+        "nan" => Kind::Number(Number {
+            value: f64::NAN,
+            duration: false,
+        }),
         _ => Kind::Selector(selector::selector(cursor, Some(name))?),
     };
     let span = cursor.since(start);
@@ -215,7 +225,9 @@ fn aggregate(cursor: &mut Cursor, op: AggregateOp, start: usize) -> Result<Tree>
         );
         return Err(cursor.error(start, message));
     }
-    let expr = args.pop().ok_or_else(|| cursor.unexpected("aggregation", ""))?;
+    let expr = args
+        .pop()
+        .ok_or_else(|| cursor.unexpected("aggregation", ""))?;
     let kind = Kind::Aggregate(Box::new(Aggregate {
         op,
         param: args.pop(),
@@ -296,7 +308,12 @@ fn brackets(cursor: &mut Cursor, tree: Tree, start: usize) -> Result<Tree> {
 }
 
 /// What `@` and `offset` change.
-fn shift<'t>(cursor: &Cursor, tree: &'t mut Tree, word: &str, start: usize) -> Result<&'t mut Shift> {
+fn shift<'t>(
+    cursor: &Cursor,
+    tree: &'t mut Tree,
+    word: &str,
+    start: usize,
+) -> Result<&'t mut Shift> {
     match &mut tree.expr.kind {
         Kind::Selector(selector) => Ok(&mut selector.shift),
         Kind::Range(range) => Ok(&mut range.selector.shift),
@@ -343,7 +360,9 @@ fn time(cursor: &mut Cursor) -> Result<At> {
     }
     let seconds = match cursor.peek() {
         Token::Number(value) | Token::Duration(value) => *value,
-        Token::Name(name) if matches!(name.to_ascii_lowercase().as_str(), "inf" | "nan") => f64::NAN,
+        Token::Name(name) if matches!(name.to_ascii_lowercase().as_str(), "inf" | "nan") => {
+            f64::NAN
+        }
         _ => return Err(cursor.unexpected("@", "timestamp")),
     };
     cursor.take();
@@ -352,7 +371,10 @@ fn time(cursor: &mut Cursor) -> Result<At> {
     if millis.abs() <= TIME_MAX_MS {
         return Ok(At::Time(millis as i64));
     }
-    Err(cursor.error(start, format!("timestamp out of bounds for @ modifier: {seconds}")))
+    Err(cursor.error(
+        start,
+        format!("timestamp out of bounds for @ modifier: {seconds}"),
+    ))
 }
 
 fn extension(cursor: &mut Cursor, tree: &mut Tree) -> Result<()> {

@@ -100,7 +100,10 @@ fn binary_above_product(cursor: &mut Cursor, context: &str) -> Result<Length> {
 
 fn call(cursor: &mut Cursor, context: &str, name: &str) -> Result<Length> {
     let name = name.to_ascii_lowercase();
-    if !matches!(name.as_str(), "step" | "range" | "min" | "max" | "min_of" | "max_of") {
+    if !matches!(
+        name.as_str(),
+        "step" | "range" | "min" | "max" | "min_of" | "max_of"
+    ) {
         return Err(cursor.unexpected(context, "number, duration, step(), or range()"));
     }
     cursor.take();

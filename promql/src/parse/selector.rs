@@ -12,7 +12,10 @@ use crate::{
 /// A selector of the metric `name`, which has been taken; braces may follow.
 pub(super) fn selector(cursor: &mut Cursor, name: Option<String>) -> Result<Selector> {
     let mut selector = Selector {
-        matchers: name.iter().map(|name| by_name(name)).collect::<Result<_>>()?,
+        matchers: name
+            .iter()
+            .map(|name| by_name(name))
+            .collect::<Result<_>>()?,
         name,
         shift: Shift::default(),
         extension: None,
@@ -40,7 +43,10 @@ fn item(cursor: &mut Cursor, selector: &mut Selector) -> Result<()> {
         Token::String(name) => (name, true),
         // Read in the way of a name, `inf` would be a number elsewhere.
         _ => {
-            let before = cursor.error(start, "unexpected token in label matching, expected identifier or \"}\"");
+            let before = cursor.error(
+                start,
+                "unexpected token in label matching, expected identifier or \"}\"",
+            );
             return Err(before);
         }
     };
@@ -56,7 +62,10 @@ fn item(cursor: &mut Cursor, selector: &mut Selector) -> Result<()> {
     };
     cursor.take();
     if !valid_label(&label) {
-        return Err(cursor.error(start, format!("invalid label name {}", quoted::quote(&label))));
+        return Err(cursor.error(
+            start,
+            format!("invalid label name {}", quoted::quote(&label)),
+        ));
     }
     let Token::String(value) = cursor.peek().clone() else {
         return Err(cursor.unexpected("label matching", "string"));
@@ -67,9 +76,10 @@ fn item(cursor: &mut Cursor, selector: &mut Selector) -> Result<()> {
     let value_start = cursor.span().start;
     cursor.take();
     let matcher = Matcher::new(label, op, value).map_err(|error| match error {
-        Error::Pattern { pattern, source } => {
-            cursor.error(value_start, format!("regular expression {pattern:?}: {source}"))
-        }
+        Error::Pattern { pattern, source } => cursor.error(
+            value_start,
+            format!("regular expression {pattern:?}: {source}"),
+        ),
         other => other,
     })?;
     selector.matchers.push(matcher);
@@ -89,7 +99,10 @@ fn metric_name(cursor: &Cursor, selector: &mut Selector, start: usize, name: Str
 fn twice(cursor: &Cursor, start: usize, selector: &Selector, second: &str) -> Error {
     let first = quoted::quote(selector.name.as_deref().unwrap_or(""));
     let second = quoted::quote(second);
-    cursor.error(start, format!("metric name must not be set twice: {first} or {second}"))
+    cursor.error(
+        start,
+        format!("metric name must not be set twice: {first} or {second}"),
+    )
 }
 
 /// `(label, "other label")`.

@@ -24,7 +24,12 @@ fn walk(expr: &Expr, timing: &Timing, steps: Steps, found: &mut Vec<Selection>) 
             found.push(selection(&range.selector, Some(range_ms), timing, steps)?);
         }
         Kind::Subquery(subquery) => {
-            walk(&subquery.expr, timing, timing.inner_steps(subquery, steps)?, found)?;
+            walk(
+                &subquery.expr,
+                timing,
+                timing.inner_steps(subquery, steps)?,
+                found,
+            )?;
         }
         Kind::Call(call) if call.function.name == "info" => {
             walk(&call.args[0], timing, steps, found)?;
@@ -58,7 +63,9 @@ fn selection(
 }
 
 fn infos(selector: Option<&Selector>, timing: &Timing, steps: Steps) -> Result<Selection> {
-    let shift = selector.map(|selector| selector.shift.clone()).unwrap_or_default();
+    let shift = selector
+        .map(|selector| selector.shift.clone())
+        .unwrap_or_default();
     let reference = timing.reference(&shift)?;
     Ok(Selection {
         matchers: Wanted::new(selector)?.matchers(),
