@@ -1,6 +1,9 @@
 //! Sums and means of floats whose roundings are made good.
+//!
+//! What an addition loses is found by Knuth's TwoSum: the same as in Neumaier's form of Kahan's algorithm, which
+//! Prometheus has, but without a branch.
 
-/// A sum that also keeps what its roundings lost (Kahan's algorithm in Neumaier's form).
+/// A sum that also keeps what its roundings lost.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sum {
     sum: f64,
@@ -11,13 +14,9 @@ impl Sum {
     #[inline]
     pub(crate) fn add(&mut self, value: f64) {
         let sum = self.sum + value;
-        if sum.is_infinite() {
-            self.lost = 0.0;
-        } else if self.sum.abs() >= value.abs() {
-            self.lost += (self.sum - sum) + value;
-        } else {
-            self.lost += (value - sum) + self.sum;
-        }
+        let added = sum - self.sum;
+        let lost = (self.sum - (sum - added)) + (value - added);
+        self.lost = if sum.is_infinite() { 0.0 } else { self.lost + lost };
         self.sum = sum;
     }
 

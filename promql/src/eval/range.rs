@@ -19,12 +19,23 @@ pub(super) struct Windows {
 struct Part {
     from: usize,
     to: usize,
+    /// The newest point that is below the one before it; 0 where there is none.
+    fall: usize,
 }
 
 impl Part {
     #[inline]
-    fn slide(&mut self, length: usize, time: impl Fn(usize) -> i64, (open, end): (i64, i64)) {
+    fn slide(
+        &mut self,
+        length: usize,
+        time: impl Fn(usize) -> i64,
+        falls: impl Fn(usize) -> bool,
+        (open, end): (i64, i64),
+    ) {
         while self.to < length && time(self.to) <= end {
+            if self.to > 0 && falls(self.to) {
+                self.fall = self.to;
+            }
             self.to += 1;
         }
         while self.from < self.to && time(self.from) <= open {
@@ -34,6 +45,16 @@ impl Part {
 }
 
 impl Windows {
+    /// From when to when points are in a window that ends at `end_ms`; the start is outside.
+    fn bounds(&self, end_ms: i64) -> (i64, i64) {
+        let open_ms = end_ms - self.range_ms;
+        match self.extension {
+            None => (open_ms, end_ms),
+            Some(Extension::Anchored) => (open_ms - self.lookback_ms, end_ms),
+            Some(Extension::Smoothed) => (open_ms - self.lookback_ms, end_ms + self.lookback_ms),
+        }
+    }
+
     /// Calls `each` with every step and its window.
     #[inline]
     pub(super) fn for_each<'s>(&self, series: &'s Series, mut each: impl FnMut(usize, Window<'s>)) {
@@ -42,26 +63,19 @@ impl Windows {
         let (mut float, mut histogram) = <(Part, Part)>::default();
         for step in 0..self.steps.count {
             let end_ms = self.reference.of(self.steps.at(step));
-            let start_ms = end_ms - self.range_ms;
-            let bounds = match self.extension {
-                None => (start_ms, end_ms),
-                Some(Extension::Anchored) => (start_ms - self.lookback_ms, end_ms),
-                Some(Extension::Smoothed) => {
-                    (start_ms - self.lookback_ms, end_ms + self.lookback_ms)
-                }
+            let bounds = self.bounds(end_ms);
+            let falls = |at: usize| values[at] < values[at - 1];
+            float.slide(times.len(), |at| times[at], falls, bounds);
+            histogram.slide(histograms.len(), |at| histograms[at].0, |_| false, bounds);
+            let window = Window {
+                times_ms: &times[float.from..float.to],
+                values: &values[float.from..float.to],
+                histograms: &histograms[histogram.from..histogram.to],
+                start_ms: end_ms - self.range_ms,
+                end_ms,
+                falls: float.fall > float.from,
             };
-            float.slide(times.len(), |at| times[at], bounds);
-            histogram.slide(histograms.len(), |at| histograms[at].0, bounds);
-            each(
-                step,
-                Window {
-                    times_ms: &times[float.from..float.to],
-                    values: &values[float.from..float.to],
-                    histograms: &histograms[histogram.from..histogram.to],
-                    start_ms,
-                    end_ms,
-                },
-            );
+            each(step, window);
         }
     }
 }

@@ -62,7 +62,7 @@ fn difference(window: &Window, call: &RangeCall, counter: bool) -> Sample {
         return Sample::Absent;
     };
     let mut grown = last - first;
-    if counter {
+    if counter && window.falls {
         let mut before = first;
         for &value in &window.values[1..] {
             if value < before {

@@ -16,6 +16,8 @@ pub(crate) struct Window<'s> {
     pub(crate) histograms: &'s [(i64, Arc<Histogram>)],
     pub(crate) start_ms: i64,
     pub(crate) end_ms: i64,
+    /// Whether a float is below the one before it, both within the window.
+    pub(crate) falls: bool,
 }
 
 impl Window<'_> {
