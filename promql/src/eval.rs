@@ -8,8 +8,10 @@ mod interpolate;
 mod invariant;
 mod range;
 mod select;
+mod statistics;
 mod subquery;
 
 pub(crate) use context::Context;
 pub use context::Limits;
 pub(crate) use evaluate::{matrix, rows, scalar};
+pub(crate) use statistics::mark as mark_statistics;

@@ -64,6 +64,8 @@ pub struct Selector {
     pub shift: Shift,
     /// `anchored` or `smoothed`.
     pub extension: Option<Extension>,
+    /// Only count and sum of its histograms are looked at. An evaluation finds that out itself.
+    pub statistics_only: bool,
 }
 
 /// Another time than that of the evaluation.
@@ -372,6 +374,22 @@ impl Expr {
             Kind::Call(call) => call.args.iter().collect(),
             Kind::Aggregate(aggregate) => aggregate.param.iter().chain([&aggregate.expr]).collect(),
             Kind::Binary(binary) => vec![&binary.lhs, &binary.rhs],
+            Kind::Unary { operand, .. } => vec![operand],
+            Kind::Paren(inner) => vec![inner],
+        }
+    }
+
+    /// The children, to be changed.
+    pub(crate) fn children_mut(&mut self) -> Vec<&mut Expr> {
+        match &mut self.kind {
+            Kind::Number(_) | Kind::String(_) | Kind::Selector(_) | Kind::Range(_) => Vec::new(),
+            Kind::Subquery(subquery) => vec![&mut subquery.expr],
+            Kind::Call(call) => call.args.iter_mut().collect(),
+            Kind::Aggregate(aggregate) => {
+                let param = aggregate.param.iter_mut();
+                param.chain([&mut aggregate.expr]).collect()
+            }
+            Kind::Binary(binary) => vec![&mut binary.lhs, &mut binary.rhs],
             Kind::Unary { operand, .. } => vec![operand],
             Kind::Paren(inner) => vec![inner],
         }

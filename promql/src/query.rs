@@ -180,17 +180,16 @@ pub fn selections(expr: &Expr, options: &Options) -> Result<Vec<Selection>> {
 impl Query {
     /// Parses and checks a query.
     pub fn new(text: &str, options: Options) -> Result<Query> {
-        options.check()?;
-        Ok(Query {
-            expr: parse(text, options.experimental)?,
-            text: text.to_owned(),
-            options,
-        })
+        let expr = parse(text, options.experimental)?;
+        let mut query = Query::of(expr, options)?;
+        query.text = text.to_owned();
+        Ok(query)
     }
 
     /// A query of a tree that `parse` gave; its notes have no places.
-    pub fn of(expr: Expr, options: Options) -> Result<Query> {
+    pub fn of(mut expr: Expr, options: Options) -> Result<Query> {
         options.check()?;
+        eval::mark_statistics(&mut expr);
         Ok(Query {
             expr,
             text: String::new(),

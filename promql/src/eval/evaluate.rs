@@ -16,6 +16,7 @@ use crate::{
     functions::{
         absent, clamp, date, histogram, info, label, math, quantile, range, sort, window::RangeCall,
     },
+    histogram::detect_hints,
     labels::Labels,
     row::{Row, Rows, Sample, Steps, collect, distinct},
     source::{Selection, Series, Temporality},
@@ -157,7 +158,10 @@ fn select<'a>(
         through_ms,
     })?;
     Ok(Box::new(series.filter_map(move |series| match series {
-        Ok(series) => {
+        Ok(mut series) => {
+            if selector.statistics_only {
+                detect_hints(&mut series.histograms);
+            }
             let row = Row::new(series.labels.clone(), finder.samples(&series));
             (!row.is_empty()).then_some(Ok(row))
         }
@@ -195,6 +199,13 @@ fn ranged<'a>(ctx: &'a Context<'a>, expr: &'a Expr, steps: Steps) -> Result<(Mat
                 lookback_ms: timing.lookback_ms,
                 extension: selector.extension,
             };
+            let series = series.map(|series| {
+                let mut series = series?;
+                if selector.statistics_only {
+                    detect_hints(&mut series.histograms);
+                }
+                Ok(series)
+            });
             Ok((
                 Box::new(series),
                 Range {
@@ -725,7 +736,11 @@ fn sorted<'a>(
     }
     // The rows of other steps than one are sorted by labels in the end.
     if steps.count != 1 {
-        return Ok(inner);
+        let by_value = matches!(call.function.name, "sort" | "sort_desc");
+        return Ok(match by_value {
+            true => Box::new(inner.map(|row| Ok(row?.map_floats(|_, value| Sample::Float(value))))),
+            false => inner,
+        });
     }
     let mut rows = collect(inner)?;
     match call.function.name {

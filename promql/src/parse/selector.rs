@@ -19,6 +19,7 @@ pub(super) fn selector(cursor: &mut Cursor, name: Option<String>) -> Result<Sele
         name,
         shift: Shift::default(),
         extension: None,
+        statistics_only: false,
     };
     if !cursor.sign("{") {
         return Ok(selector);
