@@ -13,7 +13,12 @@ type Refusal = (Span, String);
 
 /// Refuses what has no meaning, and experiments unless they are asked for.
 pub(crate) fn check(expr: &Expr, experimental: bool) -> Result<(), Refusal> {
-    for child in expr.children() {
+    let mut children = expr.children();
+    if matches!(&expr.kind, Kind::Call(call) if call.function.name == "info") {
+        // The second argument only looks like a selector; `check_info` has its own rules for it.
+        children.truncate(1);
+    }
+    for child in children {
         check(child, experimental)?;
     }
     let here = |message: Result<(), String>| message.map_err(|message| (expr.span, message));
@@ -125,7 +130,11 @@ fn check_call(call: &Call, span: Span, experimental: bool) -> Result<(), Refusal
 fn check_info(vector: &Expr, labels: &Expr) -> Result<(), Refusal> {
     expect(vector, Type::Vector, "call to function \"info\"")?;
     match &labels.kind {
-        Kind::Selector(_) => Ok(()),
+        Kind::Selector(selector) if selector.name.is_none() => Ok(()),
+        Kind::Selector(_) => {
+            let message = "expected label selectors only, got vector selector instead";
+            Err((labels.span, message.to_owned()))
+        }
         _ => Err((labels.span, "expected label selectors only".to_owned())),
     }
 }

@@ -2,14 +2,16 @@
 
 use crate::expr::{At, Expr, Kind, Shift};
 
-/// The functions whose result depends on the time of the evaluation or of the points, whatever they are given.
-const TIMED: [&str; 14] = [
+/// The functions whose result depends on the time of the evaluation or of the points, whatever they are given; the info
+/// metrics of `info` stand nowhere in the query.
+const TIMED: [&str; 15] = [
     "day_of_month",
     "day_of_week",
     "day_of_year",
     "days_in_month",
     "end",
     "hour",
+    "info",
     "minute",
     "month",
     "predict_linear",
@@ -34,10 +36,6 @@ fn pin(expr: &mut Expr, at_ms: i64) -> bool {
         // What is inside is evaluated at the times of the subquery, which are those of its `@`.
         Kind::Subquery(subquery) => set(&mut subquery.shift, at_ms),
         Kind::Call(call) if TIMED.contains(&call.function.name) => false,
-        // The second argument of `info` only looks like a selector.
-        Kind::Call(call) if call.function.name == "info" => {
-            call.args.first_mut().is_none_or(|arg| pin(arg, at_ms))
-        }
         Kind::Call(call) => call.args.iter_mut().all(|arg| pin(arg, at_ms)),
         Kind::Aggregate(aggregate) => {
             pin(&mut aggregate.expr, at_ms)
