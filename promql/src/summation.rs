@@ -16,7 +16,11 @@ impl Sum {
         let sum = self.sum + value;
         let added = sum - self.sum;
         let lost = (self.sum - (sum - added)) + (value - added);
-        self.lost = if sum.is_infinite() { 0.0 } else { self.lost + lost };
+        self.lost = if sum.is_infinite() {
+            0.0
+        } else {
+            self.lost + lost
+        };
         self.sum = sum;
     }
 

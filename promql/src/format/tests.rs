@@ -1,3 +1,5 @@
+//! Queries and how they are printed.
+
 use crate::parse::parse;
 
 fn check(text: &str, printed: &str) {

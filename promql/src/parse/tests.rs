@@ -1,3 +1,5 @@
+//! What is refused, with which words and where.
+
 use super::parse;
 
 fn check_error(text: &str, line: usize, column: usize, message: &str) {
