@@ -29,7 +29,10 @@ impl Labels {
 
     /// The value of `name`; "" where the label is absent.
     pub fn get(&self, name: &str) -> &str {
-        match self.0.binary_search_by(|(label, _)| label.as_ref().cmp(name)) {
+        match self
+            .0
+            .binary_search_by(|(label, _)| label.as_ref().cmp(name))
+        {
             Ok(at) => &self.0[at].1,
             Err(_) => "",
         }
@@ -38,6 +41,40 @@ impl Labels {
     /// The metric's name; "" where it has none.
     pub fn metric(&self) -> &str {
         self.get(METRIC_NAME)
+    }
+
+    /// The labels whose names `keep` accepts.
+    pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Labels {
+        Labels(
+            self.0
+                .iter()
+                .filter(|(name, _)| keep(name))
+                .cloned()
+                .collect(),
+        )
+    }
+
+    /// The labels without the metric's name.
+    pub fn without_metric(&self) -> Labels {
+        match self.metric() {
+            "" => self.clone(),
+            _ => self.filtered(|name| name != METRIC_NAME),
+        }
+    }
+
+    /// The labels with another value of one of them; an empty value takes it away.
+    pub fn with(&self, name: &str, value: &str) -> Labels {
+        let mut labels: Vec<(Arc<str>, Arc<str>)> = self
+            .0
+            .iter()
+            .filter(|(other, _)| other.as_ref() != name)
+            .cloned()
+            .collect();
+        if !value.is_empty() {
+            let at = labels.partition_point(|(other, _)| other.as_ref() < name);
+            labels.insert(at, (name.into(), value.into()));
+        }
+        Labels(labels.into())
     }
 
     /// Names and values, by name.
@@ -60,7 +97,10 @@ impl Labels {
 impl fmt::Display for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.metric())?;
-        let others: Vec<_> = self.iter().filter(|(name, _)| name.as_ref() != METRIC_NAME).collect();
+        let others: Vec<_> = self
+            .iter()
+            .filter(|(name, _)| name.as_ref() != METRIC_NAME)
+            .collect();
         if others.is_empty() && !self.metric().is_empty() {
             return Ok(());
         }

@@ -13,6 +13,12 @@ pub struct Matcher {
     regex: Option<Regex>,
 }
 
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Matcher) -> bool {
+        (&self.name, self.op, &self.value) == (&other.name, other.op, &other.value)
+    }
+}
+
 /// How the value is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MatchOp {
@@ -20,6 +26,18 @@ pub enum MatchOp {
     NotEqual,
     Matches,
     NotMatches,
+}
+
+impl MatchOp {
+    /// As it is written.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            MatchOp::Equal => "=",
+            MatchOp::NotEqual => "!=",
+            MatchOp::Matches => "=~",
+            MatchOp::NotMatches => "!~",
+        }
+    }
 }
 
 impl Matcher {

@@ -1,0 +1,261 @@
+//! An expression as text, in one way for all that mean the same.
+
+use crate::{
+    expr::{
+        Aggregate, At, Binary, Cardinality, Expr, Extension, Kind, Length, Matching, Number,
+        RangeSelector, Selector, Shift, Subquery,
+    },
+    labels::METRIC_NAME,
+    lex::{number::format_duration, quoted::quote},
+    matcher::MatchOp,
+};
+use std::fmt::{self, Display, Formatter};
+
+/// As a query that is the same expression.
+impl Display for Expr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Number(number) => number.fmt(f),
+            Kind::String(text) => f.write_str(&quote(text)),
+            Kind::Selector(selector) => {
+                f.write_str(&series(selector))?;
+                f.write_str(&modifiers(selector))
+            }
+            Kind::Range(range) => range.fmt(f),
+            Kind::Subquery(subquery) => subquery.fmt(f),
+            Kind::Call(call) => {
+                write!(f, "{}({})", call.function.name, list(&call.args))
+            }
+            Kind::Aggregate(aggregate) => aggregate.fmt(f),
+            Kind::Binary(binary) => binary.fmt(f),
+            Kind::Unary { negative, operand } => {
+                write!(f, "{}{operand}", if *negative { "-" } else { "+" })
+            }
+            Kind::Paren(inner) => write!(f, "({inner})"),
+        }
+    }
+}
+
+fn list(exprs: &[Expr]) -> String {
+    let texts: Vec<String> = exprs.iter().map(Expr::to_string).collect();
+    texts.join(", ")
+}
+
+impl Display for Number {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        // A duration that is no whole number of milliseconds cannot be written as one.
+        let millis = (self.value * 1000.0).round();
+        if self.duration && millis / 1000.0 == self.value && millis.abs() < 9e15 {
+            return f.write_str(&format_duration(self.value));
+        }
+        f.write_str(&format_float(self.value))
+    }
+}
+
+/// A number as Prometheus writes one: `NaN`, `+Inf`, `0.001`.
+pub(crate) fn format_float(value: f64) -> String {
+    if value.is_nan() {
+        return "NaN".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    value.to_string()
+}
+
+/// Whether a name can stand outside of quotes.
+pub(crate) fn plain_metric(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'))
+        && !matches!(name.to_ascii_lowercase().as_str(), "inf" | "nan")
+}
+
+/// As `plain_metric`, for labels, which have no colons.
+pub(crate) fn plain_label(name: &str) -> bool {
+    plain_metric(name) && !name.contains(':')
+}
+
+fn label(name: &str) -> String {
+    match plain_label(name) {
+        true => name.to_owned(),
+        false => quote(name),
+    }
+}
+
+fn labels(names: &[String]) -> String {
+    let texts: Vec<String> = names.iter().map(|name| label(name)).collect();
+    texts.join(", ")
+}
+
+/// Name and matchers.
+pub(crate) fn series(selector: &Selector) -> String {
+    let name = selector.name.as_deref();
+    let outside = name.filter(|name| plain_metric(name));
+    let mut inside = Vec::new();
+    if let Some(name) = name.filter(|_| outside.is_none()) {
+        inside.push(quote(name));
+    }
+    let mut named = name.is_some();
+    for matcher in &selector.matchers {
+        let is_name = matcher.name == METRIC_NAME && matcher.op == MatchOp::Equal;
+        if is_name && std::mem::take(&mut named) {
+            continue;
+        }
+        inside.push(format!(
+            "{}{}{}",
+            label(&matcher.name),
+            matcher.op.symbol(),
+            quote(&matcher.value)
+        ));
+    }
+    match (outside, inside.is_empty()) {
+        (Some(name), true) => name.to_owned(),
+        (name, _) => format!("{}{{{}}}", name.unwrap_or(""), inside.join(",")),
+    }
+}
+
+/// `anchored`, `@` and `offset`, with a blank before each.
+fn modifiers(selector: &Selector) -> String {
+    let extension = match selector.extension {
+        Some(Extension::Anchored) => " anchored",
+        Some(Extension::Smoothed) => " smoothed",
+        None => "",
+    };
+    format!("{extension}{}", shift(&selector.shift))
+}
+
+fn shift(shift: &Shift) -> String {
+    let at = match shift.at {
+        Some(At::Time(millis)) => format!(" @ {}", seconds(millis)),
+        Some(At::Start) => " @ start()".to_owned(),
+        Some(At::End) => " @ end()".to_owned(),
+        None => String::new(),
+    };
+    match &shift.offset {
+        Some(length) => format!("{at} offset {}", single(length)),
+        None => at,
+    }
+}
+
+/// Milliseconds as seconds with three digits.
+fn seconds(millis: i64) -> String {
+    let sign = if millis < 0 { "-" } else { "" };
+    let millis = millis.unsigned_abs();
+    format!("{sign}{}.{:03}", millis / 1000, millis % 1000)
+}
+
+/// A length as `offset` takes it: what has operators needs parentheses.
+fn single(length: &Length) -> String {
+    match length {
+        Length::Binary(..) => format!("({length})"),
+        other => other.to_string(),
+    }
+}
+
+impl Display for Length {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            // Between brackets a plain number is a number of seconds, too; as a duration it is read by all.
+            Length::Literal(number) => number.fmt(f),
+            Length::Step => f.write_str("step()"),
+            Length::Range => f.write_str("range()"),
+            Length::Negative(inner) => write!(f, "-{}", single(inner)),
+            Length::Binary(op, left, right) => write!(f, "{left} {} {right}", op.symbol()),
+            Length::Least(left, right) => write!(f, "min_of({left}, {right})"),
+            Length::Greatest(left, right) => write!(f, "max_of({left}, {right})"),
+            Length::Paren(inner) => write!(f, "({inner})"),
+        }
+    }
+}
+
+impl Display for RangeSelector {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}[{}]{}",
+            series(&self.selector),
+            self.range,
+            modifiers(&self.selector)
+        )
+    }
+}
+
+impl Display for Subquery {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let step = self
+            .step
+            .as_ref()
+            .map(Length::to_string)
+            .unwrap_or_default();
+        write!(
+            f,
+            "{}[{}:{step}]{}",
+            self.expr,
+            self.range,
+            shift(&self.shift)
+        )
+    }
+}
+
+impl Display for Aggregate {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.op.name())?;
+        match (self.without, self.grouping.is_empty()) {
+            (false, true) => {}
+            (without, _) => {
+                let word = if without { "without" } else { "by" };
+                write!(f, " {word} ({}) ", labels(&self.grouping))?;
+            }
+        }
+        match &self.param {
+            Some(param) => write!(f, "({param}, {})", self.expr),
+            None => write!(f, "({})", self.expr),
+        }
+    }
+}
+
+impl Display for Binary {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let word = if self.bool_modifier { " bool" } else { "" };
+        let matching = &self.matching;
+        write!(
+            f,
+            "{} {}{word}{matching} {}",
+            self.lhs,
+            self.op.symbol(),
+            self.rhs
+        )
+    }
+}
+
+impl Display for Matching {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.explicit {
+            let word = if self.on { "on" } else { "ignoring" };
+            write!(f, " {word} ({})", labels(&self.labels))?;
+        }
+        match self.cardinality {
+            Cardinality::ManyToOne => write!(f, " group_left ({})", labels(&self.include))?,
+            Cardinality::OneToMany => write!(f, " group_right ({})", labels(&self.include))?,
+            Cardinality::OneToOne | Cardinality::ManyToMany => {}
+        }
+        match (&self.fill_left, &self.fill_right) {
+            (Some(left), Some(right)) if left == right => write!(f, " fill ({left})"),
+            (left, right) => {
+                if let Some(value) = left {
+                    write!(f, " fill_left ({value})")?;
+                }
+                if let Some(value) = right {
+                    write!(f, " fill_right ({value})")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
