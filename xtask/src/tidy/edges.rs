@@ -6,16 +6,20 @@ use super::{
 };
 
 /// A crate of ours (by its folder, "" for the root) and the crates it may depend on.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 9] = [
     ("proto", &[]),
     ("storage", &[]),
     ("tenancy", &["storage"]),
     ("ingest", &["proto", "storage", "tenancy"]),
-    ("query", &["storage"]),
-    ("", &["proto", "storage", "tenancy", "ingest", "query"]),
+    ("logql", &[]),
+    ("query", &["storage", "logql"]),
+    (
+        "",
+        &["proto", "storage", "tenancy", "ingest", "logql", "query"],
+    ),
     (
         "benches",
-        &["proto", "storage", "tenancy", "ingest", "query"],
+        &["proto", "storage", "tenancy", "ingest", "logql", "query"],
     ),
     ("xtask", &[]),
 ];

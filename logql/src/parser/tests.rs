@@ -1,0 +1,1 @@
+//! What is LogQL, and what is said about what is not.

@@ -1,0 +1,1 @@
+//! Templates: what each function and action makes of a line.
