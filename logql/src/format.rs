@@ -81,7 +81,11 @@ impl Display for LogRange {
         }
         write!(formatter, "[{}]", units::format_range(self.interval))?;
         if self.offset != 0 {
-            write!(formatter, " offset {}", units::format_go_duration(self.offset))?;
+            write!(
+                formatter,
+                " offset {}",
+                units::format_go_duration(self.offset)
+            )?;
         }
         Ok(())
     }
@@ -155,7 +159,12 @@ fn operator(binary: &Binary, comma: &str) -> String {
 
 impl Display for LabelReplace {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> Result {
-        let texts = [&self.destination, &self.replacement, &self.source, &self.regex];
+        let texts = [
+            &self.destination,
+            &self.replacement,
+            &self.source,
+            &self.regex,
+        ];
         write!(formatter, "label_replace({}", self.inner)?;
         for text in texts {
             write!(formatter, ",{}", units::quote(text))?;

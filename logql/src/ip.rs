@@ -16,19 +16,26 @@ impl Addresses {
     /// Reads an address, `first-last` or `network/bits`.
     pub(crate) fn new(text: &str) -> Result<Addresses, String> {
         let wrong = || {
-            format!("{text:?} is neither an address, nor a range like 10.0.0.1-10.0.0.9, nor a network like 10.0.0.0/8")
+            format!(
+                "{text:?} is neither an address, nor a range like 10.0.0.1-10.0.0.9, nor a network like 10.0.0.0/8"
+            )
         };
         let address = |part: &str| part.trim().parse::<IpAddr>().map_err(|_| wrong());
         if let Some((first, last)) = text.split_once('-') {
             let (first, last) = (address(first)?, address(last)?);
             return match first.is_ipv4() == last.is_ipv4() && first <= last {
                 true => Ok(Addresses { first, last }),
-                false => Err(format!("{text:?} is a range from a later to an earlier address")),
+                false => Err(format!(
+                    "{text:?} is a range from a later to an earlier address"
+                )),
             };
         }
         let Some((network, bits)) = text.split_once('/') else {
             let single = address(text)?;
-            return Ok(Addresses { first: single, last: single });
+            return Ok(Addresses {
+                first: single,
+                last: single,
+            });
         };
         let bits: u32 = bits.parse().map_err(|_| wrong())?;
         match address(network)? {
@@ -104,7 +111,14 @@ mod tests {
             let addresses = Addresses::new(pattern).expect(pattern);
             assert_eq!(addresses.is_in(text), found, "{pattern} in {text}");
         }
-        for text in ["", "x", "10.0.0.0/33", "10.0.0.9-10.0.0.1", "::1-10.0.0.1", "1.2.3"] {
+        for text in [
+            "",
+            "x",
+            "10.0.0.0/33",
+            "10.0.0.9-10.0.0.1",
+            "::1-10.0.0.1",
+            "1.2.3",
+        ] {
             assert!(Addresses::new(text).is_err(), "{text}");
         }
     }

@@ -16,13 +16,17 @@ pub struct Labels(Vec<(String, String)>);
 impl Labels {
     /// The value of a label.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.binary_search_by(|(label, _)| label.as_str().cmp(name));
+        let found = self
+            .0
+            .binary_search_by(|(label, _)| label.as_str().cmp(name));
         found.ok().map(|at| self.0[at].1.as_str())
     }
 
     /// Names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Whether there are none.
@@ -37,7 +41,9 @@ impl Labels {
 
     /// The same labels with one set; the value "" removes it.
     pub fn with(mut self, name: &str, value: &str) -> Labels {
-        let found = self.0.binary_search_by(|(label, _)| label.as_str().cmp(name));
+        let found = self
+            .0
+            .binary_search_by(|(label, _)| label.as_str().cmp(name));
         match (found, value.is_empty()) {
             (Ok(at), true) => drop(self.0.remove(at)),
             (Ok(at), false) => self.0[at].1 = value.to_string(),
@@ -49,7 +55,13 @@ impl Labels {
 
     /// The labels whose name is wanted.
     pub fn filtered(&self, mut wanted: impl FnMut(&str) -> bool) -> Labels {
-        Labels(self.0.iter().filter(|(name, _)| wanted(name)).cloned().collect())
+        Labels(
+            self.0
+                .iter()
+                .filter(|(name, _)| wanted(name))
+                .cloned()
+                .collect(),
+        )
     }
 }
 

@@ -64,11 +64,14 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Placed>> {
     loop {
         at = skip_blank(text, at);
         let Some(first) = text[at..].chars().next() else {
-            found.push(Placed { token: Token::End, at });
+            found.push(Placed {
+                token: Token::End,
+                at,
+            });
             return Ok(found);
         };
-        let (token, length) =
-            token(&text[at..], first).map_err(|(offset, detail)| error_at(text, at + offset, detail))?;
+        let (token, length) = token(&text[at..], first)
+            .map_err(|(offset, detail)| error_at(text, at + offset, detail))?;
         found.push(Placed { token, at });
         at += length;
     }
@@ -94,12 +97,18 @@ fn token(text: &str, first: char) -> Lexed {
         '"' => quoted(text),
         '`' => {
             let Some(end) = text[1..].find('`') else {
-                return Err((0, "the closing backtick of this text is missing".to_string()));
+                return Err((
+                    0,
+                    "the closing backtick of this text is missing".to_string(),
+                ));
             };
             // As in Go, carriage returns are not part of raw text.
             Ok((Token::Text(text[1..end + 1].replace('\r', "")), end + 2))
         }
-        '\'' => Err((0, "text stands between double quotes or backticks, not single quotes".to_string())),
+        '\'' => Err((
+            0,
+            "text stands between double quotes or backticks, not single quotes".to_string(),
+        )),
         '[' => range(text),
         '0'..='9' => number(text),
         '.' if text[1..].starts_with(|c: char| c.is_ascii_digit()) => number(text),
@@ -162,7 +171,9 @@ fn number(text: &str) -> Lexed {
     for (at, character) in text.char_indices() {
         let is_sign = matches!(character, '+' | '-')
             && text[..at].ends_with(['e', 'E'])
-            && text[..at - 1].bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+            && text[..at - 1]
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'.')
             && text[at + 1..].starts_with(|c: char| c.is_ascii_digit());
         let is_part = character.is_ascii_alphanumeric()
             || matches!(character, '.' | '_' | '\u{b5}' | '\u{3bc}');
@@ -182,7 +193,10 @@ fn number(text: &str) -> Lexed {
     } else if let Some(bytes) = units::parse_bytes(word) {
         Token::Bytes(bytes)
     } else {
-        return Err((0, format!("{word:?} is neither a number, nor a duration like 5m, nor a size like 5KB")));
+        return Err((
+            0,
+            format!("{word:?} is neither a number, nor a duration like 5m, nor a size like 5KB"),
+        ));
     };
     Ok((token, length))
 }

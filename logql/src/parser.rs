@@ -64,7 +64,8 @@ fn log(cursor: &mut Cursor<'_>) -> Result<LogExpr> {
     let selector = selector::selector(cursor)?;
     let stages = stages::stages(cursor)?;
     if cursor.is_unwrap() {
-        return Err(cursor.error("unwrap belongs into a metric query, like sum_over_time({…} | unwrap x [5m])"));
+        return Err(cursor
+            .error("unwrap belongs into a metric query, like sum_over_time({…} | unwrap x [5m])"));
     }
     Ok(LogExpr { selector, stages })
 }

@@ -35,7 +35,9 @@ impl Pattern {
     pub(crate) fn without_names(text: &str) -> Result<Pattern, String> {
         let pattern = Pattern::new(text)?;
         if let Some(name) = pattern.names().next() {
-            return Err(format!("a line filter takes no names: write <_> for <{name}>"));
+            return Err(format!(
+                "a line filter takes no names: write <_> for <{name}>"
+            ));
         }
         Ok(pattern)
     }
@@ -88,7 +90,9 @@ impl Pattern {
                 continue;
             };
             match finder.find(rest) {
-                Some(found) if at > 0 || found == 0 => rest = &rest[found + finder.needle().len()..],
+                Some(found) if at > 0 || found == 0 => {
+                    rest = &rest[found + finder.needle().len()..]
+                }
                 _ => return false,
             }
         }
@@ -151,7 +155,11 @@ mod tests {
     #[test]
     fn captures_are_cut_out() {
         for (pattern, line, expected) in [
-            ("<ip> - <_> [<time>]", "1.2.3.4 - me [now] x", "ip=1.2.3.4 time=now "),
+            (
+                "<ip> - <_> [<time>]",
+                "1.2.3.4 - me [now] x",
+                "ip=1.2.3.4 time=now ",
+            ),
             ("a<b>c", "axc", "b=x "),
             ("a<b>c", "zaxc", ""),
             ("<a> <b>", "only", "a=only "),
@@ -162,7 +170,9 @@ mod tests {
         ] {
             let mut found = String::new();
             let pattern = Pattern::with_names(pattern).expect(pattern);
-            pattern.captures(line, |name, text| found.push_str(&format!("{name}={text} ")));
+            pattern.captures(line, |name, text| {
+                found.push_str(&format!("{name}={text} "))
+            });
             assert_eq!(found, expected);
         }
         for text in ["plain", "<_>", "<a><b>", "<a> <a>", ""] {

@@ -21,7 +21,10 @@ fn compile(expression: &str) -> Result<Regex, String> {
         .map_err(|error| {
             let text = error.to_string();
             let reason = text.lines().last().unwrap_or_default();
-            format!("invalid regular expression: {}", reason.trim_start_matches("error: "))
+            format!(
+                "invalid regular expression: {}",
+                reason.trim_start_matches("error: ")
+            )
         })
 }
 
@@ -39,7 +42,9 @@ pub(crate) fn translate(expression: &str) -> String {
                 output.push('[');
                 open_class(&mut characters, &mut output);
             }
-            '[' if expression[at..].starts_with("[:") => output.push_str(posix(&mut characters, &expression[at..])),
+            '[' if expression[at..].starts_with("[:") => {
+                output.push_str(posix(&mut characters, &expression[at..]))
+            }
             '[' => output.push_str("\\["),
             ']' if class_depth > 0 => {
                 class_depth = 0;
@@ -74,7 +79,10 @@ fn posix<'a>(characters: &mut Peekable<CharIndices<'_>>, rest: &'a str) -> &'a s
     let Some(end) = rest.find(":]") else {
         return "\\[";
     };
-    if !rest[2..end].chars().all(|c| c.is_ascii_lowercase() || c == '^') {
+    if !rest[2..end]
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c == '^')
+    {
         return "\\[";
     }
     for _ in 0..end + 1 {

@@ -61,7 +61,10 @@ impl Template {
     /// The labels that it names; `None` if it looks at all of them.
     pub(crate) fn labels(&self) -> Option<BTreeSet<&str>> {
         let mut found = BTreeSet::new();
-        let all_named = self.nodes.iter().all(|node| node.collect_labels(&mut found));
+        let all_named = self
+            .nodes
+            .iter()
+            .all(|node| node.collect_labels(&mut found));
         all_named.then_some(found)
     }
 

@@ -46,7 +46,9 @@ fn parse_prometheus_duration(text: &str) -> Option<i64> {
         rest = &rest[digits..];
         let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
         let name = &rest[..letters];
-        let unit = PROMETHEUS_UNITS.iter().position(|(unit, _)| *unit == name)?;
+        let unit = PROMETHEUS_UNITS
+            .iter()
+            .position(|(unit, _)| *unit == name)?;
         if unit < next_unit {
             return None;
         }
@@ -84,7 +86,11 @@ pub(crate) fn parse_go_duration(text: &str) -> Option<i64> {
         rest = &rest[length..];
         let (name, unit) = GO_UNITS.iter().find(|(name, _)| rest.starts_with(name))?;
         rest = &rest[name.len()..];
-        let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+        let whole: i64 = if whole.is_empty() {
+            0
+        } else {
+            whole.parse().ok()?
+        };
         let part = fraction_of(fraction, *unit);
         total = total.checked_add(whole.checked_mul(*unit)?.checked_add(part)?)?;
     }

@@ -2,7 +2,10 @@
 //! indented by two spaces.
 
 use crate::{
-    ast::{Binary, Grouping, LabelReplace, LogExpr, LogRange, Metric, RangeAggregation, Stage, VectorAggregation},
+    ast::{
+        Binary, Grouping, LabelReplace, LogExpr, LogRange, Metric, RangeAggregation, Stage,
+        VectorAggregation,
+    },
     units,
 };
 
@@ -32,7 +35,10 @@ pub(super) fn log(log: &LogExpr, level: usize) -> String {
     let mut lines = vec![format!("{}{selector}", indent(level))];
     let is_line = |stage: &Stage| matches!(stage, Stage::Line(_));
     // Line filters in a row stand on one line, if they fit.
-    for group in log.stages.chunk_by(|left, right| is_line(left) && is_line(right)) {
+    for group in log
+        .stages
+        .chunk_by(|left, right| is_line(left) && is_line(right))
+    {
         let texts: Vec<String> = group.iter().map(Stage::to_string).collect();
         match short(texts.join(" "), level + 1) {
             Ok(text) => lines.push(text),
@@ -71,7 +77,11 @@ fn range_aggregation(range: &RangeAggregation, level: usize) -> String {
 fn log_range(range: &LogRange, level: usize) -> String {
     let mut text = log(&range.log, level);
     if let Some(unwrap) = &range.unwrap {
-        let filters: Vec<String> = unwrap.filters.iter().map(|filter| format!("| {filter}")).collect();
+        let filters: Vec<String> = unwrap
+            .filters
+            .iter()
+            .map(|filter| format!("| {filter}"))
+            .collect();
         let bare = crate::ast::Unwrap {
             filters: Vec::new(),
             ..unwrap.clone()
@@ -97,7 +107,11 @@ fn grouping(grouping: Option<&Grouping>) -> String {
 
 fn vector_aggregation(aggregation: &VectorAggregation, level: usize) -> String {
     let name = aggregation.op.name();
-    let mut text = format!("{}{name}{}(\n", indent(level), grouping(aggregation.grouping.as_ref()));
+    let mut text = format!(
+        "{}{name}{}(\n",
+        indent(level),
+        grouping(aggregation.grouping.as_ref())
+    );
     if let Some(parameter) = aggregation.parameter {
         text.push_str(&format!("{}{parameter},\n", indent(level + 1)));
     }
@@ -109,7 +123,10 @@ fn vector_aggregation(aggregation: &VectorAggregation, level: usize) -> String {
 /// Both sides on lines of their own, in parentheses where something stands around them.
 fn binary(binary: &Binary, level: usize) -> String {
     let op = super::operator(binary, ", ");
-    let (left, right) = (side(&binary.left, level + 1), side(&binary.right, level + 1));
+    let (left, right) = (
+        side(&binary.left, level + 1),
+        side(&binary.right, level + 1),
+    );
     format!("{left}\n{}{op}\n{right}", indent(level))
 }
 
@@ -123,7 +140,12 @@ fn side(inner: &Metric, level: usize) -> String {
 }
 
 fn label_replace(replace: &LabelReplace, level: usize) -> String {
-    let texts = [&replace.destination, &replace.replacement, &replace.source, &replace.regex];
+    let texts = [
+        &replace.destination,
+        &replace.replacement,
+        &replace.source,
+        &replace.regex,
+    ];
     let quoted = texts.map(|text| indent(level + 1) + &units::quote(text));
     let inner = metric(&replace.inner, level + 1);
     let open = format!("{}label_replace(\n", indent(level));

@@ -74,7 +74,9 @@ impl Display for LabelFormat {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> Result {
         match &self.source {
             LabelSource::Label(label) => write!(formatter, "{}={label}", self.name),
-            LabelSource::Template(text) => write!(formatter, "{}={}", self.name, units::quote(text)),
+            LabelSource::Template(text) => {
+                write!(formatter, "{}={}", self.name, units::quote(text))
+            }
         }
     }
 }
@@ -106,7 +108,12 @@ impl Display for LabelFilter {
             }
             LabelFilter::Ip(found) => {
                 let op = if found.negative { "!=" } else { "=" };
-                write!(formatter, "{}{op}ip({})", found.name, units::quote(&found.pattern))
+                write!(
+                    formatter,
+                    "{}{op}ip({})",
+                    found.name,
+                    units::quote(&found.pattern)
+                )
             }
             LabelFilter::And(left, right) => write!(formatter, "( {left} , {right} )"),
             LabelFilter::Or(left, right) => write!(formatter, "( {left} or {right} )"),

@@ -52,7 +52,8 @@ fn join(
 
 /// Whether a filter begins here: a name and an operator, or a parenthesis.
 pub(super) fn is_start(cursor: &Cursor<'_>) -> bool {
-    cursor.is_symbol_at(0, "(") || matches!(cursor.peek(), Token::Word(_)) && is_operator(cursor.peek_at(1))
+    cursor.is_symbol_at(0, "(")
+        || matches!(cursor.peek(), Token::Word(_)) && is_operator(cursor.peek_at(1))
 }
 
 fn is_operator(token: &Token) -> bool {
@@ -82,7 +83,9 @@ fn single(cursor: &mut Cursor<'_>) -> Result<Deep> {
     let name = cursor.name("a label filter like level=\"error\" or duration > 1s")?;
     let operator = cursor.peek().clone();
     if !is_operator(&operator) {
-        return Err(cursor.unexpected("an operator of a label filter: =, !=, =~, !~, ==, >, >=, < or <="));
+        return Err(
+            cursor.unexpected("an operator of a label filter: =, !=, =~, !~, ==, >, >=, < or <=")
+        );
     }
     cursor.advance();
     let is_ip = cursor.is_word_at(0, "ip") && cursor.is_symbol_at(1, "(");
@@ -108,7 +111,11 @@ fn ip(cursor: &mut Cursor<'_>, name: String, negative: bool) -> Result<LabelFilt
     let (pattern, at) = cursor.text("an address between quotes")?;
     cursor.expect(")")?;
     Addresses::new(&pattern).map_err(|detail| cursor.error_at(at, detail))?;
-    Ok(LabelFilter::Ip(IpFilter { name, negative, pattern }))
+    Ok(LabelFilter::Ip(IpFilter {
+        name,
+        negative,
+        pattern,
+    }))
 }
 
 fn value(cursor: &mut Cursor<'_>, name: String, op: CompareOp) -> Result<LabelFilter> {
@@ -118,10 +125,16 @@ fn value(cursor: &mut Cursor<'_>, name: String, op: CompareOp) -> Result<LabelFi
     }
     let sign = if is_negative { -1 } else { 1 };
     let filter = match *cursor.peek() {
-        Token::Number(value) => LabelFilter::Number(Comparison { name, op, value: value * f64::from(sign) }),
-        Token::Duration(value) => {
-            LabelFilter::Duration(Comparison { name, op, value: value * i64::from(sign) })
-        }
+        Token::Number(value) => LabelFilter::Number(Comparison {
+            name,
+            op,
+            value: value * f64::from(sign),
+        }),
+        Token::Duration(value) => LabelFilter::Duration(Comparison {
+            name,
+            op,
+            value: value * i64::from(sign),
+        }),
         Token::Bytes(value) if !is_negative => LabelFilter::Bytes(Comparison { name, op, value }),
         _ => {
             return Err(cursor.unexpected(

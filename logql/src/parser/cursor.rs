@@ -16,7 +16,12 @@ pub(super) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str) -> Result<Cursor<'a>> {
         let tokens = lexer::tokens(text)?;
-        Ok(Cursor { text, tokens, next: 0, depth: 0 })
+        Ok(Cursor {
+            text,
+            tokens,
+            next: 0,
+            depth: 0,
+        })
     }
 
     fn placed_at(&self, ahead: usize) -> &Placed {
@@ -104,7 +109,9 @@ impl<'a> Cursor<'a> {
 
     /// Whether `| unwrap` is next, which ends the stages of a range.
     pub(super) fn is_unwrap(&self) -> bool {
-        self.is_symbol_at(0, "|") && self.is_word_at(1, "unwrap") && matches!(self.peek_at(2), Token::Word(_))
+        self.is_symbol_at(0, "|")
+            && self.is_word_at(1, "unwrap")
+            && matches!(self.peek_at(2), Token::Word(_))
     }
 
     /// Where the next token begins.

@@ -66,7 +66,10 @@ fn climb(cursor: &mut Cursor<'_>, lowest: u8) -> Result<Deep> {
         let right = climb(cursor, precedence + u8::from(op != BinaryOp::Pow))?;
         let is_literal = |side: &Deep| matches!(side.0, Metric::Literal(_));
         if op.is_set() && (is_literal(&left) || is_literal(&right)) {
-            return Err(cursor.error_at(at, format!("{} goes between series, not with a number", op.symbol())));
+            return Err(cursor.error_at(
+                at,
+                format!("{} goes between series, not with a number", op.symbol()),
+            ));
         }
         let depth = left.1.max(right.1) + 1;
         cursor::check_depth(depth)?;
@@ -98,12 +101,17 @@ fn matching(cursor: &mut Cursor<'_>) -> Result<Option<Matching>> {
     let on = cursor.take_word("on");
     if !on && !cursor.take_word("ignoring") {
         return match cursor.is_word_at(0, "group_left") || cursor.is_word_at(0, "group_right") {
-            true => Err(cursor.error("group_left and group_right stand after on (…) or ignoring (…)")),
+            true => {
+                Err(cursor.error("group_left and group_right stand after on (…) or ignoring (…)"))
+            }
             false => Ok(None),
         };
     }
     let labels = cursor.names()?;
-    let group = match (cursor.take_word("group_left"), cursor.take_word("group_right")) {
+    let group = match (
+        cursor.take_word("group_left"),
+        cursor.take_word("group_right"),
+    ) {
         (true, _) => Group::Left(included(cursor)?),
         (_, true) => Group::Right(included(cursor)?),
         _ => Group::None,
@@ -152,7 +160,9 @@ fn operand(cursor: &mut Cursor<'_>) -> Result<Deep> {
             Ok((Metric::Vector(value), 1))
         }
         "label_replace" => label_replace(cursor),
-        _ => Err(cursor.error(format!("unknown function {word:?}; metric queries look like rate({{app=\"x\"}}[5m])"))),
+        _ => Err(cursor.error(format!(
+            "unknown function {word:?}; metric queries look like rate({{app=\"x\"}}[5m])"
+        ))),
     }
 }
 
@@ -202,7 +212,12 @@ fn range_aggregation(cursor: &mut Cursor<'_>, op: RangeOp) -> Result<RangeAggreg
     let wrong = wrong.or_else(|| misuse(op, range.unwrap.is_some(), grouping.is_some()));
     match wrong {
         Some(detail) => Err(cursor.error_at(at, detail)),
-        None => Ok(RangeAggregation { op, parameter, range, grouping }),
+        None => Ok(RangeAggregation {
+            op,
+            parameter,
+            range,
+            grouping,
+        }),
     }
 }
 
@@ -215,7 +230,9 @@ fn misuse(op: RangeOp, has_unwrap: bool, has_grouping: bool) -> Option<String> {
         return Some(format!("{name} counts lines and takes no unwrap"));
     }
     if !has_unwrap && !counts_lines && !takes_both {
-        return Some(format!("{name} needs a number: add | unwrap LABEL before the range"));
+        return Some(format!(
+            "{name} needs a number: add | unwrap LABEL before the range"
+        ));
     }
     let may_group = matches!(
         op,
@@ -267,7 +284,12 @@ fn parts(cursor: &mut Cursor<'_>, in_parentheses: bool) -> Result<LogRange> {
         cursor.expect(")")?;
     }
     let log = LogExpr { selector, stages };
-    Ok(LogRange { log, unwrap, interval, offset })
+    Ok(LogRange {
+        log,
+        unwrap,
+        interval,
+        offset,
+    })
 }
 
 fn offset(cursor: &mut Cursor<'_>) -> Result<i64> {
@@ -298,7 +320,9 @@ fn unwrap(cursor: &mut Cursor<'_>) -> Result<Option<Unwrap>> {
                 "duration" => Conversion::Duration,
                 "duration_seconds" => Conversion::DurationSeconds,
                 _ => {
-                    let detail = format!("unwrap knows bytes(), duration() and duration_seconds(), not {name}()");
+                    let detail = format!(
+                        "unwrap knows bytes(), duration() and duration_seconds(), not {name}()"
+                    );
                     return Err(cursor.error_at(name_at, detail));
                 }
             };
@@ -310,11 +334,17 @@ fn unwrap(cursor: &mut Cursor<'_>) -> Result<Option<Unwrap>> {
     let mut filters = Vec::new();
     while cursor.take("|") {
         if !condition::is_start(cursor) {
-            return Err(cursor.unexpected("a label filter: after unwrap only label filters are allowed"));
+            return Err(
+                cursor.unexpected("a label filter: after unwrap only label filters are allowed")
+            );
         }
         filters.push(condition::filter(cursor)?);
     }
-    Ok(Some(Unwrap { label, conversion, filters }))
+    Ok(Some(Unwrap {
+        label,
+        conversion,
+        filters,
+    }))
 }
 
 fn vector_aggregation(cursor: &mut Cursor<'_>, op: VectorOp) -> Result<Deep> {
@@ -332,27 +362,54 @@ fn vector_aggregation(cursor: &mut Cursor<'_>, op: VectorOp) -> Result<Deep> {
     cursor.expect(")")?;
     let after = grouping(cursor)?;
     if before.is_some() && after.is_some() {
-        return Err(cursor.error_at(at, "the grouping stands before or after the parentheses, not both"));
+        return Err(cursor.error_at(
+            at,
+            "the grouping stands before or after the parentheses, not both",
+        ));
     }
-    let grouping = before.or(after).filter(|found| found.without || !found.labels.is_empty());
+    let grouping = before
+        .or(after)
+        .filter(|found| found.without || !found.labels.is_empty());
     let name = op.name();
-    let takes_number = matches!(op, VectorOp::Topk | VectorOp::Bottomk | VectorOp::ApproxTopk);
+    let takes_number = matches!(
+        op,
+        VectorOp::Topk | VectorOp::Bottomk | VectorOp::ApproxTopk
+    );
     let parameter = match (takes_number, parameter) {
         (false, None) => None,
         (false, Some(_)) => return Err(cursor.error_at(at, format!("{name} takes no number"))),
-        (true, None) => return Err(cursor.error_at(at, format!("{name} needs a number first: {name}(10, …)"))),
-        (true, Some(value)) if value >= 1.0 && value <= f64::from(u32::MAX) && value.fract() == 0.0 => {
+        (true, None) => {
+            return Err(cursor.error_at(at, format!("{name} needs a number first: {name}(10, …)")));
+        }
+        (true, Some(value))
+            if value >= 1.0 && value <= f64::from(u32::MAX) && value.fract() == 0.0 =>
+        {
             Some(value as u32)
         }
-        (true, Some(_)) => return Err(cursor.error_at(at, format!("the number of {name} is whole and above 0"))),
+        (true, Some(_)) => {
+            return Err(cursor.error_at(at, format!("the number of {name} is whole and above 0")));
+        }
     };
-    if grouping.is_some() && matches!(op, VectorOp::Sort | VectorOp::SortDesc | VectorOp::ApproxTopk) {
+    if grouping.is_some()
+        && matches!(
+            op,
+            VectorOp::Sort | VectorOp::SortDesc | VectorOp::ApproxTopk
+        )
+    {
         return Err(cursor.error_at(at, format!("grouping is not allowed for {name}")));
     }
     let depth = depth + 1;
     cursor::check_depth(depth)?;
     let inner = Box::new(inner);
-    Ok((Metric::Aggregation(VectorAggregation { op, parameter, grouping, inner }), depth))
+    Ok((
+        Metric::Aggregation(VectorAggregation {
+            op,
+            parameter,
+            grouping,
+            inner,
+        }),
+        depth,
+    ))
 }
 
 fn label_replace(cursor: &mut Cursor<'_>) -> Result<Deep> {
@@ -370,11 +427,20 @@ fn label_replace(cursor: &mut Cursor<'_>) -> Result<Deep> {
     cursor.expect(")")?;
     regexes::whole(&regex).map_err(|detail| cursor.error_at(at, detail))?;
     if !units::is_label_name(&destination) {
-        return Err(cursor.error_at(destination_at, format!("{destination:?} cannot be the name of a label")));
+        return Err(cursor.error_at(
+            destination_at,
+            format!("{destination:?} cannot be the name of a label"),
+        ));
     }
     let depth = depth + 1;
     cursor::check_depth(depth)?;
     let inner = Box::new(inner);
-    let replace = LabelReplace { inner, destination, replacement, source, regex };
+    let replace = LabelReplace {
+        inner,
+        destination,
+        replacement,
+        source,
+        regex,
+    };
     Ok((Metric::LabelReplace(replace), depth))
 }

@@ -51,7 +51,12 @@ fn line_filter(cursor: &mut Cursor<'_>, op: LineOp, stages: &mut Vec<Stage>) -> 
         matches.push(line_match(cursor, op)?);
     }
     if op.is_negative() {
-        let single = |found| Stage::Line(LineFilter { op, matches: vec![found] });
+        let single = |found| {
+            Stage::Line(LineFilter {
+                op,
+                matches: vec![found],
+            })
+        };
         stages.extend(matches.into_iter().map(single));
     } else {
         stages.push(Stage::Line(LineFilter { op, matches }));
@@ -139,9 +144,11 @@ fn logfmt(cursor: &mut Cursor<'_>) -> Result<Stage> {
             _ => stage.keep_empty = true,
         }
     }
-    stage.extractions = extractions(cursor, |key| match key.contains([' ', '=', '"']) || key.is_empty() {
-        true => Err(format!("{key:?} cannot be a key of logfmt")),
-        false => Ok(()),
+    stage.extractions = extractions(cursor, |key| {
+        match key.contains([' ', '=', '"']) || key.is_empty() {
+            true => Err(format!("{key:?} cannot be a key of logfmt")),
+            false => Ok(()),
+        }
     })?;
     Ok(Stage::Logfmt(stage))
 }
@@ -188,10 +195,16 @@ fn label_format(cursor: &mut Cursor<'_>) -> Result<Stage> {
             }
         };
         if name == labels::ERROR {
-            return Err(cursor.error_at(name_at, "__error__ cannot be formatted; use | drop __error__"));
+            return Err(cursor.error_at(
+                name_at,
+                "__error__ cannot be formatted; use | drop __error__",
+            ));
         }
         if formats.iter().any(|format| format.name == name) {
-            return Err(cursor.error_at(name_at, format!("the label {name} is formatted twice in one stage")));
+            return Err(cursor.error_at(
+                name_at,
+                format!("the label {name} is formatted twice in one stage"),
+            ));
         }
         formats.push(LabelFormat { name, source });
         if !cursor.take(",") {
@@ -220,7 +233,9 @@ fn check_named_groups(expression: &str) -> Result<(), String> {
         return Err("the expression names at least one group, like (?P<status>[0-9]+)".to_string());
     }
     match names.find(|name| !units::is_label_name(name)) {
-        Some(name) => Err(format!("the group {name} has no name that a label can have")),
+        Some(name) => Err(format!(
+            "the group {name} has no name that a label can have"
+        )),
         None => Ok(()),
     }
 }

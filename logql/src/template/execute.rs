@@ -42,14 +42,20 @@ impl Run<'_, '_> {
     fn step(&mut self) -> Result<(), String> {
         self.steps += 1;
         match self.steps > limits::TEMPLATE_STEPS {
-            true => Err(format!("a template runs at most {} steps", limits::TEMPLATE_STEPS)),
+            true => Err(format!(
+                "a template runs at most {} steps",
+                limits::TEMPLATE_STEPS
+            )),
             false => Ok(()),
         }
     }
 
     fn write(&mut self, text: &str) -> Result<(), String> {
         if self.output.len() + text.len() > self.most {
-            return Err(format!("a template writes at most {} bytes", limits::TEMPLATE_BYTES));
+            return Err(format!(
+                "a template writes at most {} bytes",
+                limits::TEMPLATE_BYTES
+            ));
         }
         self.output.push_str(text);
         Ok(())
@@ -108,8 +114,14 @@ impl Run<'_, '_> {
                 self.variables.push((name.clone(), value));
                 continue;
             }
-            let found = self.variables.iter_mut().rev().find(|(known, _)| known == name);
-            found.ok_or_else(|| format!("the variable ${name} is not defined"))?.1 = value;
+            let found = self
+                .variables
+                .iter_mut()
+                .rev()
+                .find(|(known, _)| known == name);
+            found
+                .ok_or_else(|| format!("the variable ${name} is not defined"))?
+                .1 = value;
         }
         Ok(())
     }
@@ -133,9 +145,15 @@ impl Run<'_, '_> {
                 let numbered = items.into_iter().zip(0..);
                 numbered.map(|(item, at)| (Value::Int(at), item)).collect()
             }
-            Value::Map(entries) => entries.into_iter().map(|(key, value)| (Value::Text(key), value)).collect(),
+            Value::Map(entries) => entries
+                .into_iter()
+                .map(|(key, value)| (Value::Text(key), value))
+                .collect(),
             Value::Labels => match functions::all_labels(&self.context) {
-                Value::Map(entries) => entries.into_iter().map(|(key, value)| (Value::Text(key), value)).collect(),
+                Value::Map(entries) => entries
+                    .into_iter()
+                    .map(|(key, value)| (Value::Text(key), value))
+                    .collect(),
                 _ => Vec::new(),
             },
             Value::Int(count) => (0..count.clamp(0, limits::TEMPLATE_STEPS as i64 + 1))
@@ -173,7 +191,12 @@ impl Run<'_, '_> {
         Ok(value.unwrap_or(Value::Nil))
     }
 
-    fn command(&mut self, command: &[Operand], piped: Option<Value>, dot: &Value) -> Result<Value, String> {
+    fn command(
+        &mut self,
+        command: &[Operand],
+        piped: Option<Value>,
+        dot: &Value,
+    ) -> Result<Value, String> {
         let Operand::Function(function) = &command[0] else {
             return self.operand(&command[0], dot);
         };
@@ -189,11 +212,18 @@ impl Run<'_, '_> {
         self.call(function, &arguments)
     }
 
-    fn call(&mut self, function: &functions::Function, arguments: &[Value]) -> Result<Value, String> {
+    fn call(
+        &mut self,
+        function: &functions::Function,
+        arguments: &[Value],
+    ) -> Result<Value, String> {
         let name = function.name;
         if arguments.len() < function.least || arguments.len() > function.most {
             let wanted = function.least;
-            return Err(format!("wrong number of args for {name}: want {wanted} got {}", arguments.len()));
+            return Err(format!(
+                "wrong number of args for {name}: want {wanted} got {}",
+                arguments.len()
+            ));
         }
         (function.call)(&mut self.context, arguments)
             .map_err(|detail| format!("error calling {name}: {detail}"))
@@ -208,7 +238,10 @@ impl Run<'_, '_> {
             Operand::Variable(name, path) => {
                 let found = self.variables.iter().rev().find(|(known, _)| known == name);
                 let value = found.map(|(_, value)| value.clone());
-                self.fields(value.ok_or_else(|| format!("the variable ${name} is not defined"))?, path)
+                self.fields(
+                    value.ok_or_else(|| format!("the variable ${name} is not defined"))?,
+                    path,
+                )
             }
             Operand::Function(function) => self.call(function, &[]),
             Operand::Group(pipe, path) => {
@@ -223,7 +256,10 @@ impl Run<'_, '_> {
             Value::Labels => Ok(Value::Text(self.context.input.label(name).to_string())),
             Value::Map(mut entries) => Ok(entries.remove(name).unwrap_or(Value::Nil)),
             Value::Nil => Err(format!("nil has no field {name}")),
-            other => Err(format!("can't evaluate field {name} in type {}", other.kind())),
+            other => Err(format!(
+                "can't evaluate field {name} in type {}",
+                other.kind()
+            )),
         })
     }
 }

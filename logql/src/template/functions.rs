@@ -44,7 +44,10 @@ const TABLES: [&[Function]; 5] = [
 
 /// The function of a name.
 pub(super) fn find(name: &str) -> Option<&'static Function> {
-    TABLES.into_iter().flatten().find(|function| function.name == name)
+    TABLES
+        .into_iter()
+        .flatten()
+        .find(|function| function.name == name)
 }
 
 /// Whether `and` or `or` need not look at the arguments after this one.
@@ -59,7 +62,11 @@ pub(super) fn decides(name: &str, value: &Value) -> bool {
 /// The labels of the line as a map.
 pub(super) fn all_labels(context: &Context<'_>) -> Value {
     let labels = context.input.labels.iter();
-    Value::Map(labels.map(|(name, value)| (name.to_string(), Value::Text(value.to_string()))).collect())
+    Value::Map(
+        labels
+            .map(|(name, value)| (name.to_string(), Value::Text(value.to_string())))
+            .collect(),
+    )
 }
 
 /// The text that an argument is.
@@ -67,7 +74,10 @@ fn text_of(arguments: &[Value], at: usize) -> Result<&str, String> {
     match arguments.get(at) {
         Some(Value::Text(text)) => Ok(text),
         Some(Value::Nil) | None => Ok(""),
-        Some(other) => Err(format!("wrong type for value; expected string; got {}", other.kind())),
+        Some(other) => Err(format!(
+            "wrong type for value; expected string; got {}",
+            other.kind()
+        )),
     }
 }
 
@@ -75,7 +85,10 @@ fn text_of(arguments: &[Value], at: usize) -> Result<&str, String> {
 fn int_of(arguments: &[Value], at: usize) -> Result<i64, String> {
     match arguments.get(at) {
         Some(Value::Int(value)) => Ok(*value),
-        Some(other) => Err(format!("wrong type for value; expected int; got {}", other.kind())),
+        Some(other) => Err(format!(
+            "wrong type for value; expected int; got {}",
+            other.kind()
+        )),
         None => Err("an argument is missing".to_string()),
     }
 }

@@ -1,6 +1,9 @@
 //! A time with its zone, and Go's layouts of times: `2006-01-02T15:04:05.000Z07:00` shows how one is written.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Timelike};
+use chrono::{
+    DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone,
+    Timelike,
+};
 use chrono_tz::{OffsetName, Tz};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -17,8 +20,17 @@ enum Piece<'a> {
     Literal(&'a str),
     Field(Field),
     /// Digits after the seconds with their point; nines leave zeros at the end out.
-    Fraction { point: char, digits: usize, trims: bool },
-    Offset { z: bool, colon: bool, minutes: bool, seconds: bool },
+    Fraction {
+        point: char,
+        digits: usize,
+        trims: bool,
+    },
+    Offset {
+        z: bool,
+        colon: bool,
+        minutes: bool,
+        seconds: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,12 +94,28 @@ const OFFSETS: [(&str, bool, bool, bool, bool); 10] = [
 ];
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 const DAYS: [&str; 7] = [
-    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
 ];
 
 /// The first piece of a layout and what follows it.
@@ -105,16 +133,38 @@ fn piece(layout: &str) -> (Piece<'_>, &str) {
 }
 
 fn special(text: &str) -> Option<(Piece<'_>, usize)> {
-    if let Some((name, z, colon, minutes, seconds)) = OFFSETS.iter().copied().find(|offset| text.starts_with(offset.0)) {
-        return Some((Piece::Offset { z, colon, minutes, seconds }, name.len()));
+    if let Some((name, z, colon, minutes, seconds)) = OFFSETS
+        .iter()
+        .copied()
+        .find(|offset| text.starts_with(offset.0))
+    {
+        return Some((
+            Piece::Offset {
+                z,
+                colon,
+                minutes,
+                seconds,
+            },
+            name.len(),
+        ));
     }
     if let Some(point) = text.chars().next().filter(|c| matches!(c, '.' | ',')) {
-        let digit = text[1..].chars().next().filter(|c| matches!(c, '0' | '9'))?;
+        let digit = text[1..]
+            .chars()
+            .next()
+            .filter(|c| matches!(c, '0' | '9'))?;
         let digits = text[1..].chars().take_while(|c| *c == digit).count();
         let after = text[1 + digits..].chars().next();
         return match after.is_some_and(|c| c.is_ascii_digit()) {
             true => None,
-            false => Some((Piece::Fraction { point, digits, trims: digit == '9' }, digits + 1)),
+            false => Some((
+                Piece::Fraction {
+                    point,
+                    digits,
+                    trims: digit == '9',
+                },
+                digits + 1,
+            )),
         };
     }
     let (name, field) = FIELDS.iter().find(|(name, _)| text.starts_with(name))?;
@@ -129,7 +179,11 @@ fn special(text: &str) -> Option<(Piece<'_>, usize)> {
 
 impl Moment {
     fn utc(at: NaiveDateTime) -> Moment {
-        Moment { at, offset_seconds: 0, zone: "UTC".to_string() }
+        Moment {
+            at,
+            offset_seconds: 0,
+            zone: "UTC".to_string(),
+        }
     }
 
     pub(super) fn of_nanos(nanoseconds: i64) -> Moment {
@@ -138,7 +192,11 @@ impl Moment {
 
     /// Seconds since 1970; what no calendar holds is the beginning of 1970.
     pub(super) fn of_seconds(seconds: i64) -> Moment {
-        Moment::utc(DateTime::from_timestamp(seconds, 0).unwrap_or_default().naive_utc())
+        Moment::utc(
+            DateTime::from_timestamp(seconds, 0)
+                .unwrap_or_default()
+                .naive_utc(),
+        )
     }
 
     /// Nanoseconds since 1970.
@@ -168,7 +226,11 @@ impl Moment {
             match found {
                 Piece::Literal(text) => output.push_str(text),
                 Piece::Field(field) => output.push_str(&self.field(field, local)),
-                Piece::Fraction { point, digits, trims } => {
+                Piece::Fraction {
+                    point,
+                    digits,
+                    trims,
+                } => {
                     let nanos = format!("{:09}", local.nanosecond() % 1_000_000_000);
                     let mut text = &nanos[..digits.min(9)];
                     if trims {
@@ -180,7 +242,12 @@ impl Moment {
                     }
                 }
                 Piece::Offset { z: true, .. } if self.offset_seconds == 0 => output.push('Z'),
-                Piece::Offset { colon, minutes, seconds, .. } => {
+                Piece::Offset {
+                    colon,
+                    minutes,
+                    seconds,
+                    ..
+                } => {
                     output.push_str(&offset(self.offset_seconds, colon, minutes, seconds));
                 }
             }
@@ -274,12 +341,19 @@ impl Parsed {
             rest = match found {
                 Piece::Literal(literal) => rest.strip_prefix(literal)?,
                 Piece::Field(field) => parsed.field(field, rest, layout)?,
-                Piece::Fraction { digits, trims, .. } => parsed.fraction(rest, (!trims).then_some(digits))?,
+                Piece::Fraction { digits, trims, .. } => {
+                    parsed.fraction(rest, (!trims).then_some(digits))?
+                }
                 Piece::Offset { z: true, .. } if rest.starts_with('Z') => {
                     parsed.offset = Some(0);
                     &rest[1..]
                 }
-                Piece::Offset { colon, minutes, seconds, .. } => {
+                Piece::Offset {
+                    colon,
+                    minutes,
+                    seconds,
+                    ..
+                } => {
                     let mut count = 1;
                     count += usize::from(minutes) + usize::from(seconds);
                     parsed.offset(rest, colon, count)?
@@ -291,13 +365,19 @@ impl Parsed {
 
     fn field<'a>(&mut self, field: Field, text: &'a str, layout: &str) -> Option<&'a str> {
         match field {
-            Field::MonthName => named(&MONTHS, text, usize::MAX).map(|(at, rest)| self.set_month(at + 1, rest)),
-            Field::MonthShort => named(&MONTHS, text, 3).map(|(at, rest)| self.set_month(at + 1, rest)),
+            Field::MonthName => {
+                named(&MONTHS, text, usize::MAX).map(|(at, rest)| self.set_month(at + 1, rest))
+            }
+            Field::MonthShort => {
+                named(&MONTHS, text, 3).map(|(at, rest)| self.set_month(at + 1, rest))
+            }
             Field::DayName => named(&DAYS, text, usize::MAX).map(|(_, rest)| rest),
             Field::DayShort => named(&DAYS, text, 3).map(|(_, rest)| rest),
             Field::Zone => {
                 let length = text.bytes().take_while(u8::is_ascii_uppercase).count();
-                self.zone = (3..=5).contains(&length).then(|| text[..length].to_string());
+                self.zone = (3..=5)
+                    .contains(&length)
+                    .then(|| text[..length].to_string());
                 self.zone.as_ref().map(|_| &text[length..])
             }
             Field::Year => number(text, 4, 4).map(|(value, rest)| {
@@ -309,7 +389,9 @@ impl Parsed {
                 self.year = i32::try_from(value).ok().map(|year| year + century);
                 rest
             }),
-            Field::Month { width } => number(text, width, 2).map(|(value, rest)| self.set_month(value as usize, rest)),
+            Field::Month { width } => {
+                number(text, width, 2).map(|(value, rest)| self.set_month(value as usize, rest))
+            }
             Field::Day { width, pad } => {
                 let (width, text) = match pad {
                     ' ' => (1, text.trim_start_matches(' ')),
@@ -344,8 +426,13 @@ impl Parsed {
                 self.second = value;
                 // A fraction may follow also where the layout has none.
                 let is_next = matches!(piece(layout).0, Piece::Fraction { .. });
-                let has_one = rest.starts_with(['.', ',']) && rest[1..].starts_with(|c: char| c.is_ascii_digit());
-                if has_one && !is_next { self.fraction(rest, None) } else { Some(rest) }
+                let has_one = rest.starts_with(['.', ','])
+                    && rest[1..].starts_with(|c: char| c.is_ascii_digit());
+                if has_one && !is_next {
+                    self.fraction(rest, None)
+                } else {
+                    Some(rest)
+                }
             }
             Field::Half { .. } => {
                 let half = text.get(..2)?.to_ascii_uppercase();
@@ -418,11 +505,17 @@ impl Parsed {
                 (None, 0) => "UTC".to_string(),
                 (None, _) => offset(seconds, false, true, false),
             };
-            return Some(Moment { at, offset_seconds: seconds, zone });
+            return Some(Moment {
+                at,
+                offset_seconds: seconds,
+                zone,
+            });
         }
         // A time that a change of the clocks skips is taken a day earlier, and the day added again.
         let found = zone.from_local_datetime(&local).earliest().or_else(|| {
-            let before = zone.from_local_datetime(&local.checked_sub_days(Days::new(1))?).earliest()?;
+            let before = zone
+                .from_local_datetime(&local.checked_sub_days(Days::new(1))?)
+                .earliest()?;
             before.checked_add_days(Days::new(1)).or(Some(before))
         })?;
         Some(Moment {
@@ -438,13 +531,18 @@ fn named<'a>(names: &[&str], text: &'a str, letters: usize) -> Option<(usize, &'
     names.iter().enumerate().find_map(|(at, name)| {
         let name = &name[..name.len().min(letters)];
         let head = text.get(..name.len())?;
-        head.eq_ignore_ascii_case(name).then(|| (at, &text[name.len()..]))
+        head.eq_ignore_ascii_case(name)
+            .then(|| (at, &text[name.len()..]))
     })
 }
 
 /// A number of `least` to `most` digits at the beginning of a text.
 fn number(text: &str, least: usize, most: usize) -> Option<(u32, &str)> {
-    let digits = text.bytes().take(most).take_while(u8::is_ascii_digit).count();
+    let digits = text
+        .bytes()
+        .take(most)
+        .take_while(u8::is_ascii_digit)
+        .count();
     if digits < least {
         return None;
     }

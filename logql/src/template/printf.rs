@@ -40,7 +40,9 @@ pub(super) fn printf(format: &str, arguments: &[Value]) -> Result<String, String
         }
     }
     output.push_str(rest);
-    let extra: Vec<String> = next.map(|value| format!("{}={value}", value.kind())).collect();
+    let extra: Vec<String> = next
+        .map(|value| format!("{}={value}", value.kind()))
+        .collect();
     if !extra.is_empty() {
         output.push_str(&format!("%!(EXTRA {})", extra.join(", ")));
     }
@@ -196,6 +198,10 @@ fn fraction(verb: char, number: f64, spec: Spec) -> Option<String> {
         },
         _ => return None,
     };
-    let text = if verb.is_ascii_uppercase() { text.to_uppercase() } else { text };
+    let text = if verb.is_ascii_uppercase() {
+        text.to_uppercase()
+    } else {
+        text
+    };
     Some(signed(text, spec))
 }

@@ -52,7 +52,10 @@ const DEPTH: usize = 32;
 /// Reads a template.
 pub(super) fn read(text: &str) -> Result<Vec<Node>, String> {
     let parts = parts::parts(text)?;
-    let mut reader = Reader { parts: &parts, next: 0 };
+    let mut reader = Reader {
+        parts: &parts,
+        next: 0,
+    };
     let (nodes, end) = reader.block(0)?;
     match end {
         End::Text => Ok(nodes),
@@ -126,9 +129,15 @@ impl<'a> Reader<'a> {
             End::Else([words::Word::Name(name), rest @ ..]) if name == "with" => {
                 vec![Node::With(self.branch(rest, depth + 1)?)]
             }
-            End::Else(_) => return Err("only {{else}}, {{else if …}} and {{else with …}} are known".to_string()),
+            End::Else(_) => {
+                return Err("only {{else}}, {{else if …}} and {{else with …}} are known".to_string());
+            }
         };
-        Ok(Branch { pipe, body, otherwise })
+        Ok(Branch {
+            pipe,
+            body,
+            otherwise,
+        })
     }
 }
 

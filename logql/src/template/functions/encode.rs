@@ -7,7 +7,12 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 type Answer = Result<Value, String>;
 
 const fn function(name: &'static str, call: fn(&mut Context<'_>, &[Value]) -> Answer) -> Function {
-    Function { name, least: 1, most: 1, call }
+    Function {
+        name,
+        least: 1,
+        most: 1,
+        call,
+    }
 }
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -50,7 +55,9 @@ fn urldecode(text: &str) -> Answer {
         match bytes[at] {
             b'+' => decoded.push(b' '),
             b'%' => {
-                let digits = text.get(at + 1..at + 3).filter(|digits| !digits.starts_with('+'));
+                let digits = text
+                    .get(at + 1..at + 3)
+                    .filter(|digits| !digits.starts_with('+'));
                 let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
                 decoded.push(byte.ok_or_else(|| format!("invalid URL escape in {text:?}"))?);
                 at += 2;

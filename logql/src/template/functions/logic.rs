@@ -12,16 +12,37 @@ const fn function(
     most: usize,
     call: fn(&mut Context<'_>, &[Value]) -> Answer,
 ) -> Function {
-    Function { name, least, most, call }
+    Function {
+        name,
+        least,
+        most,
+        call,
+    }
 }
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function("eq", 2, ANY, |_, a| equal_to_any(&a[0], &a[1..]).map(Value::Bool)),
-    function("ne", 2, 2, |_, a| equal_to_any(&a[0], &a[1..]).map(|same| Value::Bool(!same))),
-    function("lt", 2, 2, |_, a| order(a, |order| order == Some(Ordering::Less))),
-    function("le", 2, 2, |_, a| order(a, |order| matches!(order, Some(Ordering::Less | Ordering::Equal)))),
-    function("gt", 2, 2, |_, a| order(a, |order| order == Some(Ordering::Greater))),
-    function("ge", 2, 2, |_, a| order(a, |order| matches!(order, Some(Ordering::Greater | Ordering::Equal)))),
+    function("eq", 2, ANY, |_, a| {
+        equal_to_any(&a[0], &a[1..]).map(Value::Bool)
+    }),
+    function("ne", 2, 2, |_, a| {
+        equal_to_any(&a[0], &a[1..]).map(|same| Value::Bool(!same))
+    }),
+    function("lt", 2, 2, |_, a| {
+        order(a, |order| order == Some(Ordering::Less))
+    }),
+    function("le", 2, 2, |_, a| {
+        order(a, |order| {
+            matches!(order, Some(Ordering::Less | Ordering::Equal))
+        })
+    }),
+    function("gt", 2, 2, |_, a| {
+        order(a, |order| order == Some(Ordering::Greater))
+    }),
+    function("ge", 2, 2, |_, a| {
+        order(a, |order| {
+            matches!(order, Some(Ordering::Greater | Ordering::Equal))
+        })
+    }),
     function("not", 1, 1, |_, a| Ok(Value::Bool(!a[0].is_true()))),
     // The first that decides was returned before the call; the last stands for all.
     function("and", 1, ANY, |_, a| Ok(a[a.len() - 1].clone())),
@@ -80,14 +101,20 @@ fn order(arguments: &[Value], holds: fn(Option<Ordering>) -> bool) -> Answer {
 
 fn index(value: Value, at: &Value) -> Answer {
     match (value, at) {
-        (Value::Map(mut entries), Value::Text(key)) => Ok(entries.remove(key).unwrap_or(Value::Nil)),
+        (Value::Map(mut entries), Value::Text(key)) => {
+            Ok(entries.remove(key).unwrap_or(Value::Nil))
+        }
         (Value::List(mut items), Value::Int(at)) => {
-            let place = usize::try_from(*at).ok().filter(|place| *place < items.len());
+            let place = usize::try_from(*at)
+                .ok()
+                .filter(|place| *place < items.len());
             let place = place.ok_or_else(|| format!("index out of range: {at}"))?;
             Ok(items.swap_remove(place))
         }
         (Value::Text(text), Value::Int(at)) => {
-            let byte = usize::try_from(*at).ok().and_then(|place| text.as_bytes().get(place).copied());
+            let byte = usize::try_from(*at)
+                .ok()
+                .and_then(|place| text.as_bytes().get(place).copied());
             let byte = byte.ok_or_else(|| format!("index out of range: {at}"))?;
             Ok(Value::Int(i64::from(byte)))
         }
@@ -108,11 +135,19 @@ fn slice(arguments: &[Value]) -> Answer {
     match &arguments[0] {
         Value::Text(text) => {
             let (from, to) = (place(1, 0, text.len())?, place(2, text.len(), text.len())?);
-            text.get(from..to).map(|part| Value::Text(part.to_string())).ok_or_else(wrong)
+            text.get(from..to)
+                .map(|part| Value::Text(part.to_string()))
+                .ok_or_else(wrong)
         }
         Value::List(items) => {
-            let (from, to) = (place(1, 0, items.len())?, place(2, items.len(), items.len())?);
-            items.get(from..to).map(|part| Value::List(part.to_vec())).ok_or_else(wrong)
+            let (from, to) = (
+                place(1, 0, items.len())?,
+                place(2, items.len(), items.len())?,
+            );
+            items
+                .get(from..to)
+                .map(|part| Value::List(part.to_vec()))
+                .ok_or_else(wrong)
         }
         other => Err(format!("can't slice item of type {}", other.kind())),
     }

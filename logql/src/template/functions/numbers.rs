@@ -11,7 +11,12 @@ const fn function(
     most: usize,
     call: fn(&mut Context<'_>, &[Value]) -> Answer,
 ) -> Function {
-    Function { name, least, most, call }
+    Function {
+        name,
+        least,
+        most,
+        call,
+    }
 }
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -30,8 +35,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("divf", 1, ANY, |_, a| floats(a, |left, right| left / right)),
     function("maxf", 1, ANY, |_, a| floats(a, f64::max)),
     function("minf", 1, ANY, |_, a| floats(a, f64::min)),
-    function("ceil", 1, 1, |_, a| Ok(Value::Float(a[0].to_float().ceil()))),
-    function("floor", 1, 1, |_, a| Ok(Value::Float(a[0].to_float().floor()))),
+    function("ceil", 1, 1, |_, a| {
+        Ok(Value::Float(a[0].to_float().ceil()))
+    }),
+    function("floor", 1, 1, |_, a| {
+        Ok(Value::Float(a[0].to_float().floor()))
+    }),
     function("round", 2, 3, |_, a| Ok(Value::Float(round(a)))),
     function("bytes", 1, 1, |_, a| {
         let text = text_of(a, 0)?;
@@ -73,6 +82,7 @@ fn round(arguments: &[Value]) -> f64 {
 }
 
 fn seconds(text: &str) -> Answer {
-    let nanoseconds = units::parse_go_duration(text).ok_or_else(|| format!("{text:?} is no duration"))?;
+    let nanoseconds =
+        units::parse_go_duration(text).ok_or_else(|| format!("{text:?} is no duration"))?;
     Ok(Value::Float(nanoseconds as f64 / 1e9))
 }

@@ -13,11 +13,25 @@ const fn function(
     arguments: usize,
     call: fn(&mut Context<'_>, &[Value]) -> Answer,
 ) -> Function {
-    Function { name, least: arguments, most: arguments, call }
+    Function {
+        name,
+        least: arguments,
+        most: arguments,
+        call,
+    }
 }
 
-const fn variadic(name: &'static str, least: usize, call: fn(&mut Context<'_>, &[Value]) -> Answer) -> Function {
-    Function { name, least, most: ANY, call }
+const fn variadic(
+    name: &'static str,
+    least: usize,
+    call: fn(&mut Context<'_>, &[Value]) -> Answer,
+) -> Function {
+    Function {
+        name,
+        least,
+        most: ANY,
+        call,
+    }
 }
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -27,14 +41,31 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("upper", 1, |_, a| of_text(text_of(a, 0)?.to_uppercase())),
     function("ToUpper", 1, |_, a| of_text(text_of(a, 0)?.to_uppercase())),
     function("title", 1, |_, a| of_text(title(text_of(a, 0)?))),
-    function("trunc", 2, |_, a| of_text(trunc(int_of(a, 0)?, text_of(a, 1)?))),
-    function("substr", 3, |_, a| of_text(substr(int_of(a, 0)?, int_of(a, 1)?, text_of(a, 2)?))),
-    function("replace", 3, |_, a| replace(text_of(a, 2)?, text_of(a, 0)?, text_of(a, 1)?, -1)),
-    function("Replace", 4, |_, a| replace(text_of(a, 0)?, text_of(a, 1)?, text_of(a, 2)?, int_of(a, 3)?)),
+    function("trunc", 2, |_, a| {
+        of_text(trunc(int_of(a, 0)?, text_of(a, 1)?))
+    }),
+    function("substr", 3, |_, a| {
+        of_text(substr(int_of(a, 0)?, int_of(a, 1)?, text_of(a, 2)?))
+    }),
+    function("replace", 3, |_, a| {
+        replace(text_of(a, 2)?, text_of(a, 0)?, text_of(a, 1)?, -1)
+    }),
+    function("Replace", 4, |_, a| {
+        replace(
+            text_of(a, 0)?,
+            text_of(a, 1)?,
+            text_of(a, 2)?,
+            int_of(a, 3)?,
+        )
+    }),
     function("trim", 1, |_, a| of_text(text_of(a, 0)?.trim())),
     function("TrimSpace", 1, |_, a| of_text(text_of(a, 0)?.trim())),
-    function("trimAll", 2, |_, a| of_text(trim_set(text_of(a, 1)?, text_of(a, 0)?))),
-    function("Trim", 2, |_, a| of_text(trim_set(text_of(a, 0)?, text_of(a, 1)?))),
+    function("trimAll", 2, |_, a| {
+        of_text(trim_set(text_of(a, 1)?, text_of(a, 0)?))
+    }),
+    function("Trim", 2, |_, a| {
+        of_text(trim_set(text_of(a, 0)?, text_of(a, 1)?))
+    }),
     function("TrimLeft", 2, |_, a| {
         let set = text_of(a, 1)?;
         of_text(text_of(a, 0)?.trim_start_matches(|c| set.contains(c)))
@@ -43,25 +74,47 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let set = text_of(a, 1)?;
         of_text(text_of(a, 0)?.trim_end_matches(|c| set.contains(c)))
     }),
-    function("trimPrefix", 2, |_, a| without_prefix(text_of(a, 1)?, text_of(a, 0)?)),
-    function("TrimPrefix", 2, |_, a| without_prefix(text_of(a, 0)?, text_of(a, 1)?)),
-    function("trimSuffix", 2, |_, a| without_suffix(text_of(a, 1)?, text_of(a, 0)?)),
-    function("TrimSuffix", 2, |_, a| without_suffix(text_of(a, 0)?, text_of(a, 1)?)),
-    function("hasPrefix", 2, |_, a| Ok(Value::Bool(text_of(a, 1)?.starts_with(text_of(a, 0)?)))),
-    function("hasSuffix", 2, |_, a| Ok(Value::Bool(text_of(a, 1)?.ends_with(text_of(a, 0)?)))),
-    function("contains", 2, |_, a| Ok(Value::Bool(text_of(a, 1)?.contains(text_of(a, 0)?)))),
+    function("trimPrefix", 2, |_, a| {
+        without_prefix(text_of(a, 1)?, text_of(a, 0)?)
+    }),
+    function("TrimPrefix", 2, |_, a| {
+        without_prefix(text_of(a, 0)?, text_of(a, 1)?)
+    }),
+    function("trimSuffix", 2, |_, a| {
+        without_suffix(text_of(a, 1)?, text_of(a, 0)?)
+    }),
+    function("TrimSuffix", 2, |_, a| {
+        without_suffix(text_of(a, 0)?, text_of(a, 1)?)
+    }),
+    function("hasPrefix", 2, |_, a| {
+        Ok(Value::Bool(text_of(a, 1)?.starts_with(text_of(a, 0)?)))
+    }),
+    function("hasSuffix", 2, |_, a| {
+        Ok(Value::Bool(text_of(a, 1)?.ends_with(text_of(a, 0)?)))
+    }),
+    function("contains", 2, |_, a| {
+        Ok(Value::Bool(text_of(a, 1)?.contains(text_of(a, 0)?)))
+    }),
     function("repeat", 2, |_, a| repeat(int_of(a, 0)?, text_of(a, 1)?)),
     function("indent", 2, |_, a| indent(int_of(a, 0)?, text_of(a, 1)?)),
-    function("nindent", 2, |_, a| match indent(int_of(a, 0)?, text_of(a, 1)?)? {
-        Value::Text(text) => of_text(format!("\n{text}")),
-        other => Ok(other),
+    function("nindent", 2, |_, a| {
+        match indent(int_of(a, 0)?, text_of(a, 1)?)? {
+            Value::Text(text) => of_text(format!("\n{text}")),
+            other => Ok(other),
+        }
     }),
-    function("alignLeft", 2, |_, a| align(int_of(a, 0)?, text_of(a, 1)?, true)),
-    function("alignRight", 2, |_, a| align(int_of(a, 0)?, text_of(a, 1)?, false)),
+    function("alignLeft", 2, |_, a| {
+        align(int_of(a, 0)?, text_of(a, 1)?, true)
+    }),
+    function("alignRight", 2, |_, a| {
+        align(int_of(a, 0)?, text_of(a, 1)?, false)
+    }),
     function("regexReplaceAll", 3, |context, a| {
         let (text, replacement) = (text_of(a, 1)?, text_of(a, 2)?);
         let regex = context.regexes.get(text_of(a, 0)?)?;
-        replace_matches(regex, text, |found, output| found.expand(replacement, output))
+        replace_matches(regex, text, |found, output| {
+            found.expand(replacement, output)
+        })
     }),
     function("regexReplaceAllLiteral", 3, |context, a| {
         let (text, replacement) = (text_of(a, 1)?, text_of(a, 2)?);
@@ -73,7 +126,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let found = regex.find_iter(text_of(a, 1)?).count();
         Ok(Value::Int(found as i64))
     }),
-    variadic("printf", 1, |_, a| of_text(printf::printf(text_of(a, 0)?, &a[1..])?)),
+    variadic("printf", 1, |_, a| {
+        of_text(printf::printf(text_of(a, 0)?, &a[1..])?)
+    }),
     variadic("print", 0, |_, a| of_text(printf::print(a))),
     variadic("println", 0, |_, a| of_text(printf::println(a))),
 ];

@@ -25,7 +25,10 @@ pub(super) fn parts(text: &str) -> Result<Vec<Part>, String> {
             return Ok(parts);
         };
         let mut action = &rest[open + 2..];
-        if let Some(trimmed) = action.strip_prefix('-').filter(|inner| inner.starts_with(char::is_whitespace)) {
+        if let Some(trimmed) = action
+            .strip_prefix('-')
+            .filter(|inner| inner.starts_with(char::is_whitespace))
+        {
             plain = plain.trim_end();
             action = trimmed;
         }

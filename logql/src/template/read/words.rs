@@ -52,7 +52,9 @@ fn word(text: &str) -> Result<(Word, &str), String> {
     match first {
         '"' => quoted(text),
         '`' => {
-            let end = text[1..].find('`').ok_or("the closing backtick is missing")?;
+            let end = text[1..]
+                .find('`')
+                .ok_or("the closing backtick is missing")?;
             let value = Value::Text(text[1..end + 1].to_string());
             Ok((Word::Literal(value), &text[end + 2..]))
         }
@@ -80,7 +82,9 @@ fn word(text: &str) -> Result<(Word, &str), String> {
             Ok((Word::Name(name.to_string()), rest))
         }
         _ => {
-            let symbol = [":=", "(", "|", "=", ","].into_iter().find(|symbol| text.starts_with(symbol));
+            let symbol = [":=", "(", "|", "=", ","]
+                .into_iter()
+                .find(|symbol| text.starts_with(symbol));
             let symbol = symbol.ok_or_else(|| format!("unexpected {first:?} in an action"))?;
             Ok((Word::Symbol(symbol), &text[symbol.len()..]))
         }
@@ -155,7 +159,9 @@ fn number(text: &str) -> Result<(Word, &str), String> {
     } else if let Some(digits) = plain.strip_prefix("0x") {
         Value::Int(i64::from_str_radix(digits, 16).map_err(|_| format!("{word:?} is no number"))?)
     } else {
-        let value: f64 = plain.parse().map_err(|_| format!("{word:?} is no number"))?;
+        let value: f64 = plain
+            .parse()
+            .map_err(|_| format!("{word:?} is no number"))?;
         Value::Float(value)
     };
     Ok((Word::Literal(value), rest))
