@@ -28,7 +28,7 @@ pub(super) enum Cell {
     },
     Quantile(Box<Quantile>),
     /// Times and values of a counter, in no order, before [`Cell::seal`].
-    Counter(Box<Vec<(i64, f64)>>),
+    Counter(Vec<(i64, f64)>),
     /// A counter from its first to its last value: how much it grew, over its resets.
     Growth {
         count: u64,
@@ -64,7 +64,7 @@ impl Cell {
                 squares: 0.0,
             },
             RangeOp::Quantile => Cell::Quantile(Box::default()),
-            RangeOp::RateCounter => Cell::Counter(Box::default()),
+            RangeOp::RateCounter => Cell::Counter(Vec::new()),
         }
     }
 

@@ -90,13 +90,11 @@ impl LogfmtParser {
         if self.extractions.is_empty() {
             return labels.extract(&self.name, value);
         }
-        let wanted = self
+        let mut wanted = self
             .extractions
             .iter()
             .filter(|extraction| extraction.path == pair.key || extraction.path == self.name);
-        wanted.fold(true, |fits, extraction| {
-            labels.extract(&extraction.label, value) && fits
-        })
+        wanted.all(|extraction| labels.extract(&extraction.label, value))
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Node>, String> {
     let (nodes, end) = reader.block(0)?;
     match end {
         End::Text => Ok(nodes),
-        End::End => Err("{{end}} without a beginning".to_string()),
+        End::Block => Err("{{end}} without a beginning".to_string()),
         End::Else(_) => Err("{{else}} without {{if}}, {{with}} or {{range}}".to_string()),
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Node>, String> {
 /// What ended a block; after `else` the rest of its action.
 enum End<'a> {
     Text,
-    End,
+    Block,
     Else(&'a [words::Word]),
 }
 
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
                 _ => "",
             };
             let node = match keyword {
-                "end" if words.len() == 1 => return Ok((nodes, End::End)),
+                "end" if words.len() == 1 => return Ok((nodes, End::Block)),
                 "else" => return Ok((nodes, End::Else(&words[1..]))),
                 "if" => Node::If(self.branch(&words[1..], depth)?),
                 "with" => Node::With(self.branch(&words[1..], depth)?),
@@ -118,9 +118,9 @@ impl<'a> Reader<'a> {
         let (body, end) = self.block(depth + 1)?;
         let otherwise = match end {
             End::Text => return Err("{{end}} is missing".to_string()),
-            End::End => Vec::new(),
+            End::Block => Vec::new(),
             End::Else([]) => match self.block(depth + 1)? {
-                (nodes, End::End) => nodes,
+                (nodes, End::Block) => nodes,
                 _ => return Err("{{end}} is missing after {{else}}".to_string()),
             },
             End::Else([words::Word::Name(name), rest @ ..]) if name == "if" => {
@@ -130,7 +130,9 @@ impl<'a> Reader<'a> {
                 vec![Node::With(self.branch(rest, depth + 1)?)]
             }
             End::Else(_) => {
-                return Err("only {{else}}, {{else if …}} and {{else with …}} are known".to_string());
+                return Err(
+                    "only {{else}}, {{else if …}} and {{else with …}} are known".to_string()
+                );
             }
         };
         Ok(Branch {
