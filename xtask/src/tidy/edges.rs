@@ -6,20 +6,21 @@ use super::{
 };
 
 /// A crate of ours (by its folder, "" for the root) and the crates it may depend on.
-const EDGES: [(&str, &[&str]); 9] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("proto", &[]),
     ("storage", &[]),
     ("tenancy", &["storage"]),
     ("ingest", &["proto", "storage", "tenancy"]),
+    ("logql", &[]),
     ("promql", &[]),
-    ("query", &["storage", "promql"]),
+    ("query", &["storage", "logql", "promql"]),
     (
         "",
-        &["proto", "storage", "tenancy", "ingest", "promql", "query"],
+        &["proto", "storage", "tenancy", "ingest", "logql", "promql", "query"],
     ),
     (
         "benches",
-        &["proto", "storage", "tenancy", "ingest", "promql", "query"],
+        &["proto", "storage", "tenancy", "ingest", "logql", "promql", "query"],
     ),
     ("xtask", &[]),
 ];
