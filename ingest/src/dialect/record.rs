@@ -47,6 +47,10 @@ pub(super) struct Records<'m> {
     moved: Vec<u8>,
     count: u32,
     refusals: Vec<Refusal>,
+    /// The last time that a record had; 0 before any.
+    last_time: u64,
+    /// Where the times of refused records are to stand.
+    untimed: Vec<usize>,
     /// What is kept beside the output after the end.
     kept_bytes: u64,
 }
@@ -73,6 +77,8 @@ impl<'m> Records<'m> {
             moved: Vec::new(),
             count: 0,
             refusals: Vec::new(),
+            last_time: 0,
+            untimed: Vec::new(),
             kept_bytes: 0,
         })
     }
@@ -145,8 +151,14 @@ impl<'m> Records<'m> {
     }
 
     /// Ends the request.
+    ///
+    /// Refused records get the time of others, so that a request of which only they have none is known again when it is
+    /// sent again.
     pub(super) fn finish(mut self) -> Result<Written, DialectError> {
         self.end_group()?;
+        for at in &self.untimed {
+            self.output.patch64(*at, self.last_time);
+        }
         Ok(Written {
             payload: self.output.finish(),
             refusals: self.refusals,
@@ -161,11 +173,13 @@ impl<'m> Records<'m> {
 
     /// ns; 0 is no time.
     pub(super) fn time(&mut self, time: u64) -> Result<(), DialectError> {
+        self.last_time = time;
         Ok(self.output.fixed64(key(TIME, FIXED64), time)?)
     }
 
     /// ns; 0 is no time.
     pub(super) fn observed_time(&mut self, time: u64) -> Result<(), DialectError> {
+        self.last_time = time;
         Ok(self.output.fixed64(key(OBSERVED_TIME, FIXED64), time)?)
     }
 
@@ -257,8 +271,12 @@ impl<'m> Records<'m> {
         };
         self.output.bytes(member, raw)?;
         self.output.end(body)?;
+        self.output.fixed64(key(OBSERVED_TIME, FIXED64), 0)?;
         self.output.end(begun)?;
         self.place(start)?;
+        let mut untimed = std::mem::take(&mut self.untimed);
+        self.keep(&mut untimed, self.output.written_bytes() - 8)?;
+        self.untimed = untimed;
         self.pay(detail.capacity())?;
         let refusal = Refusal {
             ordinal: self.count,

@@ -1,7 +1,7 @@
 //! Each form to the records that it means, as `opentelemetry-proto` reads what was written.
 
 use super::*;
-use crate::dialect::instant::Zone;
+use crate::dialect::{document::Names, instant::Zone};
 use cairn_proto::loki::{Entry, LabelPair, PushRequest, Stream, Timestamp};
 use cairn_storage::{budget::Budget, time::Nanos};
 use opentelemetry_proto::tonic::{

@@ -231,6 +231,11 @@ impl<'m> Output<'m> {
         self.bytes.truncate(start);
     }
 
+    /// Overwrites the eight bytes that begin at byte `at`.
+    pub(crate) fn patch64(&mut self, at: usize, bits: u64) {
+        self.bytes[at..at + 8].copy_from_slice(&bits.to_le_bytes());
+    }
+
     /// Appends fields that are encoded already.
     pub(crate) fn raw(&mut self, fields: &[u8]) -> Result<()> {
         self.room(fields.len())?;
