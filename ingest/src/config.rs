@@ -1,6 +1,11 @@
 //! The settings of ingest: what a request and a record may be. Plain data with defaults and a check.
 
-use crate::error::{Error, Result};
+use crate::{
+    dialect::instant::Zone,
+    error::{Error, Result},
+};
+use cairn_storage::id::TenantId;
+use std::{net::SocketAddr, time::Duration};
 
 /// The settings of ingest.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -66,5 +71,107 @@ impl Config {
             return Err(Error::Settings { detail });
         }
         Ok(())
+    }
+}
+
+/// The settings of the syslog listeners, which are off unless they have an address.
+///
+/// Syslog has no credentials: whoever reaches a port writes into its tenant.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Syslog {
+    /// Address and port of syslog over TCP, for example `127.0.0.1:1514`; empty is off. Anyone who reaches it can write.
+    pub listen_tcp: String,
+    /// Address and port of syslog over UDP; empty is off. Anyone who reaches it can write.
+    pub listen_udp: String,
+    /// The tenant that messages go to. On a server with keys one must be named; without keys it is `default`.
+    pub tenant: String,
+    /// The zone of times that name none (RFC 3164), as an offset: `Z`, `+02:00`.
+    pub timezone: String,
+    /// Bytes of a message. The start of a longer one is kept as a dead letter.
+    pub max_message_bytes: u64,
+    /// Connections over TCP at the same time; more are closed at once.
+    pub max_connections: u64,
+    /// A connection over TCP that is silent for this time is closed.
+    pub idle_timeout_seconds: u64,
+}
+
+impl Default for Syslog {
+    fn default() -> Syslog {
+        Syslog {
+            listen_tcp: String::new(),
+            listen_udp: String::new(),
+            tenant: String::new(),
+            timezone: "Z".to_string(),
+            max_message_bytes: 64 << 10,
+            max_connections: 1_000,
+            // Senders notice a closed connection only by the message that they lose to it.
+            idle_timeout_seconds: 3_600,
+        }
+    }
+}
+
+impl Syslog {
+    /// Refuses settings that cannot work, naming the setting and what to do.
+    pub fn validate(&self) -> Result<()> {
+        self.addresses()?;
+        self.named_tenant()?;
+        self.zone()?;
+        let positive = [
+            ("max_message_bytes", self.max_message_bytes),
+            ("max_connections", self.max_connections),
+            ("idle_timeout_seconds", self.idle_timeout_seconds),
+        ];
+        if let Some((name, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
+            return Err(Error::Settings {
+                detail: format!("syslog.{name} must be at least 1"),
+            });
+        }
+        if self.max_message_bytes > 1 << 20 {
+            let detail = "syslog.max_message_bytes must be at most 1048576".to_string();
+            return Err(Error::Settings { detail });
+        }
+        Ok(())
+    }
+
+    /// The addresses of TCP and UDP, where they are on.
+    pub fn addresses(&self) -> Result<[Option<SocketAddr>; 2]> {
+        let address = |name: &str, text: &str| {
+            if text.is_empty() {
+                return Ok(None);
+            }
+            text.parse().map(Some).map_err(|_| Error::Settings {
+                detail: format!(
+                    "syslog.{name} is {text:?}: write address and port, as 127.0.0.1:1514"
+                ),
+            })
+        };
+        Ok([
+            address("listen_tcp", &self.listen_tcp)?,
+            address("listen_udp", &self.listen_udp)?,
+        ])
+    }
+
+    /// The tenant that is named, if one is.
+    pub(crate) fn named_tenant(&self) -> Result<Option<TenantId>> {
+        if self.tenant.is_empty() {
+            return Ok(None);
+        }
+        self.tenant.parse().map(Some).map_err(|_| Error::Settings {
+            detail: format!("syslog.tenant is {:?}, which is no tenant id", self.tenant),
+        })
+    }
+
+    pub(crate) fn zone(&self) -> Result<Zone> {
+        Zone::parse(&self.timezone).ok_or_else(|| Error::Settings {
+            detail: format!(
+                "syslog.timezone is {:?}: write Z or an offset, as +02:00",
+                self.timezone
+            ),
+        })
+    }
+
+    pub(crate) fn idle_timeout(&self) -> Duration {
+        Duration::from_secs(self.idle_timeout_seconds)
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! A single record that cannot be kept is not an error: it is rejected, counted and told in the answer.
 
-use crate::otlp::{DecodeError, json::JsonError};
+use crate::{
+    dialect::DialectError,
+    otlp::{DecodeError, json::JsonError},
+};
 
 /// What a client can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,8 +79,16 @@ pub enum Error {
         header: &'static str,
         expected: &'static str,
     },
+    #[error("the parameter {name} is not readable: {expected}")]
+    Parameter {
+        name: &'static str,
+        expected: &'static str,
+    },
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// Logs in which no record can be told from another.
+    #[error(transparent)]
+    Dialect(DialectError),
     /// JSON that is none, or no request.
     #[error(transparent)]
     Json(JsonError),
@@ -113,7 +124,9 @@ impl Error {
             | Error::Broken { .. }
             | Error::Framing { .. }
             | Error::Header { .. }
+            | Error::Parameter { .. }
             | Error::Json(_)
+            | Error::Dialect(_)
             | Error::Settings { .. } => Kind::Invalid,
             Error::CompressionUnnamed | Error::Panicked => Kind::Internal,
             Error::Decode(error) => match error.kind() {
@@ -148,8 +161,9 @@ impl Error {
             Error::Broken { .. } => "broken_off",
             Error::Framing { .. } | Error::CompressionUnnamed => "framing",
             Error::Header { .. } => "header",
+            Error::Parameter { .. } => "parameter",
             Error::Decode(DecodeError::TooManyRows { .. }) => "too_many_rows",
-            Error::Decode(_) | Error::Json(_) => "malformed",
+            Error::Decode(_) | Error::Json(_) | Error::Dialect(_) => "malformed",
             Error::Storage(_) => match self.kind() {
                 Kind::Limited => "limited",
                 Kind::Unavailable => "unavailable",
@@ -157,6 +171,24 @@ impl Error {
             },
             Error::Panicked => "panicked",
             Error::Settings { .. } => "settings",
+        }
+    }
+}
+
+impl Error {
+    /// The error of logs that may have `limit_bytes` as protobuf.
+    pub(crate) fn of_dialect(error: DialectError, limit_bytes: u64) -> Error {
+        match error {
+            DialectError::TooLarge => Error::TooLarge {
+                limit_bytes,
+                measured: "as protobuf",
+            },
+            DialectError::TooMany { limit } => Error::Decode(DecodeError::TooManyRows {
+                of: "records",
+                limit,
+            }),
+            DialectError::Memory(error) => Error::Storage(error),
+            DialectError::Malformed { .. } => Error::Dialect(error),
         }
     }
 }

@@ -3,7 +3,9 @@
 //! The flow, in the order of a request:
 //! - `receiver/{http,grpc}`: head of a request -> principal and signal, before a byte of the body is read.
 //! - `receiver/{wire,payload,compression}`: body -> the request's bytes, decompressed, within limits.
+//! - `receiver/{loki,elasticsearch,lines,syslog}`: the same for logs that are no OTLP.
 //! - `pipeline`: decode, admit, append.
+//! - `dialect`: logs that are no OTLP -> the request that they would be.
 //! - `otlp`: bytes -> rows and rejected records.
 //! - `admit`: rows -> those within the limits on records, and refusals.
 //! - `replay`: dead letters -> rows, through the same pipeline, when their cause is mended.
@@ -26,5 +28,6 @@ pub mod replay;
 pub mod pipeline;
 
 pub mod admit;
+pub mod dialect;
 pub mod otlp;
 pub mod reply;

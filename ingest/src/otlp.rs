@@ -30,12 +30,14 @@ mod spans;
 mod tally;
 mod value;
 mod walk;
-mod wire;
+pub(crate) mod wire;
 
 pub use error::DecodeError;
 pub use records::records;
 pub(crate) use records::request;
 pub(crate) use replay::Offer;
+pub(crate) use tally::MAX_ROWS;
+pub(crate) use value::MAX_DEPTH;
 
 use self::{
     columns::Unfit,

@@ -1,14 +1,16 @@
-//! A request's bytes -> rows that are durable: transcode where they are JSON, decode, admit, append.
+//! A request's bytes -> rows that are durable: transcode where they are JSON or translate where they are no OTLP,
+//! decode, admit, append.
 
 use crate::{
     admit::{self, Limits},
     config::Config,
+    dialect::{self, Places, Source, Translated},
     error::{Error, Result},
     otlp::{self, json},
 };
 use bytes::Bytes;
 use cairn_storage::{
-    append::{Answer, Append, Decoded, Outcome, Refusal},
+    append::{Answer, Append, Decoded, Outcome, Refusal, Rejected},
     budget::Reservation,
     id::TenantId,
     refuse,
@@ -19,6 +21,7 @@ use cairn_storage::{
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 /// Larger requests are decoded off the async threads: this much takes about a tenth of a millisecond, as much as
@@ -46,6 +49,30 @@ pub struct Request {
     pub memory: Reservation,
 }
 
+/// Logs of a sender who may send, whole and decompressed, written as `source` says.
+#[derive(Debug)]
+pub(crate) struct Foreign {
+    pub(crate) tenant: TenantId,
+    pub(crate) source: Source,
+    pub(crate) payload: Bytes,
+    /// What was taken from the store's budget for `payload`.
+    pub(crate) memory: Reservation,
+}
+
+/// What became of such logs, record by record.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) outcome: Outcome,
+    /// Records offered.
+    pub(crate) offered: u64,
+    /// Every record that was not stored, in the order of their ordinals.
+    pub(crate) refused: Vec<Refusal>,
+    pub(crate) places: Places,
+    pub(crate) took: Duration,
+    /// What `places` take.
+    _memory: Reservation,
+}
+
 /// A request on its way to the store, in protobuf.
 struct Admitted {
     request: Request,
@@ -53,6 +80,14 @@ struct Admitted {
     refusals: Vec<Refusal>,
     /// What the client is told where the request holds nothing.
     notice: Option<String>,
+}
+
+/// The limits that a request meets while it becomes rows.
+#[derive(Clone, Copy)]
+struct Bounds {
+    limits: Limits,
+    max_request_bytes: u64,
+    received: Nanos,
 }
 
 impl Pipeline {
@@ -84,42 +119,71 @@ impl Pipeline {
         self.append(admitted, received).await
     }
 
+    /// Stores logs of another form than OTLP, and returns when they are durable, with what became of each.
+    ///
+    /// Errors as [`Pipeline::ingest`].
+    pub(crate) async fn ingest_foreign(&self, foreign: Foreign) -> Result<Taken> {
+        let clock = &self.store.world().clock;
+        let began = clock.monotonic();
+        let bounds = self.bounds(clock.now());
+        let length = foreign.payload.len();
+        let memory = self.store.budget().empty();
+        let work = move || translate(foreign, bounds, memory);
+        let (admitted, places, memory) = self.run(length, work).await?;
+        let offered = admitted.decoded.offered;
+        let told = |rejected: &Rejected| Refusal {
+            ordinal: rejected.ordinal,
+            reason: rejected.reason,
+            detail: rejected.detail.clone(),
+        };
+        let refused = admitted.decoded.rejected.iter().map(told).collect();
+        let outcome = match offered {
+            0 => nothing(self.store.sequence(), None),
+            _ => self.append(admitted, bounds.received).await?,
+        };
+        Ok(Taken {
+            outcome,
+            offered,
+            refused,
+            places,
+            took: clock.monotonic().saturating_sub(began),
+            _memory: memory,
+        })
+    }
+
+    fn bounds(&self, received: Nanos) -> Bounds {
+        Bounds {
+            limits: self.limits,
+            max_request_bytes: self.max_request_bytes,
+            received,
+        }
+    }
+
     /// Takes the request and gives it back, so that what it reserved lasts as long as the work, also when the
     /// caller stops waiting.
     async fn decode_and_admit(&self, request: Request, received: Nanos) -> Result<Admitted> {
-        let limits = self.limits;
-        let max_request_bytes = self.max_request_bytes;
-        let large = request.payload.len() > INLINE_BYTES;
+        let bounds = self.bounds(received);
+        let length = request.payload.len();
         let memory = self.store.budget().empty();
         let work = move || {
-            let (mut request, notice) = match request.encoding {
+            let (request, notice) = match request.encoding {
                 Encoding::OtlpProtobuf | Encoding::Replay => (request, None),
-                Encoding::OtlpJson => transcode(request, max_request_bytes, memory)?,
+                Encoding::OtlpJson => transcode(request, bounds.max_request_bytes, memory)?,
             };
-            let payload_bytes = request.payload.len() as u64;
-            request.memory.grow(ROWS_PER_PAYLOAD * payload_bytes)?;
-            let (signal, encoding, payload) = (request.signal, request.encoding, &request.payload);
-            let version = otlp::DECODER_VERSION;
-            let mut decoded = otlp::decode(signal, encoding, version, payload, received)?;
-            let refusals = admit::admit(&decoded, &limits, received);
-            if !refusals.is_empty() {
-                let ordinals: Vec<u32> = refusals.iter().map(|refusal| refusal.ordinal).collect();
-                let records = otlp::records(signal, encoding, payload, &ordinals);
-                refuse::refuse(&mut decoded, &refusals, records)?;
-            }
-            Ok(Admitted {
-                request,
-                decoded,
-                refusals,
-                notice,
-            })
+            admit((request, notice), Vec::new(), bounds)
         };
-        let done = if large {
-            self.store
-                .world()
-                .blocking(work)
-                .await
-                .map_err(|_| Error::Panicked)
+        self.run(length, work).await
+    }
+
+    /// Runs `work` on `length` bytes: here, or off the async threads where that takes long.
+    async fn run<T: Send + 'static>(
+        &self,
+        length: usize,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let done = if length > INLINE_BYTES {
+            let world = self.store.world();
+            world.blocking(work).await.map_err(|_| Error::Panicked)
         } else {
             // One request that finds a bug of ours must not take the connection's others with it.
             catch_unwind(AssertUnwindSafe(work)).map_err(|_| Error::Panicked)
@@ -141,6 +205,70 @@ impl Pipeline {
         };
         Ok(self.store.append(append, request.memory).await?)
     }
+}
+
+/// Decodes a request in protobuf and takes out what breaks a limit, and the records that are `unread`.
+fn admit(
+    (mut request, notice): (Request, Option<String>),
+    unread: Vec<Refusal>,
+    bounds: Bounds,
+) -> Result<Admitted> {
+    let payload_bytes = request.payload.len() as u64;
+    request.memory.grow(ROWS_PER_PAYLOAD * payload_bytes)?;
+    let (signal, encoding, payload) = (request.signal, request.encoding, &request.payload);
+    let (version, received) = (otlp::DECODER_VERSION, bounds.received);
+    let mut decoded = otlp::decode(signal, encoding, version, payload, received)?;
+    let refusals = joined(unread, admit::admit(&decoded, &bounds.limits, received));
+    if !refusals.is_empty() {
+        let ordinals: Vec<u32> = refusals.iter().map(|refusal| refusal.ordinal).collect();
+        let records = otlp::records(signal, encoding, payload, &ordinals);
+        refuse::refuse(&mut decoded, &refusals, records)?;
+    }
+    Ok(Admitted {
+        request,
+        decoded,
+        refusals,
+        notice,
+    })
+}
+
+/// All refusals by ordinal, one of each record: what could not be read is not judged.
+fn joined(unread: Vec<Refusal>, refused: Vec<Refusal>) -> Vec<Refusal> {
+    if unread.is_empty() {
+        return refused;
+    }
+    let mut joined = unread;
+    joined.extend(refused);
+    // Stable, so that the first of two is the one of the record that was not read.
+    joined.sort_by_key(|refusal| refusal.ordinal);
+    joined.dedup_by_key(|refusal| refusal.ordinal);
+    joined
+}
+
+/// Logs of another form as an admitted request, paid from `memory`; their text and its memory are given back.
+fn translate(
+    foreign: Foreign,
+    bounds: Bounds,
+    mut memory: Reservation,
+) -> Result<(Admitted, Places, Reservation)> {
+    let limit_bytes = bounds.max_request_bytes;
+    let Translated {
+        payload,
+        refusals,
+        places,
+        memory: kept,
+    } = dialect::translate(&foreign.source, &foreign.payload, limit_bytes, &mut memory)
+        .map_err(|error| Error::of_dialect(error, limit_bytes))?;
+    let request = Request {
+        tenant: foreign.tenant,
+        signal: Signal::Logs,
+        encoding: Encoding::OtlpProtobuf,
+        payload: payload.into(),
+        memory,
+    };
+    drop((foreign.payload, foreign.memory));
+    let admitted = admit((request, None), refusals, bounds)?;
+    Ok((admitted, places, kept))
 }
 
 /// The request in protobuf, paid from `memory`; its text and what was reserved for that are given back.

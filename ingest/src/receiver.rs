@@ -1,18 +1,28 @@
-//! OTLP over HTTP and over gRPC: two routers that end in the same pipeline.
+//! OTLP over HTTP and over gRPC, and logs as others send them: routers and sockets that end in the same pipeline.
 //!
 //! The binary binds the sockets, speaks TLS and sets the limits on connections and streams.
 
 mod compression;
 mod credentials;
+mod elasticsearch;
+mod foreign;
 mod grpc;
+mod head;
 mod http;
 mod intake;
+mod lines;
+mod loki;
 mod payload;
+mod syslog;
 mod wire;
 
 pub use credentials::authenticate;
+pub use syslog::Syslog;
 
-use crate::{config::Config, error::Result};
+use crate::{
+    config::{Config, Syslog as SyslogConfig},
+    error::Result,
+};
 use cairn_storage::store::Store;
 use cairn_tenancy::keys::Keys;
 use intake::Intake;
@@ -49,5 +59,26 @@ impl Receiver {
     /// Serve it over HTTP/2.
     pub fn grpc(&self) -> axum::Router {
         grpc::router(self.intake.clone())
+    }
+
+    /// Logs of other forms over HTTP: Loki's push (`POST /loki/api/v1/push`), JSON lines (`POST /api/v1/logs/json`) and
+    /// Elasticsearch's bulk API under `/elasticsearch`.
+    pub fn log_routes(&self) -> axum::Router {
+        loki::router(self.intake.clone())
+            .merge(lines::router(self.intake.clone()))
+            .merge(elasticsearch::nested(self.intake.clone(), "/elasticsearch"))
+    }
+
+    /// Elasticsearch's bulk API at the root, for shippers that know no path: `/_bulk`, `/{index}/_bulk` and what they
+    /// ask for at their start, `/` included.
+    pub fn elasticsearch_routes(&self) -> axum::Router {
+        elasticsearch::router(self.intake.clone())
+    }
+
+    /// The syslog listeners, bound; none where `config` has none. Logs go to the tenant of `config`.
+    ///
+    /// Fails when `config` cannot work, names no tenant on a server with keys, or a port is taken.
+    pub async fn syslog(&self, config: &SyslogConfig) -> Result<Option<Syslog>> {
+        Syslog::bind(self.intake.clone(), config).await
     }
 }

@@ -1,8 +1,14 @@
 //! Outcome or error -> what the client is told: the only place that knows codes of HTTP and gRPC.
 //!
+//! The forms of logs that are no OTLP answer in their own way: `elasticsearch`, `lines`, `loki`.
+//!
 //! Source: OTLP 1.11 "Failures" and "Response". Retryable are 429 and 503, RESOURCE_EXHAUSTED with
 //! RetryInfo and UNAVAILABLE; nothing that is permanently wrong with a request may get one of these, and
 //! nothing that may pass may get another.
+
+pub(crate) mod elasticsearch;
+pub(crate) mod lines;
+pub(crate) mod loki;
 
 use crate::error::{Error, Kind};
 use cairn_proto::{
@@ -13,6 +19,9 @@ use cairn_storage::{append::Answer, signal::Signal};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
+
+/// The answer's header with the commit sequence: a query that asks for it sees this request.
+pub(crate) const SEQUENCE: &str = "cairn-sequence";
 
 /// Longest text of an error that goes out, in bytes: over gRPC it travels in headers, twice.
 const MAX_MESSAGE_BYTES: usize = 512;

@@ -21,6 +21,12 @@ pub enum Protocol {
     HttpJson,
     /// A media type that OTLP does not have, or none.
     Http,
+    Loki,
+    Elasticsearch,
+    /// JSON objects over HTTP, one a line.
+    JsonLines,
+    SyslogTcp,
+    SyslogUdp,
 }
 
 /// The metrics of ingest. Cheap to clone; all clones count together.
@@ -32,6 +38,9 @@ pub struct Telemetry {
     wire_bytes: Family<SourceLabels, Counter>,
     payload_bytes: Family<SourceLabels, Counter>,
     in_flight: Family<InFlightLabels, Gauge>,
+    dropped: Family<DroppedLabels, Counter>,
+    refused_connections: Counter,
+    connections: Gauge,
 }
 
 /// Where a request came from, as far as is known when it is counted.
@@ -72,19 +81,31 @@ struct RefusedLabels {
     reason: &'static str,
 }
 
-/// Counts one request from here to its end, however it ends.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DroppedLabels {
+    tenant: String,
+    protocol: &'static str,
+    reason: &'static str,
+}
+
+/// Counts one request or connection from here to its end, however it ends.
 pub(crate) struct InFlight {
     gauge: Gauge,
 }
 
 impl Protocol {
-    /// The names are those of `OTEL_EXPORTER_OTLP_PROTOCOL`.
+    /// The names of OTLP are those of `OTEL_EXPORTER_OTLP_PROTOCOL`.
     fn as_str(self) -> &'static str {
         match self {
             Protocol::Grpc => "grpc",
             Protocol::HttpProtobuf => "http/protobuf",
             Protocol::HttpJson => "http/json",
             Protocol::Http => "http",
+            Protocol::Loki => "loki",
+            Protocol::Elasticsearch => "elasticsearch",
+            Protocol::JsonLines => "json_lines",
+            Protocol::SyslogTcp => "syslog/tcp",
+            Protocol::SyslogUdp => "syslog/udp",
         }
     }
 }
@@ -101,6 +122,9 @@ impl Telemetry {
             wire_bytes: Family::default(),
             payload_bytes: Family::default(),
             in_flight: Family::default(),
+            dropped: Family::default(),
+            refused_connections: Counter::default(),
+            connections: Gauge::default(),
         };
         let counters = [
             (
@@ -137,7 +161,53 @@ impl Telemetry {
             "Requests not answered yet",
             telemetry.in_flight.clone(),
         );
+        telemetry.register_syslog(registry);
         telemetry
+    }
+
+    fn register_syslog(&self, registry: &mut Registry) {
+        registry.register(
+            "ingest_dropped_messages",
+            "Syslog messages that came in and are lost, by reason",
+            self.dropped.clone(),
+        );
+        registry.register(
+            "ingest_syslog_refused_connections",
+            "Syslog connections closed at once: there are too many",
+            self.refused_connections.clone(),
+        );
+        registry.register(
+            "ingest_syslog_connections",
+            "Syslog connections that are open",
+            self.connections.clone(),
+        );
+    }
+
+    /// Counts messages that nobody will send again.
+    pub(crate) fn dropped(
+        &self,
+        (tenant, protocol): (&TenantId, Protocol),
+        reason: &'static str,
+        messages: u64,
+    ) {
+        let labels = DroppedLabels {
+            tenant: tenant.to_string(),
+            protocol: protocol.as_str(),
+            reason,
+        };
+        self.dropped.get_or_create(&labels).inc_by(messages);
+    }
+
+    pub(crate) fn connection_refused(&self) {
+        self.refused_connections.inc();
+    }
+
+    /// Counts a connection until it is dropped.
+    pub(crate) fn connection(&self) -> InFlight {
+        self.connections.inc();
+        InFlight {
+            gauge: self.connections.clone(),
+        }
     }
 
     pub(crate) fn begin(&self, protocol: Protocol, signal: Signal) -> InFlight {

@@ -1,9 +1,11 @@
-//! Wire messages: what receivers answer with. OTLP requests are decoded from their bytes in `ingest`.
+//! Wire messages: what receivers answer with. Requests are decoded from their bytes in `ingest`.
 //!
 //! - `status`: `google.rpc.Status` with its details, as gRPC and OTLP/HTTP errors carry it.
 //! - `export`: the answer to an accepted OTLP request.
+//! - `loki`: what clients of Loki push, for those who send it.
 //!
 //! Knows no other crate of ours.
 
 pub mod export;
+pub mod loki;
 pub mod status;

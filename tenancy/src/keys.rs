@@ -43,7 +43,7 @@ impl Keys {
     }
 
     /// Who sent a request with these headers: `authorization` (`Bearer <key>`, or `Basic` with the key as
-    /// password and any user) and `x-api-key`, the former first.
+    /// password and any user, or Elasticsearch's `ApiKey`, which is written the same) and `x-api-key`, the former first.
     ///
     /// Fails with `Unauthenticated`. Without keys everybody is [`Principal::anonymous`].
     pub fn authenticate(
@@ -68,15 +68,15 @@ impl Keys {
             });
         }
         let (scheme, rest) = header.trim().split_once(' ').ok_or(Error::Unreadable {
-            detail: "the authorization header must be Bearer <key> or Basic <user:key in base64>",
+            detail: "the authorization header must be Bearer <key>, or Basic or ApiKey <user:key in base64>",
         })?;
         let rest = rest.trim();
         if scheme.eq_ignore_ascii_case("bearer") {
             return self.by_key(rest);
         }
-        if scheme.eq_ignore_ascii_case("basic") {
+        if scheme.eq_ignore_ascii_case("basic") || scheme.eq_ignore_ascii_case("apikey") {
             let unreadable = Error::Unreadable {
-                detail: "Basic must be followed by user:key in base64",
+                detail: "Basic and ApiKey must be followed by user:key in base64",
             };
             let bytes = STANDARD.decode(rest).map_err(|_| unreadable.clone())?;
             let text = String::from_utf8(bytes).map_err(|_| unreadable.clone())?;
@@ -84,7 +84,7 @@ impl Keys {
             return self.by_key(key);
         }
         Err(Error::Unreadable {
-            detail: "the scheme must be Bearer or Basic",
+            detail: "the scheme must be Bearer, Basic or ApiKey",
         })
     }
 

@@ -16,10 +16,10 @@
 //!   level more is enough for it to reject the record.
 //! - Nothing is allocated by a number in the text. The output has the limit of the request.
 
-mod error;
-mod lex;
-mod number;
-mod output;
+pub(crate) mod error;
+pub(crate) mod lex;
+pub(crate) mod number;
+pub(crate) mod output;
 mod scalar;
 mod schema;
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 /// The most rows of one kind that a request may make: no sender's records are as short as 32 bytes in 64 MiB, and
 /// a table of so many rows still takes less than 300 MB.
-const MAX_ROWS: usize = 1 << 21;
+pub(crate) const MAX_ROWS: usize = 1 << 21;
 
 /// Fails when a request makes too many rows of a kind.
 #[inline]

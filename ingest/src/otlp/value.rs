@@ -12,7 +12,7 @@ use cairn_storage::attributes::encode;
 use std::borrow::Cow;
 
 /// Arrays and maps inside each other, the outermost one counted: 64 are stored, 65 are not.
-pub(super) const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 
 /// The most keys that maps of one record may hold; bounds memory, and is far above SDKs' default of 128.
 pub(super) const MAX_KEYS: usize = 1 << 16;

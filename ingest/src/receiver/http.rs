@@ -4,11 +4,12 @@
 
 use super::{
     compression::Compression,
+    head::{charset, compression, content_type, essence, explain, is_utf8, may_still_send},
     intake::{Exchange, Intake},
     wire::Wire,
 };
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Result},
     pipeline::Request,
     reply::{self, ErrorReply},
     telemetry::Protocol,
@@ -25,16 +26,8 @@ use cairn_storage::{
     id::TenantId,
     signal::{Encoding, Signal},
 };
-use http::{
-    HeaderMap, HeaderValue, Method, StatusCode, Version,
-    header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, EXPECT},
-    header::{RETRY_AFTER, WWW_AUTHENTICATE},
-    request::Parts,
-};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header::CONTENT_TYPE, request::Parts};
 use std::sync::Arc;
-
-/// The answer's header with the commit sequence: a query that asks for it sees this request.
-const SEQUENCE: &str = "cairn-sequence";
 
 const PATHS: &str = "POST to /v1/logs, /v1/metrics or /v1/traces";
 
@@ -116,27 +109,12 @@ fn accept(intake: &Intake, exchange: &Exchange, head: &Parts) -> Result<Accepted
     }
     let sender = intake.sender(exchange, &head.headers)?;
     let encoding = encoding(&head.headers)?;
-    let compression = match head.headers.get(CONTENT_ENCODING).map(HeaderValue::to_str) {
-        None => Compression::Identity,
-        Some(Ok(name)) => Compression::parse(Some(name))?,
-        Some(Err(_)) => {
-            return Err(Error::Compression {
-                found: "not ASCII".to_string(),
-            });
-        }
-    };
+    let compression = compression(&head.headers)?;
     Ok(Accepted {
         tenant: sender.tenant,
         encoding,
         compression,
     })
-}
-
-/// Whether reading on a little gets the answer to the client: over HTTP/1 an answer before the end of the
-/// request resets the connection. Not where the client waits for a word before it sends.
-fn may_still_send(head: &Parts, error: &Error) -> bool {
-    let broken = matches!(error, Error::Broken { .. }) || error.kind() == Kind::TooSlow;
-    head.version < Version::HTTP_2 && !head.headers.contains_key(EXPECT) && !broken
 }
 
 async fn unknown_path(request: http::Request<Body>) -> Response {
@@ -156,7 +134,7 @@ fn success(outcome: &Outcome, signal: Signal, media: Media) -> Response {
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media.header());
-    headers.insert(SEQUENCE, outcome.sequence.into());
+    headers.insert(reply::SEQUENCE, outcome.sequence.into());
     response
 }
 
@@ -169,20 +147,7 @@ fn failure(error: &Error, reply: &ErrorReply, media: Media) -> Response {
     *response.status_mut() = reply.http;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media.header());
-    if let Some(after) = reply.retry_after {
-        headers.insert(RETRY_AFTER, after.as_secs().max(1).into());
-    }
-    match error {
-        Error::Method => headers.insert(ALLOW, HeaderValue::from_static("POST")),
-        Error::Compression { .. } => {
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd"))
-        }
-        _ if reply.http == StatusCode::UNAUTHORIZED => headers.insert(
-            WWW_AUTHENTICATE,
-            HeaderValue::from_static("Bearer realm=\"cairn\""),
-        ),
-        _ => None,
-    };
+    explain(headers, error, reply);
     response
 }
 
@@ -234,30 +199,4 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding> {
             })
         }
     }
-}
-
-fn is_utf8(charset: &str) -> bool {
-    charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
-}
-
-fn content_type(headers: &HeaderMap) -> &str {
-    headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("")
-}
-
-/// The media type without its parameters, in lower case; empty when there is none.
-fn essence(headers: &HeaderMap) -> String {
-    let essence = content_type(headers).split(';').next().unwrap_or("");
-    essence.trim().to_ascii_lowercase()
-}
-
-/// The parameter `charset`, without its quotes (RFC 9110, 8.3.1).
-fn charset(headers: &HeaderMap) -> Option<String> {
-    let parameters = content_type(headers).split(';').skip(1);
-    let (_, value) = parameters
-        .filter_map(|parameter| parameter.split_once('='))
-        .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
-    Some(value.trim().trim_matches('"').to_string())
 }

@@ -32,10 +32,10 @@ const MEMORY_PER_REQUEST: u64 = 4;
 /// The parts that a request meets on its way in.
 pub(super) struct Intake {
     pub(super) pipeline: Pipeline,
-    store: Arc<Store>,
-    keys: Arc<Keys>,
-    config: Config,
-    telemetry: Telemetry,
+    pub(super) store: Arc<Store>,
+    pub(super) keys: Arc<Keys>,
+    pub(super) config: Config,
+    pub(super) telemetry: Telemetry,
 }
 
 /// Where a request comes from and when it began, to count it when it ends.
@@ -86,6 +86,16 @@ impl Intake {
         Ok(principal)
     }
 
+    /// Fails unless the sender may send.
+    pub(super) fn admits(&self, headers: &HeaderMap) -> Result<()> {
+        Ok(authenticate(headers, &self.keys)?.require(Scope::Ingest)?)
+    }
+
+    /// Counts an exchange for `tenant` where no credentials say whose it is.
+    pub(super) fn is_of(&self, exchange: &Exchange, tenant: &TenantId) {
+        exchange.tenant.get_or_init(|| tenant.clone());
+    }
+
     /// The body of a request, to be read.
     pub(super) fn wire(&self, body: Body) -> Wire {
         Wire::new(body, &self.config, self.clock().clone())
@@ -125,6 +135,11 @@ impl Intake {
         let payload_bytes = gathering.map_or(0, Gathering::gathered_bytes);
         self.telemetry
             .received(exchange.source(), wire.received_bytes(), payload_bytes);
+    }
+
+    /// Counts what came in without a body of HTTP.
+    pub(super) fn count_plain(&self, exchange: &Exchange, bytes: u64) {
+        self.telemetry.received(exchange.source(), bytes, bytes);
     }
 
     pub(super) fn begin(&self, protocol: Protocol, signal: Signal) -> Exchange {

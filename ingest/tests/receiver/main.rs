@@ -1,13 +1,19 @@
 //! The receivers as a client sees them: real sockets, real store, every protocol.
 
 mod client;
+mod columns;
+mod elasticsearch;
+mod foreign;
 mod grpc;
 mod http;
 mod json;
 mod ledger;
 mod limits;
+mod lines;
+mod loki;
 mod outcomes;
 mod replay;
 mod requests;
 mod senders;
 mod server;
+mod syslog;

@@ -28,6 +28,9 @@ use tokio::net::TcpListener;
 pub(crate) struct Server {
     pub(crate) http: SocketAddr,
     pub(crate) grpc: SocketAddr,
+    /// Logs of other forms; Elasticsearch at the root, too.
+    pub(crate) logs: SocketAddr,
+    pub(crate) receiver: Receiver,
     pub(crate) store: Arc<Store>,
     registry: Registry,
     _folder: TempDir,
@@ -74,6 +77,8 @@ impl Server {
         Server {
             http: listen(receiver.http()).await,
             grpc: listen(receiver.grpc()).await,
+            logs: listen(receiver.log_routes().merge(receiver.elasticsearch_routes())).await,
+            receiver,
             store,
             registry,
             _folder: folder,

@@ -41,6 +41,8 @@ fn credentials() {
     check(Some("bearer  cairn_reader "), None, Ok("initech"));
     check(Some(&basic("anyone:cairn_collector")), None, Ok("acme"));
     check(Some(&basic(":cairn_reader")), None, Ok("initech"));
+    let elastic = basic("id:cairn_collector").replace("Basic", "ApiKey");
+    check(Some(&elastic), None, Ok("acme"));
     check(None, Some("cairn_collector"), Ok("acme"));
     // The header that says more wins; the other is not a second try.
     check(
@@ -59,6 +61,8 @@ fn credentials() {
         Err("unreadable_credentials"),
     );
     check(Some("Basic ???"), None, Err("unreadable_credentials"));
+    let secret = Some("ApiKey cairn_collector");
+    check(secret, None, Err("unreadable_credentials"));
     check(
         Some(&basic("no-colon")),
         None,

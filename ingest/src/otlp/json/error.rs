@@ -24,24 +24,24 @@ pub enum JsonError {
 
 /// Why reading stopped, where it is found out; boxed, since nearly nothing stops.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     At { offset: usize, what: String },
     TooLarge,
     Memory(StorageError),
 }
 
-pub(super) type Result<T> = std::result::Result<T, Box<Stop>>;
+pub(crate) type Result<T> = std::result::Result<T, Box<Stop>>;
 
 impl Stop {
     /// What is wrong at a byte of the text.
     #[cold]
-    pub(super) fn at(offset: usize, what: impl Into<String>) -> Box<Stop> {
+    pub(crate) fn at(offset: usize, what: impl Into<String>) -> Box<Stop> {
         let what = what.into();
         Box::new(Stop::At { offset, what })
     }
 
     /// The same for the client.
-    pub(super) fn of(self, json: &[u8], limit_bytes: usize) -> JsonError {
+    pub(crate) fn of(self, json: &[u8], limit_bytes: usize) -> JsonError {
         match self {
             Stop::At { offset, what } => {
                 let before = &json[..offset.min(json.len())];

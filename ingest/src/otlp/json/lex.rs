@@ -16,14 +16,14 @@ const MAX_OPEN: usize = 1 << 23;
 
 /// A string as it stands in the text, without its quotes. Its escapes are well-formed; its bytes may not be UTF-8.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Quoted<'j> {
-    pub(super) raw: &'j [u8],
-    pub(super) escaped: bool,
+pub(crate) struct Quoted<'j> {
+    pub(crate) raw: &'j [u8],
+    pub(crate) escaped: bool,
 }
 
 /// Reads a JSON text from its front.
 #[derive(Debug)]
-pub(super) struct Lexer<'j> {
+pub(crate) struct Lexer<'j> {
     json: &'j [u8],
     at: usize,
     open: Open,
@@ -37,14 +37,14 @@ struct Open {
 }
 
 /// The most bytes that a lexer of `json_bytes` of text takes for itself.
-pub(super) fn own_bytes(json_bytes: usize) -> usize {
+pub(crate) fn own_bytes(json_bytes: usize) -> usize {
     // Vectors double.
     2 * json_bytes.min(MAX_OPEN).div_ceil(64) * size_of::<u64>()
 }
 
 impl<'j> Lexer<'j> {
     /// A byte order mark at the front means nothing (RFC 8259, section 8.1).
-    pub(super) fn new(json: &'j [u8]) -> Lexer<'j> {
+    pub(crate) fn new(json: &'j [u8]) -> Lexer<'j> {
         let at = if json.starts_with(b"\xef\xbb\xbf") {
             3
         } else {
@@ -54,14 +54,20 @@ impl<'j> Lexer<'j> {
         Lexer { json, at, open }
     }
 
+    /// Reads `json` from byte `at` on.
+    pub(crate) fn at(json: &'j [u8], at: usize) -> Lexer<'j> {
+        let open = Open::default();
+        Lexer { json, at, open }
+    }
+
     /// The next byte's place.
-    pub(super) fn offset(&self) -> usize {
+    pub(crate) fn offset(&self) -> usize {
         self.at
     }
 
     /// The first byte of what comes next, behind whitespace; 0 at the end of the text.
     #[inline(always)]
-    pub(super) fn peek(&mut self) -> u8 {
+    pub(crate) fn peek(&mut self) -> u8 {
         loop {
             match self.json.get(self.at) {
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
@@ -73,7 +79,7 @@ impl<'j> Lexer<'j> {
 
     /// Reads `byte` if it is what comes next.
     #[inline(always)]
-    pub(super) fn take(&mut self, byte: u8) -> bool {
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == byte && self.at < self.json.len();
         self.at += usize::from(is_next);
         is_next
@@ -81,7 +87,7 @@ impl<'j> Lexer<'j> {
 
     /// An error at what comes next: `wanted` was expected.
     #[cold]
-    pub(super) fn unexpected(&mut self, wanted: &str) -> Box<Stop> {
+    pub(crate) fn unexpected(&mut self, wanted: &str) -> Box<Stop> {
         let found = match self.peek() {
             _ if self.at >= self.json.len() => "the end of the text".to_string(),
             byte @ b'!'..=b'~' => format!("{:?}", char::from(byte)),
@@ -92,7 +98,7 @@ impl<'j> Lexer<'j> {
 
     /// Moves to the next member or element of a container that `close` ends; false at its end, which is then read.
     #[inline(always)]
-    pub(super) fn next(&mut self, is_first: bool, close: u8) -> Result<bool> {
+    pub(crate) fn next(&mut self, is_first: bool, close: u8) -> Result<bool> {
         if self.take(close) {
             return Ok(false);
         }
@@ -107,7 +113,7 @@ impl<'j> Lexer<'j> {
 
     /// The name of a member, and the colon behind it.
     #[inline(always)]
-    pub(super) fn name(&mut self) -> Result<Quoted<'j>> {
+    pub(crate) fn name(&mut self) -> Result<Quoted<'j>> {
         if self.peek() != b'"' {
             return Err(self.unexpected("a name in quotes"));
         }
@@ -120,7 +126,7 @@ impl<'j> Lexer<'j> {
 
     /// A string, whose quote comes next.
     #[inline]
-    pub(super) fn string(&mut self) -> Result<Quoted<'j>> {
+    pub(crate) fn string(&mut self) -> Result<Quoted<'j>> {
         let start = self.at + 1;
         let mut escaped = false;
         let mut at = start;
@@ -162,7 +168,7 @@ impl<'j> Lexer<'j> {
 
     /// The text of a number, which comes next.
     #[inline]
-    pub(super) fn number(&mut self) -> Result<&'j [u8]> {
+    pub(crate) fn number(&mut self) -> Result<&'j [u8]> {
         let rest = &self.json[self.at..];
         let Some(length) = number::length(rest) else {
             return Err(Stop::at(self.at, "a number that JSON does not allow"));
@@ -173,7 +179,7 @@ impl<'j> Lexer<'j> {
 
     /// Reads `true`, `false` or `null`, whose first byte comes next.
     #[inline]
-    pub(super) fn word(&mut self, word: &str) -> Result<()> {
+    pub(crate) fn word(&mut self, word: &str) -> Result<()> {
         if !self.json[self.at..].starts_with(word.as_bytes()) {
             let what = "expected a JSON value, found a word that is none";
             return Err(Stop::at(self.at, what));
@@ -183,7 +189,7 @@ impl<'j> Lexer<'j> {
     }
 
     /// Fails unless there is nothing left.
-    pub(super) fn end(&mut self) -> Result<()> {
+    pub(crate) fn end(&mut self) -> Result<()> {
         self.peek();
         if self.at == self.json.len() {
             return Ok(());
@@ -192,7 +198,7 @@ impl<'j> Lexer<'j> {
     }
 
     /// Reads a value and forgets it; it must be JSON, however deep.
-    pub(super) fn skip(&mut self) -> Result<()> {
+    pub(crate) fn skip(&mut self) -> Result<()> {
         debug_assert_eq!(self.open.count, 0, "a value is skipped whole");
         loop {
             if self.skip_start()? {
@@ -296,7 +302,7 @@ fn plain_length(text: &[u8]) -> usize {
 
 /// Appends what a string says. It is never longer than `raw`. A lone surrogate becomes 0xff, which is no UTF-8, so
 /// that the decoder replaces and counts it like any other text that is none.
-pub(super) fn unescape(raw: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn unescape(raw: &[u8], out: &mut Vec<u8>) {
     let mut rest = raw;
     while let Some(at) = memchr::memchr(b'\\', rest) {
         out.extend_from_slice(&rest[..at]);

@@ -5,7 +5,7 @@
 
 /// Why a text does not become the number that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unfit {
+pub(crate) enum Unfit {
     NotANumber,
     NotWhole,
     OutOfRange,
@@ -13,7 +13,7 @@ pub(super) enum Unfit {
 
 /// The length of the number that `text` begins with; `None` where it begins with none.
 #[inline]
-pub(super) fn length(text: &[u8]) -> Option<usize> {
+pub(crate) fn length(text: &[u8]) -> Option<usize> {
     let mut at = usize::from(text.first() == Some(&b'-'));
     let integer = digits(&text[at..]);
     if integer == 0 || (integer > 1 && text[at] == b'0') {
@@ -47,7 +47,7 @@ fn digits(text: &[u8]) -> usize {
 
 /// The whole number that all of `text` is, if it is one of at most 20 digits.
 #[inline]
-pub(super) fn whole(text: &[u8]) -> Result<i128, Unfit> {
+pub(crate) fn whole(text: &[u8]) -> Result<i128, Unfit> {
     // Times and counts: digits alone, few enough for 64 bits.
     if (1..=19).contains(&text.len()) && text[0] != b'0' && text.iter().all(u8::is_ascii_digit) {
         let value = text.iter().fold(0, push_digit);
@@ -114,7 +114,7 @@ fn exponent(text: &[u8]) -> i64 {
 }
 
 /// The double nearest to the number that all of `text` is.
-pub(super) fn double(text: &[u8]) -> Result<f64, Unfit> {
+pub(crate) fn double(text: &[u8]) -> Result<f64, Unfit> {
     if length(text) != Some(text.len()) {
         return Err(Unfit::NotANumber);
     }

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 const MAX_LENGTH_BYTES: usize = 5;
 
 /// Protobuf being written.
-pub(super) struct Output<'m> {
+pub(crate) struct Output<'m> {
     bytes: Vec<u8>,
     limit_bytes: usize,
     memory: &'m mut Reservation,
@@ -22,14 +22,14 @@ pub(super) struct Output<'m> {
 
 /// A message that has begun: where its content does, and whether its length has its full width already.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Begun {
+pub(crate) struct Begun {
     start: usize,
     is_wide: bool,
 }
 
 impl<'m> Output<'m> {
     /// An output of at most `limit_bytes`, of a text of `json_bytes`. Memory for it is taken from `memory` as it grows.
-    pub(super) fn new(
+    pub(crate) fn new(
         json_bytes: usize,
         limit_bytes: usize,
         memory: &'m mut Reservation,
@@ -47,7 +47,7 @@ impl<'m> Output<'m> {
 
     /// Makes room for `more` bytes; doubles up to the limit, as a payload does.
     #[inline(always)]
-    pub(super) fn room(&mut self, more: usize) -> Result<()> {
+    pub(crate) fn room(&mut self, more: usize) -> Result<()> {
         if self.bytes.capacity() - self.bytes.len() >= more {
             return Ok(());
         }
@@ -67,7 +67,8 @@ impl<'m> Output<'m> {
         Ok(())
     }
 
-    fn pay(&mut self, bytes: usize) -> Result<()> {
+    /// Takes memory for what is kept beside the output; [`Output::finish`] gives it back.
+    pub(crate) fn pay(&mut self, bytes: usize) -> Result<()> {
         let paid = self.memory.grow(bytes as u64);
         paid.map_err(|error| Box::new(Stop::Memory(error)))
     }
@@ -83,14 +84,14 @@ impl<'m> Output<'m> {
     }
 
     /// A varint by itself: an element of a packed list.
-    pub(super) fn element(&mut self, value: u64) -> Result<()> {
+    pub(crate) fn element(&mut self, value: u64) -> Result<()> {
         self.room(10)?;
         self.push_varint(value);
         Ok(())
     }
 
     /// Eight bytes by themselves: an element of a packed list.
-    pub(super) fn element64(&mut self, bits: u64) -> Result<()> {
+    pub(crate) fn element64(&mut self, bits: u64) -> Result<()> {
         self.room(8)?;
         self.bytes.extend_from_slice(&bits.to_le_bytes());
         Ok(())
@@ -98,7 +99,7 @@ impl<'m> Output<'m> {
 
     /// A field that is a varint; `key` is number and wire type.
     #[inline]
-    pub(super) fn varint(&mut self, key: u32, value: u64) -> Result<()> {
+    pub(crate) fn varint(&mut self, key: u32, value: u64) -> Result<()> {
         self.room(2 + 10)?;
         self.push_varint(key.into());
         self.push_varint(value);
@@ -106,7 +107,7 @@ impl<'m> Output<'m> {
     }
 
     #[inline]
-    pub(super) fn fixed64(&mut self, key: u32, bits: u64) -> Result<()> {
+    pub(crate) fn fixed64(&mut self, key: u32, bits: u64) -> Result<()> {
         self.room(2 + 8)?;
         self.push_varint(key.into());
         self.bytes.extend_from_slice(&bits.to_le_bytes());
@@ -114,7 +115,7 @@ impl<'m> Output<'m> {
     }
 
     #[inline]
-    pub(super) fn fixed32(&mut self, key: u32, bits: u32) -> Result<()> {
+    pub(crate) fn fixed32(&mut self, key: u32, bits: u32) -> Result<()> {
         self.room(2 + 4)?;
         self.push_varint(key.into());
         self.bytes.extend_from_slice(&bits.to_le_bytes());
@@ -123,7 +124,7 @@ impl<'m> Output<'m> {
 
     /// A field of bytes that are at hand.
     #[inline]
-    pub(super) fn bytes(&mut self, number: u32, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn bytes(&mut self, number: u32, bytes: &[u8]) -> Result<()> {
         self.room(2 + MAX_LENGTH_BYTES + bytes.len())?;
         self.push_varint(key(number, BYTES).into());
         self.push_varint(bytes.len() as u64);
@@ -133,7 +134,7 @@ impl<'m> Output<'m> {
 
     /// A field of text.
     #[inline]
-    pub(super) fn text(&mut self, number: u32, text: Quoted<'_>) -> Result<()> {
+    pub(crate) fn text(&mut self, number: u32, text: Quoted<'_>) -> Result<()> {
         if !text.escaped {
             return self.bytes(number, text.raw);
         }
@@ -145,7 +146,7 @@ impl<'m> Output<'m> {
     }
 
     /// A field of at most `most` bytes, which `write` appends; `None` where it does not.
-    pub(super) fn written(
+    pub(crate) fn written(
         &mut self,
         number: u32,
         most: usize,
@@ -160,7 +161,7 @@ impl<'m> Output<'m> {
 
     /// What a text says, when it is read and not written on. One such text lives at a time.
     #[inline]
-    pub(super) fn aside<'j>(&mut self, text: Quoted<'j>) -> Result<Cow<'j, [u8]>> {
+    pub(crate) fn aside<'j>(&mut self, text: Quoted<'j>) -> Result<Cow<'j, [u8]>> {
         if !text.escaped {
             return Ok(Cow::Borrowed(text.raw));
         }
@@ -175,7 +176,7 @@ impl<'m> Output<'m> {
     /// Begins a message or a packed list. A wide one has room for any length before it; of others, which are short
     /// as a rule, the content moves when it turns out to be long.
     #[inline]
-    pub(super) fn begin(&mut self, number: u32, is_wide: bool) -> Result<Begun> {
+    pub(crate) fn begin(&mut self, number: u32, is_wide: bool) -> Result<Begun> {
         self.room(2 + MAX_LENGTH_BYTES)?;
         self.push_varint(key(number, BYTES).into());
         let width = if is_wide { MAX_LENGTH_BYTES } else { 1 };
@@ -189,7 +190,7 @@ impl<'m> Output<'m> {
 
     /// Ends what was begun last.
     #[inline]
-    pub(super) fn end(&mut self, begun: Begun) -> Result<()> {
+    pub(crate) fn end(&mut self, begun: Begun) -> Result<()> {
         let start = begun.start;
         let length = self.bytes.len() - start;
         if !begun.is_wide && length < 0x80 {
@@ -215,8 +216,35 @@ impl<'m> Output<'m> {
         Ok(())
     }
 
+    /// How much was written up to now.
+    pub(crate) fn written_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// What was written from byte `start` on.
+    pub(crate) fn since(&self, start: usize) -> &[u8] {
+        &self.bytes[start..]
+    }
+
+    /// Takes back what was written from byte `start` on; what was begun there is given up.
+    pub(crate) fn take_back(&mut self, start: usize) {
+        self.bytes.truncate(start);
+    }
+
+    /// Overwrites the eight bytes that begin at byte `at`.
+    pub(crate) fn patch64(&mut self, at: usize, bits: u64) {
+        self.bytes[at..at + 8].copy_from_slice(&bits.to_le_bytes());
+    }
+
+    /// Appends fields that are encoded already.
+    pub(crate) fn raw(&mut self, fields: &[u8]) -> Result<()> {
+        self.room(fields.len())?;
+        self.bytes.extend_from_slice(fields);
+        Ok(())
+    }
+
     /// What was written. Its capacity is all that stays of `memory`.
-    pub(super) fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         self.memory.resize(self.bytes.capacity() as u64);
         self.bytes
     }
