@@ -4,7 +4,7 @@
 //! - `receiver/{http,grpc}`: head of a request -> principal and signal, before a byte of the body is read.
 //! - `receiver/{wire,payload,compression}`: body -> the request's bytes, decompressed, within limits.
 //! - `pipeline`: decode, admit, append.
-//! - `otlp`: bytes -> rows and rejected records.
+//! - `decode`: bytes -> rows and rejected records, by encoding: `otlp`, `prometheus`; `lines` turns text into the latter.
 //! - `admit`: rows -> those within the limits on records, and refusals.
 //! - `replay`: dead letters -> rows, through the same pipeline, when their cause is mended.
 //! - `reply`: outcome or error -> what the client is told; the only place with codes of HTTP and gRPC.
@@ -26,5 +26,9 @@ pub mod replay;
 pub mod pipeline;
 
 pub mod admit;
+pub mod decode;
+pub mod lines;
+pub mod prometheus;
+
 pub mod otlp;
 pub mod reply;

@@ -1,4 +1,4 @@
-//! OTLP over HTTP and over gRPC: two routers that end in the same pipeline.
+//! OTLP over HTTP and over gRPC, and metrics in the ways of Prometheus and Influx: routers that end in the same pipeline.
 //!
 //! The binary binds the sockets, speaks TLS and sets the limits on connections and streams.
 
@@ -6,8 +6,12 @@ mod compression;
 mod credentials;
 mod grpc;
 mod http;
+mod influx;
 mod intake;
+mod metrics;
 mod payload;
+mod prometheus;
+mod snappy;
 mod wire;
 
 pub use credentials::authenticate;
@@ -43,6 +47,12 @@ impl Receiver {
     /// OTLP/HTTP: `POST /v1/{logs,metrics,traces}`. Everything else is 404 or 405, with a `google.rpc.Status`.
     pub fn http(&self) -> axum::Router {
         http::router(self.intake.clone())
+    }
+
+    /// Metrics that do not come as OTLP, below `/prometheus` and `/influx`: remote write, the text formats, Influx line
+    /// protocol. Without a fallback, so that it can be merged into another router.
+    pub fn metric_routes(&self) -> axum::Router {
+        prometheus::router(self.intake.clone()).merge(influx::router(self.intake.clone()))
     }
 
     /// OTLP/gRPC: the `Export` methods of the three collector services. Everything else is UNIMPLEMENTED.

@@ -19,6 +19,12 @@ pub enum Protocol {
     Grpc,
     HttpProtobuf,
     HttpJson,
+    /// Prometheus remote write of either version.
+    RemoteWrite,
+    /// The Prometheus text format or OpenMetrics.
+    Exposition,
+    /// Influx line protocol.
+    Influx,
     /// A media type that OTLP does not have, or none.
     Http,
 }
@@ -32,6 +38,7 @@ pub struct Telemetry {
     wire_bytes: Family<SourceLabels, Counter>,
     payload_bytes: Family<SourceLabels, Counter>,
     in_flight: Family<InFlightLabels, Gauge>,
+    skipped_texts: Family<SourceLabels, Counter>,
 }
 
 /// Where a request came from, as far as is known when it is counted.
@@ -78,12 +85,15 @@ pub(crate) struct InFlight {
 }
 
 impl Protocol {
-    /// The names are those of `OTEL_EXPORTER_OTLP_PROTOCOL`.
+    /// The names of OTLP are those of `OTEL_EXPORTER_OTLP_PROTOCOL`.
     fn as_str(self) -> &'static str {
         match self {
             Protocol::Grpc => "grpc",
             Protocol::HttpProtobuf => "http/protobuf",
             Protocol::HttpJson => "http/json",
+            Protocol::RemoteWrite => "prometheus/remote_write",
+            Protocol::Exposition => "prometheus/text",
+            Protocol::Influx => "influx/lines",
             Protocol::Http => "http",
         }
     }
@@ -101,6 +111,7 @@ impl Telemetry {
             wire_bytes: Family::default(),
             payload_bytes: Family::default(),
             in_flight: Family::default(),
+            skipped_texts: Family::default(),
         };
         let counters = [
             (
@@ -112,6 +123,11 @@ impl Telemetry {
                 "ingest_payload_bytes",
                 "Request bytes decompressed",
                 &telemetry.payload_bytes,
+            ),
+            (
+                "ingest_skipped_texts",
+                "Fields of line protocol that are texts, no metrics, and were left out",
+                &telemetry.skipped_texts,
             ),
         ];
         for (name, help, family) in counters {
@@ -192,6 +208,16 @@ impl Telemetry {
         self.payload_bytes
             .get_or_create(&labels)
             .inc_by(payload_bytes);
+    }
+}
+
+impl Telemetry {
+    /// Counts fields of a request that are texts where only numbers are kept.
+    pub(crate) fn skipped_texts(&self, source: Source<'_>, count: u64) {
+        if count > 0 {
+            let labels = source.labels();
+            self.skipped_texts.get_or_create(&labels).inc_by(count);
+        }
     }
 }
 

@@ -2,8 +2,11 @@
 //!
 //! - `status`: `google.rpc.Status` with its details, as gRPC and OTLP/HTTP errors carry it.
 //! - `export`: the answer to an accepted OTLP request.
+//! - `write_v1`, `write_v2`: Prometheus remote write, as its senders write it.
 //!
 //! Knows no other crate of ours.
 
 pub mod export;
 pub mod status;
+pub mod write_v1;
+pub mod write_v2;

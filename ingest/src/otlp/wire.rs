@@ -7,7 +7,7 @@ use cairn_storage::append::Reason;
 
 /// What is wrong with the bytes of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flaw {
+pub(crate) enum Flaw {
     CutVarint,
     LongVarint,
     CutNumber,
@@ -26,7 +26,7 @@ pub(super) enum Flaw {
 
 impl Flaw {
     /// The reason that a record with this flaw is rejected for.
-    pub(super) fn reason(self) -> Reason {
+    pub(crate) fn reason(self) -> Reason {
         match self {
             Flaw::TooDeep => Reason::TooDeep,
             Flaw::TimeOutOfRange => Reason::TimeOutOfRange,
@@ -37,7 +37,7 @@ impl Flaw {
     }
 
     /// What was found and, where there is one, the limit.
-    pub(super) fn what(self) -> &'static str {
+    pub(crate) fn what(self) -> &'static str {
         match self {
             Flaw::CutVarint => "a varint is cut off",
             Flaw::LongVarint => "a varint is longer than 64 bits",
@@ -63,20 +63,20 @@ impl Flaw {
 const MAX_GROUPS: usize = 128;
 
 /// The wire types.
-pub(super) const VARINT: u32 = 0;
-pub(super) const FIXED64: u32 = 1;
-pub(super) const BYTES: u32 = 2;
+pub(crate) const VARINT: u32 = 0;
+pub(crate) const FIXED64: u32 = 1;
+pub(crate) const BYTES: u32 = 2;
 const GROUP: u32 = 3;
 const GROUP_END: u32 = 4;
-pub(super) const FIXED32: u32 = 5;
+pub(crate) const FIXED32: u32 = 5;
 
 /// The key of a field: its number and its wire type in one integer, as on the wire.
-pub(super) const fn key(number: u32, wire_type: u32) -> u32 {
+pub(crate) const fn key(number: u32, wire_type: u32) -> u32 {
     (number << 3) | wire_type
 }
 
 /// A set of field numbers below 64.
-pub(super) const fn numbers<const N: usize>(numbers: [u32; N]) -> u64 {
+pub(crate) const fn numbers<const N: usize>(numbers: [u32; N]) -> u64 {
     let mut set = 0;
     let mut i = 0;
     while i < N {
@@ -88,28 +88,28 @@ pub(super) const fn numbers<const N: usize>(numbers: [u32; N]) -> u64 {
 
 /// Reads a message field by field.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(message: &'a [u8]) -> Self {
+    pub(crate) fn new(message: &'a [u8]) -> Self {
         Reader { rest: message }
     }
 
     #[inline(always)]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
     /// What is not read yet.
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
     /// The key of the next field (see [`key`]).
     #[inline(always)]
-    pub(super) fn key(&mut self) -> Result<u32, Flaw> {
+    pub(crate) fn key(&mut self) -> Result<u32, Flaw> {
         match self.rest {
             [byte @ 0x08..=0x7f, rest @ ..] => {
                 self.rest = rest;
@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
     /// Senders write fields in the order of their numbers; asking for one after the other is foreseen by the
     /// processor, unlike a jump by key.
     #[inline(always)]
-    pub(super) fn next_is(&mut self, key: u32) -> bool {
+    pub(crate) fn next_is(&mut self, key: u32) -> bool {
         match self.rest {
             [byte, rest @ ..] if u32::from(*byte) == key => {
                 self.rest = rest;
@@ -146,7 +146,7 @@ impl<'a> Reader<'a> {
 
     /// A varint of up to 10 bytes; zero-padded (overlong) ones are taken.
     #[inline(always)]
-    pub(super) fn varint(&mut self) -> Result<u64, Flaw> {
+    pub(crate) fn varint(&mut self) -> Result<u64, Flaw> {
         match self.rest {
             [byte @ 0..=0x7f, rest @ ..] => {
                 self.rest = rest;
@@ -182,33 +182,33 @@ impl<'a> Reader<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn fixed64(&mut self) -> Result<u64, Flaw> {
+    pub(crate) fn fixed64(&mut self) -> Result<u64, Flaw> {
         let (bytes, rest) = self.rest.split_first_chunk::<8>().ok_or(Flaw::CutNumber)?;
         self.rest = rest;
         Ok(u64::from_le_bytes(*bytes))
     }
 
     #[inline(always)]
-    pub(super) fn double(&mut self) -> Result<f64, Flaw> {
+    pub(crate) fn double(&mut self) -> Result<f64, Flaw> {
         self.fixed64().map(f64::from_bits)
     }
 
     #[inline(always)]
-    pub(super) fn fixed32(&mut self) -> Result<u32, Flaw> {
+    pub(crate) fn fixed32(&mut self) -> Result<u32, Flaw> {
         let (bytes, rest) = self.rest.split_first_chunk::<4>().ok_or(Flaw::CutNumber)?;
         self.rest = rest;
         Ok(u32::from_le_bytes(*bytes))
     }
 
     /// A sint32 (zigzag).
-    pub(super) fn zigzag32(&mut self) -> Result<i32, Flaw> {
+    pub(crate) fn zigzag32(&mut self) -> Result<i32, Flaw> {
         let value = self.varint()? as u32;
         Ok((value >> 1) as i32 ^ -((value & 1) as i32))
     }
 
     /// The bytes of a length-delimited field: text, bytes, a message or packed numbers.
     #[inline(always)]
-    pub(super) fn bytes(&mut self) -> Result<&'a [u8], Flaw> {
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Flaw> {
         let length = usize::try_from(self.varint()?).map_err(|_| Flaw::CutBytes)?;
         let (bytes, rest) = self.rest.split_at_checked(length).ok_or(Flaw::CutBytes)?;
         self.rest = rest;
@@ -218,7 +218,7 @@ impl<'a> Reader<'a> {
     /// Skips the field of `key`, whose number the message does not use; `known` are the numbers it uses, whose
     /// fields come here only with a wire type that is not theirs.
     #[inline(never)]
-    pub(super) fn skip(&mut self, key: u32, known: u64) -> Result<(), Flaw> {
+    pub(crate) fn skip(&mut self, key: u32, known: u64) -> Result<(), Flaw> {
         let number = key >> 3;
         if number < 64 && known >> number & 1 == 1 {
             return Err(Flaw::OtherWireType);
@@ -266,12 +266,12 @@ impl<'a> Reader<'a> {
 
 /// A time on the wire, unsigned ns since the epoch, as the signed ns that we keep.
 #[inline(always)]
-pub(super) fn nanos(time: u64) -> Result<i64, Flaw> {
+pub(crate) fn nanos(time: u64) -> Result<i64, Flaw> {
     i64::try_from(time).map_err(|_| Flaw::TimeOutOfRange)
 }
 
 /// Hands on packed fixed-width 64-bit numbers.
-pub(super) fn packed_fixed64(bytes: &[u8], mut push: impl FnMut(u64)) -> Result<(), Flaw> {
+pub(crate) fn packed_fixed64(bytes: &[u8], mut push: impl FnMut(u64)) -> Result<(), Flaw> {
     let (numbers, rest) = bytes.as_chunks::<8>();
     numbers
         .iter()
@@ -284,7 +284,7 @@ pub(super) fn packed_fixed64(bytes: &[u8], mut push: impl FnMut(u64)) -> Result<
 }
 
 /// Hands on packed varints.
-pub(super) fn packed_varints(bytes: &[u8], mut push: impl FnMut(u64)) -> Result<(), Flaw> {
+pub(crate) fn packed_varints(bytes: &[u8], mut push: impl FnMut(u64)) -> Result<(), Flaw> {
     let mut reader = Reader::new(bytes);
     while !reader.is_empty() {
         push(reader.varint()?);

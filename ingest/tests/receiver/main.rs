@@ -1,12 +1,15 @@
 //! The receivers as a client sees them: real sockets, real store, every protocol.
 
 mod client;
+mod crash;
 mod grpc;
 mod http;
+mod influx;
 mod json;
 mod ledger;
 mod limits;
 mod outcomes;
+mod prometheus;
 mod replay;
 mod requests;
 mod senders;
