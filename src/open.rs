@@ -2,7 +2,7 @@
 //! offline commands.
 
 use anyhow::{Context, Result, bail};
-use cairn_ingest::otlp::OtlpDecode;
+use cairn_ingest::decode::FrameDecode;
 use cairn_storage::{
     catalog::sqlite::SqliteCatalog,
     config::Config,
@@ -59,7 +59,7 @@ impl DataFolder {
             config: config.clone(),
             catalog: Arc::new(catalog.context("opening the catalog")?),
             bucket,
-            decode: Arc::new(OtlpDecode),
+            decode: Arc::new(FrameDecode),
             telemetry,
         })
     }

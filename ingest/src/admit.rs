@@ -267,10 +267,10 @@ fn check_records(decoded: &Decoded, limits: &Limits, refused: &mut Refused) {
     }
 }
 
-/// Refuses every point of a refused series.
+/// Refuses every point of a refused series, and every exemplar that is a record by itself.
 fn refuse_points(decoded: &Decoded, series: &RefusedSeries, refused: &mut Refused) {
     for (table, batch) in &decoded.tables {
-        if !matches!(table, Table::Samples | Table::Histograms) {
+        if !matches!(table, Table::Samples | Table::Histograms | Table::Exemplars) {
             continue;
         }
         for (row, id) in series_ids(batch).values().iter().enumerate() {

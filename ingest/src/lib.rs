@@ -6,7 +6,7 @@
 //! - `receiver/{loki,elasticsearch,lines,syslog}`: the same for logs that are no OTLP.
 //! - `pipeline`: decode, admit, append.
 //! - `dialect`: logs that are no OTLP -> the request that they would be.
-//! - `otlp`: bytes -> rows and rejected records.
+//! - `decode`: bytes -> rows and rejected records, by encoding: `otlp`, `prometheus`; `lines` turns text into the latter.
 //! - `admit`: rows -> those within the limits on records, and refusals.
 //! - `replay`: dead letters -> rows, through the same pipeline, when their cause is mended.
 //! - `reply`: outcome or error -> what the client is told; the only place with codes of HTTP and gRPC.
@@ -28,6 +28,10 @@ pub mod replay;
 pub mod pipeline;
 
 pub mod admit;
+pub mod decode;
+pub mod lines;
+pub mod prometheus;
+
 pub mod dialect;
 pub mod otlp;
 pub mod reply;

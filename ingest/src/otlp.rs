@@ -21,13 +21,13 @@ mod entities;
 mod error;
 pub mod json;
 mod logs;
-mod metrics;
+pub(crate) mod metrics;
 mod outline;
 mod records;
 mod replay;
 pub mod rows;
 mod spans;
-mod tally;
+pub(crate) mod tally;
 mod value;
 mod walk;
 pub(crate) mod wire;
@@ -46,7 +46,7 @@ use self::{
 };
 use bytes::Bytes;
 use cairn_storage::{
-    append::{Decode, Decoded, Record},
+    append::Decoded,
     signal::{Encoding, Signal},
     time::Nanos,
 };
@@ -76,7 +76,10 @@ pub fn decode(
     }
     match encoding {
         Encoding::OtlpProtobuf => decode_protobuf(signal, payload, received),
-        Encoding::OtlpJson => Err(DecodeError::Encoding { encoding }),
+        Encoding::OtlpJson
+        | Encoding::PrometheusV1
+        | Encoding::PrometheusV2
+        | Encoding::Samples => Err(DecodeError::Encoding { encoding }),
         Encoding::Replay => {
             let offer = Offer::read(payload)?;
             let mut decoded = decode_protobuf(signal, &offer.request, offer.received)?;
@@ -121,32 +124,5 @@ fn into_error(failure: Failure) -> DecodeError {
         Failure::Columns(unfit) => DecodeError::Internal {
             detail: format!("{unfit:?}"),
         },
-    }
-}
-
-/// [`decode`] for the store, which decodes anew at replay.
-#[derive(Debug, Clone, Default)]
-pub struct OtlpDecode;
-
-impl Decode for OtlpDecode {
-    fn decode(
-        &self,
-        signal: Signal,
-        encoding: Encoding,
-        version: u16,
-        payload: &Bytes,
-        received: Nanos,
-    ) -> Result<Decoded, String> {
-        decode(signal, encoding, version, payload, received).map_err(|error| error.to_string())
-    }
-
-    fn records(
-        &self,
-        signal: Signal,
-        encoding: Encoding,
-        payload: &Bytes,
-        ordinals: &[u32],
-    ) -> Vec<Record> {
-        records(signal, encoding, payload, ordinals)
     }
 }

@@ -4,9 +4,12 @@
 use crate::{
     admit::{self, Limits},
     config::Config,
+    decode,
     dialect::{self, Places, Source, Translated},
     error::{Error, Result},
+    lines::{self, LineForm},
     otlp::{self, json},
+    prometheus::{self, Families, KnownFamilies},
 };
 use bytes::Bytes;
 use cairn_storage::{
@@ -14,7 +17,7 @@ use cairn_storage::{
     budget::Reservation,
     id::TenantId,
     refuse,
-    signal::{Encoding, Signal},
+    signal::{Encoding, Signal, Table},
     store::Store,
     time::Nanos,
 };
@@ -36,6 +39,16 @@ pub struct Pipeline {
     pub(crate) store: Arc<Store>,
     pub(crate) limits: Limits,
     max_request_bytes: u64,
+    /// What metadata of Prometheus said about series that come without it.
+    families: KnownFamilies,
+}
+
+/// The rows that a request made: what Remote-Write 2.0 tells its sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written {
+    pub samples: u64,
+    pub histograms: u64,
+    pub exemplars: u64,
 }
 
 /// One request, whole and decompressed, of a sender who may send.
@@ -78,6 +91,7 @@ struct Admitted {
     request: Request,
     decoded: Decoded,
     refusals: Vec<Refusal>,
+    written: Written,
     /// What the client is told where the request holds nothing.
     notice: Option<String>,
 }
@@ -97,6 +111,7 @@ impl Pipeline {
             store,
             limits: Limits::new(config),
             max_request_bytes: config.max_request_bytes,
+            families: KnownFamilies::default(),
         }
     }
 
@@ -111,12 +126,65 @@ impl Pipeline {
 
     /// [`Pipeline::ingest`] of what was received at `received`.
     pub(crate) async fn ingest_at(&self, request: Request, received: Nanos) -> Result<Outcome> {
+        let (outcome, _) = self.ingest_counted(request, received).await?;
+        Ok(outcome)
+    }
+
+    /// [`Pipeline::ingest`] of what was received at `received`, and the rows that it made. Of a retry these are the rows
+    /// that the first one made.
+    pub(crate) async fn ingest_counted(
+        &self,
+        request: Request,
+        received: Nanos,
+    ) -> Result<(Outcome, Written)> {
         let admitted = self.decode_and_admit(request, received).await?;
+        let written = admitted.written;
         if admitted.decoded.offered == 0 {
             // Nothing to make durable, so nothing to wait for (OTLP: an empty request is a success).
-            return Ok(nothing(self.store.sequence(), admitted.notice));
+            return Ok((nothing(self.store.sequence(), admitted.notice), written));
         }
-        self.append(admitted, received).await
+        Ok((self.append(admitted, received).await?, written))
+    }
+
+    /// The request that lines of text mean, with how many fields in them are texts and were left out. `request` holds the
+    /// lines; what was reserved for them is given back.
+    pub(crate) async fn transcode_lines(
+        &self,
+        request: Request,
+        form: LineForm,
+        received: Nanos,
+    ) -> Result<(Request, u64)> {
+        let mut memory = self.store.budget().empty();
+        let limit_bytes = self.max_request_bytes;
+        let length = request.payload.len();
+        let work = move || {
+            let to = (limit_bytes, &mut memory);
+            let transcoded = lines::transcode(form, &request.payload, received, to)?;
+            let request = Request {
+                encoding: Encoding::Samples,
+                payload: transcoded.payload.into(),
+                memory,
+                ..request
+            };
+            Ok((request, transcoded.skipped_texts))
+        };
+        self.run(length, work).await
+    }
+
+    /// Runs `work` on `length` bytes: here, or off the async threads where that takes long.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        length: usize,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let done = if length > INLINE_BYTES {
+            let world = self.store.world();
+            world.blocking(work).await.map_err(|_| Error::Panicked)
+        } else {
+            // One request that finds a bug of ours must not take the connection's others with it.
+            catch_unwind(AssertUnwindSafe(work)).map_err(|_| Error::Panicked)
+        };
+        done?
     }
 
     /// Stores logs of another form than OTLP, and returns when they are durable, with what became of each.
@@ -163,32 +231,22 @@ impl Pipeline {
     /// caller stops waiting.
     async fn decode_and_admit(&self, request: Request, received: Nanos) -> Result<Admitted> {
         let bounds = self.bounds(received);
-        let length = request.payload.len();
         let memory = self.store.budget().empty();
+        let families = self.families.clone();
+        let length = request.payload.len();
         let work = move || {
             let (request, notice) = match request.encoding {
-                Encoding::OtlpProtobuf | Encoding::Replay => (request, None),
                 Encoding::OtlpJson => transcode(request, bounds.max_request_bytes, memory)?,
+                Encoding::OtlpProtobuf
+                | Encoding::Replay
+                | Encoding::PrometheusV1
+                | Encoding::PrometheusV2
+                | Encoding::Samples => (request, None),
             };
-            admit((request, notice), Vec::new(), bounds)
+            let known = known_families(&request, &families)?;
+            admit((request, notice), (Vec::new(), &known), bounds)
         };
         self.run(length, work).await
-    }
-
-    /// Runs `work` on `length` bytes: here, or off the async threads where that takes long.
-    async fn run<T: Send + 'static>(
-        &self,
-        length: usize,
-        work: impl FnOnce() -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let done = if length > INLINE_BYTES {
-            let world = self.store.world();
-            world.blocking(work).await.map_err(|_| Error::Panicked)
-        } else {
-            // One request that finds a bug of ours must not take the connection's others with it.
-            catch_unwind(AssertUnwindSafe(work)).map_err(|_| Error::Panicked)
-        };
-        done?
     }
 
     async fn append(&self, admitted: Admitted, received: Nanos) -> Result<Outcome> {
@@ -207,24 +265,26 @@ impl Pipeline {
     }
 }
 
-/// Decodes a request in protobuf and takes out what breaks a limit, and the records that are `unread`.
+/// Decodes a request and takes out what breaks a limit, and the records that are `unread`.
 fn admit(
     (mut request, notice): (Request, Option<String>),
-    unread: Vec<Refusal>,
+    (unread, known): (Vec<Refusal>, &Families),
     bounds: Bounds,
 ) -> Result<Admitted> {
     let payload_bytes = request.payload.len() as u64;
     request.memory.grow(ROWS_PER_PAYLOAD * payload_bytes)?;
     let (signal, encoding, payload) = (request.signal, request.encoding, &request.payload);
-    let (version, received) = (otlp::DECODER_VERSION, bounds.received);
-    let mut decoded = otlp::decode(signal, encoding, version, payload, received)?;
+    let of = (signal, encoding, otlp::DECODER_VERSION);
+    let received = bounds.received;
+    let mut decoded = decode::decode(of, payload, received, known)?;
     let refusals = joined(unread, admit::admit(&decoded, &bounds.limits, received));
     if !refusals.is_empty() {
         let ordinals: Vec<u32> = refusals.iter().map(|refusal| refusal.ordinal).collect();
-        let records = otlp::records(signal, encoding, payload, &ordinals);
+        let records = decode::records(signal, encoding, payload, &ordinals);
         refuse::refuse(&mut decoded, &refusals, records)?;
     }
     Ok(Admitted {
+        written: Written::of(&decoded),
         request,
         decoded,
         refusals,
@@ -267,8 +327,33 @@ fn translate(
         memory,
     };
     drop((foreign.payload, foreign.memory));
-    let admitted = admit((request, None), refusals, bounds)?;
+    let admitted = admit((request, None), (refusals, &Families::default()), bounds)?;
     Ok((admitted, places, kept))
+}
+
+/// What is known of the metrics of the sender, with what this request says.
+fn known_families(request: &Request, families: &KnownFamilies) -> Result<Arc<Families>> {
+    if !prometheus::takes(request.encoding) {
+        return Ok(Arc::default());
+    }
+    let said = prometheus::families(request.encoding, &request.payload)?;
+    families.learn(&request.tenant, said);
+    Ok(families.of(&request.tenant))
+}
+
+impl Written {
+    fn of(decoded: &Decoded) -> Written {
+        let rows = |wanted: Table| {
+            let tables = decoded.tables.iter();
+            let batches = tables.filter(|(table, _)| *table == wanted);
+            batches.map(|(_, batch)| batch.num_rows() as u64).sum()
+        };
+        Written {
+            samples: rows(Table::Samples),
+            histograms: rows(Table::Histograms),
+            exemplars: rows(Table::Exemplars),
+        }
+    }
 }
 
 /// The request in protobuf, paid from `memory`; its text and what was reserved for that are given back.

@@ -1,4 +1,4 @@
-//! OTLP over HTTP and over gRPC, and logs as others send them: routers and sockets that end in the same pipeline.
+//! OTLP over HTTP and over gRPC, logs and metrics as others send them: routers and sockets that end in the same pipeline.
 //!
 //! The binary binds the sockets, speaks TLS and sets the limits on connections and streams.
 
@@ -9,10 +9,14 @@ mod foreign;
 mod grpc;
 mod head;
 mod http;
+mod influx;
 mod intake;
 mod lines;
 mod loki;
+mod metrics;
 mod payload;
+mod prometheus;
+mod snappy;
 mod syslog;
 mod wire;
 
@@ -53,6 +57,12 @@ impl Receiver {
     /// OTLP/HTTP: `POST /v1/{logs,metrics,traces}`. Everything else is 404 or 405, with a `google.rpc.Status`.
     pub fn http(&self) -> axum::Router {
         http::router(self.intake.clone())
+    }
+
+    /// Metrics that do not come as OTLP, below `/prometheus` and `/influx`: remote write, the text formats, Influx line
+    /// protocol. Without a fallback, so that it can be merged into another router.
+    pub fn metric_routes(&self) -> axum::Router {
+        prometheus::router(self.intake.clone()).merge(influx::router(self.intake.clone()))
     }
 
     /// OTLP/gRPC: the `Export` methods of the three collector services. Everything else is UNIMPLEMENTED.

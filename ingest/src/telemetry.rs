@@ -19,6 +19,12 @@ pub enum Protocol {
     Grpc,
     HttpProtobuf,
     HttpJson,
+    /// Prometheus remote write of either version.
+    RemoteWrite,
+    /// The Prometheus text format or OpenMetrics.
+    Exposition,
+    /// Influx line protocol.
+    Influx,
     /// A media type that OTLP does not have, or none.
     Http,
     Loki,
@@ -41,6 +47,7 @@ pub struct Telemetry {
     dropped: Family<DroppedLabels, Counter>,
     refused_connections: Counter,
     connections: Gauge,
+    skipped_texts: Family<SourceLabels, Counter>,
 }
 
 /// Where a request came from, as far as is known when it is counted.
@@ -100,6 +107,9 @@ impl Protocol {
             Protocol::Grpc => "grpc",
             Protocol::HttpProtobuf => "http/protobuf",
             Protocol::HttpJson => "http/json",
+            Protocol::RemoteWrite => "prometheus/remote_write",
+            Protocol::Exposition => "prometheus/text",
+            Protocol::Influx => "influx/lines",
             Protocol::Http => "http",
             Protocol::Loki => "loki",
             Protocol::Elasticsearch => "elasticsearch",
@@ -125,6 +135,7 @@ impl Telemetry {
             dropped: Family::default(),
             refused_connections: Counter::default(),
             connections: Gauge::default(),
+            skipped_texts: Family::default(),
         };
         let counters = [
             (
@@ -136,6 +147,11 @@ impl Telemetry {
                 "ingest_payload_bytes",
                 "Request bytes decompressed",
                 &telemetry.payload_bytes,
+            ),
+            (
+                "ingest_skipped_texts",
+                "Fields of line protocol that are texts, no metrics, and were left out",
+                &telemetry.skipped_texts,
             ),
         ];
         for (name, help, family) in counters {
@@ -262,6 +278,16 @@ impl Telemetry {
         self.payload_bytes
             .get_or_create(&labels)
             .inc_by(payload_bytes);
+    }
+}
+
+impl Telemetry {
+    /// Counts fields of a request that are texts where only numbers are kept.
+    pub(crate) fn skipped_texts(&self, source: Source<'_>, count: u64) {
+        if count > 0 {
+            let labels = source.labels();
+            self.skipped_texts.get_or_create(&labels).inc_by(count);
+        }
     }
 }
 

@@ -60,19 +60,34 @@ pub(crate) fn buffered_schema(table: Table) -> SchemaRef {
 }
 
 /// Columns that files of earlier builds lack, and the one among them whose statistics tell which files have them.
-const LATER: [(Table, &str, &[&str]); 1] = [(
-    Table::DeadLetters,
-    "size_bytes",
-    &[
-        "record_resource",
-        "record_scope",
-        "record_metric",
-        "letter_epoch",
-        "letter_sequence",
-        "letter_ordinal",
+const LATER: [(Table, &str, &[&str]); 2] = [
+    (
+        Table::DeadLetters,
         "size_bytes",
-    ],
-)];
+        &[
+            "record_resource",
+            "record_scope",
+            "record_metric",
+            "letter_epoch",
+            "letter_sequence",
+            "letter_ordinal",
+            "size_bytes",
+        ],
+    ),
+    (
+        Table::Histograms,
+        // Of integers, so that there are statistics also where every value is NULL.
+        "reset_hint",
+        &[
+            "count_double",
+            "zero_count_double",
+            "positive_counts_double",
+            "negative_counts_double",
+            "bucket_counts_double",
+            "reset_hint",
+        ],
+    ),
+];
 
 /// The columns that every file of the table has by now, and this one has not.
 fn missing_columns(object: &ObjectMeta) -> &'static [&'static str] {

@@ -126,7 +126,8 @@ pub struct Replayed {
 
 /// A request decoded: rows by table, and the records that made none.
 ///
-/// For metrics a record is a data point: `offered`, ordinals and counts are of data points.
+/// For metrics a record is a data point: `offered`, ordinals and counts are of data points. An exemplar whose ordinal no
+/// data point has came alone and is a record, too.
 #[derive(Debug, Clone, Default)]
 pub struct Decoded {
     /// Batches with the schema of `schema::batch_schema(table)`; tables without rows are left out.

@@ -17,7 +17,7 @@ use std::collections::HashSet;
 /// Takes the rows of refused records out of every table and adds the records to `decoded.rejected`.
 ///
 /// A record goes whole: a span with its events and links, a data point with its exemplars, and a series with
-/// its last data point. `records` are the refused records, in the order of `refusals`; one that is
+/// its last data point or exemplar. `records` are the refused records, in the order of `refusals`; one that is
 /// not there is kept without its bytes and what it stood in. Fails with `Internal` where a batch has not the columns of its table.
 pub fn refuse(decoded: &mut Decoded, refusals: &[Refusal], records: Vec<Record>) -> Result<()> {
     if refusals.is_empty() {
@@ -34,7 +34,7 @@ pub fn refuse(decoded: &mut Decoded, refusals: &[Refusal], records: Vec<Record>)
     }
     let mut alive: HashSet<i64> = HashSet::new();
     for (table, batch) in &decoded.tables {
-        if matches!(table, Table::Samples | Table::Histograms) {
+        if matches!(table, Table::Samples | Table::Histograms | Table::Exemplars) {
             alive.extend(numbers::<Int64Type>(batch, SERIES_ID)?);
         }
     }

@@ -42,6 +42,12 @@ pub enum Encoding {
     OtlpJson = 2,
     /// Dead letters that are offered again: which they are, then a request in OTLP protobuf. Nobody sends this.
     Replay = 3,
+    /// A Prometheus remote write request, version 1.0 (`prometheus.WriteRequest`).
+    PrometheusV1 = 4,
+    /// A Prometheus remote write request, version 2.0 (`io.prometheus.write.v2.Request`).
+    PrometheusV2 = 5,
+    /// Samples of line protocols: remote write 2.0 with fields of ours (docs/formats/wal.md). Nobody sends this.
+    Samples = 6,
 }
 
 impl Signal {
@@ -130,6 +136,9 @@ impl Encoding {
             Encoding::OtlpProtobuf => "otlp_protobuf",
             Encoding::OtlpJson => "otlp_json",
             Encoding::Replay => "replay",
+            Encoding::PrometheusV1 => "prometheus_v1",
+            Encoding::PrometheusV2 => "prometheus_v2",
+            Encoding::Samples => "samples",
         }
     }
 
@@ -139,6 +148,9 @@ impl Encoding {
             1 => Some(Encoding::OtlpProtobuf),
             2 => Some(Encoding::OtlpJson),
             3 => Some(Encoding::Replay),
+            4 => Some(Encoding::PrometheusV1),
+            5 => Some(Encoding::PrometheusV2),
+            6 => Some(Encoding::Samples),
             _ => None,
         }
     }

@@ -42,7 +42,7 @@ impl Keys {
         self.entries.is_empty()
     }
 
-    /// Who sent a request with these headers: `authorization` (`Bearer <key>`, or `Basic` with the key as
+    /// Who sent a request with these headers: `authorization` (`Bearer <key>`, `Token <key>`, or `Basic` with the key as
     /// password and any user, or Elasticsearch's `ApiKey`, which is written the same) and `x-api-key`, the former first.
     ///
     /// Fails with `Unauthenticated`. Without keys everybody is [`Principal::anonymous`].
@@ -71,7 +71,8 @@ impl Keys {
             detail: "the authorization header must be Bearer <key>, or Basic or ApiKey <user:key in base64>",
         })?;
         let rest = rest.trim();
-        if scheme.eq_ignore_ascii_case("bearer") {
+        // `Token` is what clients of InfluxDB send.
+        if scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token") {
             return self.by_key(rest);
         }
         if scheme.eq_ignore_ascii_case("basic") || scheme.eq_ignore_ascii_case("apikey") {

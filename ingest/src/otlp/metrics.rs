@@ -3,7 +3,7 @@
 //! A record is a data point. A metric whose own bytes are broken is one rejected record, since its points cannot
 //! be told apart; so is one with data of a kind that we do not know. One without any data offers nothing.
 
-mod identity;
+pub(crate) mod identity;
 pub(super) mod message;
 mod points;
 

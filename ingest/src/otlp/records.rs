@@ -30,7 +30,10 @@ pub fn records(
 ) -> Vec<Record> {
     let offer = match encoding {
         Encoding::OtlpProtobuf => None,
-        Encoding::OtlpJson => return Vec::new(),
+        Encoding::OtlpJson
+        | Encoding::PrometheusV1
+        | Encoding::PrometheusV2
+        | Encoding::Samples => return Vec::new(),
         Encoding::Replay => match Offer::read(payload) {
             Ok(offer) => Some(offer),
             Err(_) => return Vec::new(),

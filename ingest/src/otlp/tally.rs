@@ -11,7 +11,7 @@ pub(crate) const MAX_ROWS: usize = 1 << 21;
 
 /// Fails when a request makes too many rows of a kind.
 #[inline]
-pub(super) fn limit_rows(of: &'static str, rows: usize) -> Result<(), DecodeError> {
+pub(crate) fn limit_rows(of: &'static str, rows: usize) -> Result<(), DecodeError> {
     if rows > MAX_ROWS {
         return Err(DecodeError::TooManyRows {
             of,

@@ -13,7 +13,9 @@ use crate::{
     telemetry::{Protocol, Source, Telemetry},
 };
 use axum::body::Body;
-use cairn_storage::{id::TenantId, signal::Signal, store::Store, world::Clock};
+use cairn_storage::{
+    budget::Reservation, id::TenantId, signal::Signal, store::Store, world::Clock,
+};
 use cairn_tenancy::{
     keys::Keys,
     principal::{Principal, Scope},
@@ -140,6 +142,21 @@ impl Intake {
     /// Counts what came in without a body of HTTP.
     pub(super) fn count_plain(&self, exchange: &Exchange, bytes: u64) {
         self.telemetry.received(exchange.source(), bytes, bytes);
+    }
+
+    /// Counts fields that are texts, no metrics, and were left out.
+    pub(super) fn skipped_texts(&self, exchange: &Exchange, count: u64) {
+        self.telemetry.skipped_texts(exchange.source(), count);
+    }
+
+    /// An empty reservation of memory.
+    pub(super) fn memory(&self) -> Reservation {
+        self.store.budget().empty()
+    }
+
+    /// Bytes of a request after decompression.
+    pub(super) fn max_request_bytes(&self) -> u64 {
+        self.config.max_request_bytes
     }
 
     pub(super) fn begin(&self, protocol: Protocol, signal: Signal) -> Exchange {

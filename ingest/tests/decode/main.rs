@@ -7,6 +7,7 @@ mod json;
 mod limits;
 mod mutate;
 mod oracle;
+mod prometheus;
 mod rows;
 mod tree;
 mod write_json;

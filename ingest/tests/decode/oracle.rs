@@ -845,6 +845,8 @@ impl Of<'_> {
         } else {
             row.push(point.flags.to_string());
             row.extend(point.cells);
+            // What only Prometheus' native histograms have.
+            row.extend(nulls(6));
             Table::Histograms
         };
         row.push(self.ordinal.to_string());

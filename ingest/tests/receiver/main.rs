@@ -2,16 +2,19 @@
 
 mod client;
 mod columns;
+mod crash;
 mod elasticsearch;
 mod foreign;
 mod grpc;
 mod http;
+mod influx;
 mod json;
 mod ledger;
 mod limits;
 mod lines;
 mod loki;
 mod outcomes;
+mod prometheus;
 mod replay;
 mod requests;
 mod senders;

@@ -2,7 +2,7 @@
 
 use arrow::array::{AsArray, RecordBatch};
 use axum::Router;
-use cairn_ingest::{config::Config, otlp::OtlpDecode, receiver::Receiver};
+use cairn_ingest::{config::Config, decode::FrameDecode, receiver::Receiver};
 use cairn_storage::{
     catalog::memory::MemoryCatalog,
     config::Config as StorageConfig,
@@ -65,7 +65,7 @@ impl Server {
                 .await
                 .expect("the bucket opens"),
             catalog: Arc::new(MemoryCatalog::new(world.clone())),
-            decode: Arc::new(OtlpDecode),
+            decode: Arc::new(FrameDecode),
             telemetry: Telemetry::register(&mut registry),
             config: storage,
             world,
@@ -75,7 +75,7 @@ impl Server {
         let receiver = Receiver::new(store.clone(), keys, config, &mut registry)
             .expect("settings that fit the store");
         Server {
-            http: listen(receiver.http()).await,
+            http: listen(receiver.http().merge(receiver.metric_routes())).await,
             grpc: listen(receiver.grpc()).await,
             logs: listen(receiver.log_routes().merge(receiver.elasticsearch_routes())).await,
             receiver,

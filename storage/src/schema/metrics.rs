@@ -1,7 +1,8 @@
 //! `series`, `samples`, `histograms` and `exemplars`: labels belong to the series, not to the point.
 //!
 //! `series_id` is XXH3-64 over the identity of the series: metric name, type, unit, temporality,
-//! monotonicity, resource attributes, scope name, version and attributes, point attributes (all canonical).
+//! monotonicity, resource attributes, scope name, version and attributes, point attributes (all canonical); for
+//! series of Prometheus over the name, the attributes and the form of the points alone.
 
 use super::{optional, repeated_text, required, resource_and_scope, row_ordinal, timestamp_type};
 use arrow::datatypes::{DataType, Field};
@@ -70,6 +71,15 @@ pub(super) fn histograms() -> Vec<Field> {
         optional(20, "negative_counts", list(DataType::UInt64)),
         optional(21, "quantiles", list(DataType::Float64)),
         optional(22, "quantile_values", list(DataType::Float64)),
+        // What Prometheus' native histograms say and OTLP cannot; counts that are not whole stand here alone, and
+        // `count` is then the nearest whole number. Files of before these columns do not have them.
+        optional(23, "count_double", DataType::Float64),
+        optional(24, "zero_count_double", DataType::Float64),
+        optional(25, "positive_counts_double", list(DataType::Float64)),
+        optional(26, "negative_counts_double", list(DataType::Float64)),
+        optional(27, "bucket_counts_double", list(DataType::Float64)),
+        // 1 there was a reset, 2 there was none, 3 a gauge; NULL where that is unknown.
+        optional(28, "reset_hint", DataType::Int32),
         row_ordinal(),
     ]
 }

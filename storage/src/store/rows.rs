@@ -12,7 +12,7 @@ use crate::{
     catalog::Digest,
     error::{Error, Result},
     id::TenantId,
-    schema,
+    schema::{self, ROW_ORDINAL},
     signal::{Signal, Table},
     snapshot::BufferedRequest,
     time::{Nanos, TimeRange},
@@ -20,10 +20,13 @@ use crate::{
 use arrow::{
     array::{Array, AsArray, RecordBatch, RecordBatchOptions},
     compute,
-    datatypes::TimestampNanosecondType,
+    datatypes::{Int32Type, TimestampNanosecondType},
 };
 use bytes::Bytes;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 /// A request on its way into the buffer.
 pub(super) struct Rows {
@@ -212,9 +215,18 @@ impl Counts {
             )
         };
         let records = decoded.tables.iter().filter(|(table, _)| is_record(table));
+        let rows: u64 = records.map(|(_, batch)| batch.num_rows() as u64).sum();
+        let left = decoded
+            .offered
+            .saturating_sub(rows + decoded.rejected.len() as u64);
         Counts {
             offered: decoded.offered,
-            stored: records.map(|(_, batch)| batch.num_rows() as u64).sum(),
+            stored: rows
+                + if left > 0 {
+                    exemplars_alone(decoded)
+                } else {
+                    0
+                },
             letters,
             replayed,
             replaced_text: decoded.replaced_text,
@@ -222,6 +234,22 @@ impl Counts {
             invalid_ids: decoded.invalid_ids,
         }
     }
+}
+
+/// Exemplars that are records by themselves: those that came without a data point, as in Prometheus' remote write.
+fn exemplars_alone(decoded: &Decoded) -> u64 {
+    let ordinals = |wanted: &[Table]| -> HashSet<i32> {
+        let tables = decoded.tables.iter();
+        let batches = tables.filter(|(table, _)| wanted.contains(table));
+        let columns = batches.filter_map(|(_, batch)| batch.column_by_name(ROW_ORDINAL));
+        columns
+            .filter_map(|column| column.as_primitive_opt::<Int32Type>())
+            .flat_map(|column| column.values().to_vec())
+            .collect()
+    };
+    let points = ordinals(&[Table::Samples, Table::Histograms]);
+    let exemplars = ordinals(&[Table::Exemplars]);
+    exemplars.difference(&points).count() as u64
 }
 
 fn check_schema(table: Table, batch: &RecordBatch) -> Result<()> {

@@ -11,6 +11,8 @@
 //! | 1 | monotonicity: 0 none, 1 not monotonic, 2 monotonic |
 //! | 4 + n, six times | length (u32, little-endian) and bytes of: metric name, unit, resource attributes, scope name, scope version, scope attributes; maps as canonical JSON, absent text as empty |
 //!
+//! A first byte of 2 marks the identities of Prometheus' series (`prometheus::identity`).
+//!
 //! Description, metadata, entity references, schema URLs and dropped counts are no part of it. The layout is on disk in every
 //! `series_id`: it never changes; a new one would need a new version and a new column.
 
@@ -25,7 +27,7 @@ use std::{
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// The bytes of the digest that a point's attributes follow.
-pub(super) const DIGEST_BYTES: usize = 16;
+pub(crate) const DIGEST_BYTES: usize = 16;
 
 /// The version of the layout.
 const VERSION: u8 = 1;
@@ -62,22 +64,22 @@ pub(super) fn digest(
 
 /// The `series_id` of an identity: a digest with a point's attributes behind it.
 #[inline]
-pub(super) fn series_id(identity: &[u8]) -> i64 {
+pub(crate) fn series_id(identity: &[u8]) -> i64 {
     xxh3_64(identity) as i64
 }
 
 /// The series of a request.
-pub(super) type SeriesSet = HashSet<i64, Spread>;
+pub(crate) type SeriesSet = HashSet<i64, Spread>;
 
 /// Hashes series ids, which are hashes already, so that a sender cannot choose ids that meet in one slot.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Spread {
+pub(crate) struct Spread {
     /// Odd.
     factor: u64,
 }
 
 impl Spread {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Spread {
             factor: xxh3_64(&seed.to_le_bytes()) | 1,
         }
@@ -98,7 +100,7 @@ impl BuildHasher for Spread {
 
 /// See [`Spread`].
 #[derive(Debug)]
-pub(super) struct SpreadHasher {
+pub(crate) struct SpreadHasher {
     factor: u64,
     state: u64,
 }

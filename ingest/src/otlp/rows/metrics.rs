@@ -103,6 +103,13 @@ pub struct Distribution {
     /// `None` where the point has no such buckets.
     pub positive_offset: Option<i32>,
     pub negative_offset: Option<i32>,
+    /// Where counts are not whole numbers. Those of buckets are then in the lists of doubles, and `count` is the whole
+    /// number next to this.
+    pub count_double: Option<f64>,
+    /// With `count_double` only.
+    pub zero_count_double: Option<f64>,
+    /// 1 reset, 2 no reset, 3 gauge.
+    pub reset_hint: Option<i32>,
 }
 
 /// An exemplar less its attributes.
@@ -330,6 +337,12 @@ pub struct HistogramRows {
     pub negative_counts: ListColumn<UInt64Type>,
     pub quantiles: ListColumn<Float64Type>,
     pub quantile_values: ListColumn<Float64Type>,
+    count_double: OptionalColumn<Float64Type>,
+    zero_count_double: OptionalColumn<Float64Type>,
+    pub positive_counts_double: ListColumn<Float64Type>,
+    pub negative_counts_double: ListColumn<Float64Type>,
+    pub bucket_counts_double: ListColumn<Float64Type>,
+    reset_hint: OptionalColumn<Int32Type>,
 }
 
 impl HistogramRows {
@@ -352,6 +365,12 @@ impl HistogramRows {
             negative_counts: ListColumn::default(),
             quantiles: ListColumn::default(),
             quantile_values: ListColumn::default(),
+            count_double: OptionalColumn::with_capacity(0),
+            zero_count_double: OptionalColumn::with_capacity(0),
+            positive_counts_double: ListColumn::default(),
+            negative_counts_double: ListColumn::default(),
+            bucket_counts_double: ListColumn::default(),
+            reset_hint: OptionalColumn::with_capacity(0),
         }
     }
 
@@ -360,23 +379,32 @@ impl HistogramRows {
         let explicit = kind == MetricKind::Histogram;
         let exponential = kind == MetricKind::ExponentialHistogram;
         let summary = kind == MetricKind::Summary;
+        let whole = of.count_double.is_none();
+        let (positive, negative) = (of.positive_offset.is_some(), of.negative_offset.is_some());
         self.points.push(point);
         self.count.push(of.count);
         self.sum.push(of.sum);
         self.min.push(of.min);
         self.max.push(of.max);
         self.explicit_bounds.end_row(explicit);
-        self.bucket_counts.end_row(explicit);
+        self.bucket_counts.end_row(explicit && whole);
         self.scale.push(exponential.then_some(of.scale));
-        self.zero_count.push(exponential.then_some(of.zero_count));
+        self.zero_count
+            .push((exponential && whole).then_some(of.zero_count));
         self.zero_threshold
             .push(exponential.then_some(of.zero_threshold));
         self.positive_offset.push(of.positive_offset);
-        self.positive_counts.end_row(of.positive_offset.is_some());
+        self.positive_counts.end_row(positive && whole);
         self.negative_offset.push(of.negative_offset);
-        self.negative_counts.end_row(of.negative_offset.is_some());
+        self.negative_counts.end_row(negative && whole);
         self.quantiles.end_row(summary);
         self.quantile_values.end_row(summary);
+        self.count_double.push(of.count_double);
+        self.zero_count_double.push(of.zero_count_double);
+        self.positive_counts_double.end_row(positive && !whole);
+        self.negative_counts_double.end_row(negative && !whole);
+        self.bucket_counts_double.end_row(explicit && !whole);
+        self.reset_hint.push(of.reset_hint);
     }
 
     /// Takes back the lists of a row that was not completed.
@@ -387,6 +415,9 @@ impl HistogramRows {
         self.negative_counts.abandon_row();
         self.quantiles.abandon_row();
         self.quantile_values.abandon_row();
+        self.positive_counts_double.abandon_row();
+        self.negative_counts_double.abandon_row();
+        self.bucket_counts_double.abandon_row();
     }
 
     /// Ends a metric: all rows since the last one are of it.
@@ -414,6 +445,12 @@ impl HistogramRows {
             self.negative_counts.finish()?,
             self.quantiles.finish()?,
             self.quantile_values.finish()?,
+            self.count_double.finish()?,
+            self.zero_count_double.finish()?,
+            self.positive_counts_double.finish()?,
+            self.negative_counts_double.finish()?,
+            self.bucket_counts_double.finish()?,
+            self.reset_hint.finish()?,
             ordinal,
         ]);
         batch(Table::Histograms, columns)

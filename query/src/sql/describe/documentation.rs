@@ -177,6 +177,20 @@ fn of_metrics(column: &str) -> Option<&'static str> {
         "negative_counts" => "Negative measurements in each bucket.",
         "quantiles" => "Quantiles of a summary.",
         "quantile_values" => "The value at each quantile of a summary.",
+        "count_double" => "How many measurements, where that is not a whole number.",
+        "zero_count_double" => "Measurements in the zero bucket, where counts are not whole.",
+        "positive_counts_double" => {
+            "Positive measurements in each bucket, where counts are not whole."
+        }
+        "negative_counts_double" => {
+            "Negative measurements in each bucket, where counts are not whole."
+        }
+        "bucket_counts_double" => {
+            "Measurements in each bucket of a histogram, where counts are not whole."
+        }
+        "reset_hint" => {
+            "Prometheus' word on a native histogram: 1 it was reset, 2 it was not, 3 it is a gauge."
+        }
         _ => return None,
     })
 }

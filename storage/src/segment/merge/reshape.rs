@@ -7,6 +7,7 @@ use super::input::{Input, view_of};
 use crate::{
     attributes::{convert::Value, kind::ValueKind, merge},
     error::{Error, Result},
+    schema::batch_schema,
     segment::{
         Promoted,
         layout::{Column, Source},
@@ -124,10 +125,10 @@ impl Reshape {
                 (Source::Overflow, Some((overflow, _))) => overflow.clone(),
                 (Source::Promoted(at), Some((_, promoted))) => promoted[at].clone(),
                 (Source::Promoted(at), None) => self.promoted(batch, at, field),
-                _ => batch
-                    .column_by_name(field.name())
-                    .cloned()
-                    .ok_or_else(|| self.without(field.name()))?,
+                _ => match batch.column_by_name(field.name()) {
+                    Some(column) => column.clone(),
+                    None => self.absent(field, batch.num_rows())?,
+                },
             };
             columns.push(match array.data_type() == field.data_type() {
                 true => array,
@@ -148,11 +149,18 @@ impl Reshape {
         }
     }
 
-    fn without(&self, column: &str) -> Error {
-        Error::Internal(format!(
-            "an object of {} has no column {column}, and it is merged",
+    /// A fixed column that the object was written before: nulls, where rows may lack a value.
+    fn absent(&self, field: &Field, rows: usize) -> Result<ArrayRef> {
+        let name = field.name();
+        let schema = batch_schema(self.table);
+        let optional = schema.field_with_name(name).is_ok_and(Field::is_nullable);
+        if optional {
+            return Ok(new_null_array(field.data_type(), rows));
+        }
+        Err(Error::Internal(format!(
+            "an object of {} has no column {name}, and it is merged",
             self.table
-        ))
+        )))
     }
 }
 

@@ -7,9 +7,15 @@
 use super::*;
 use crate::{
     error::Kind,
+    id::SegmentId,
     objects::local::LocalStore,
-    segment::{SEGMENT_FORMAT_VERSION, recover, verify},
+    segment::{
+        SEGMENT_FORMAT_VERSION,
+        merge::{Asked, Merge, Reading},
+        recover, verify,
+    },
 };
+use arrow::array::Array;
 use object_store::{ObjectMeta, ObjectStore};
 use std::{
     collections::BTreeSet,
@@ -207,5 +213,70 @@ fn golden_segments_of_a_newer_version_are_refused_by_name() {
         assert_eq!(error.kind(), Kind::Invalid, "{says}");
         assert!(says.contains(location.as_ref()), "{says}");
         assert!(says.contains(&version), "{says}");
+    }
+}
+
+/// Files of before a column came are merged with newer ones: rows that never had it have NULL in it.
+#[test]
+fn golden_segments_are_merged_with_newer_ones() {
+    let bench = Bench::new();
+    let bucket = bucket(&bench, &kept(SEGMENT_FORMAT_VERSION));
+    let mut segments = recovered(&bench, &bucket).into_iter();
+    let meta = segments
+        .find(|meta| meta.signal == Signal::Metrics)
+        .expect("one of metrics");
+    let old = Arc::new(LiveSegment {
+        meta,
+        store: bucket,
+        staged: false,
+    });
+    let requests = [Rows::new(2, 1).request(Signal::Metrics, 200)];
+    let plan = plan(&requests, Signal::Metrics, 1)
+        .expect("a plan")
+        .remove(0);
+    let new = bench.write(Signal::Metrics, &requests, plan);
+    let new = Arc::new(bench.uploaded(&new.meta));
+    let histograms = |segment: &LiveSegment| {
+        let read = checked(segment, Table::Histograms, cache().0, Arc::default());
+        bench.wait(read).expect("readable")
+    };
+    let (of_old, of_new) = (histograms(&old), histograms(&new));
+    assert!(of_old.column_by_name("count_double").is_none());
+    let reading = Reading {
+        cache: cache().0,
+        counters: Arc::default(),
+        memory_bytes: 1 << 30,
+    };
+    let written = bench.wait(async {
+        let inputs = [old.clone(), new.clone()];
+        let merge = Merge::prepare(&inputs, &reading, &Asked::default()).await;
+        let merge = merge.expect("prepared").expect("it fits");
+        let mut field_ids = FieldIds::new();
+        for (table, columns) in merge.promoted() {
+            let ids = (1_000..).zip(columns);
+            field_ids.extend(ids.map(|(id, column)| ((table, column), id)));
+        }
+        let id = SegmentId(ulid::Ulid::from_parts(2, 7));
+        let identity = Identity {
+            id,
+            tenant: TenantId::default_tenant(),
+            signal: Signal::Metrics,
+            level: 1,
+            wal: Vec::new(),
+            replaces: inputs.iter().map(|input| input.meta.id).collect(),
+            siblings: vec![id],
+        };
+        let written = merge.write(identity, bench.target(), field_ids).await;
+        written.expect("merged")
+    });
+    let merged = histograms(&bench.uploaded(&written.meta));
+    assert_eq!(merged.num_rows(), of_old.num_rows() + of_new.num_rows());
+    for name in ["count_double", "positive_counts_double", "reset_hint"] {
+        let nulls = |batch: &RecordBatch| {
+            let column = batch.column_by_name(name);
+            column.map_or(batch.num_rows(), |column| column.null_count())
+        };
+        assert!(nulls(&of_new) < of_new.num_rows(), "{name}");
+        assert_eq!(nulls(&merged), nulls(&of_old) + nulls(&of_new), "{name}");
     }
 }

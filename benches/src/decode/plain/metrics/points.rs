@@ -5,7 +5,7 @@ use anyhow::Result;
 use arrow::{
     array::{
         ArrayRef, FixedSizeBinaryBuilder, Float64Builder, Int32Builder, Int64Builder, ListBuilder,
-        RecordBatch, StringBuilder, TimestampNanosecondBuilder, UInt64Builder,
+        RecordBatch, StringBuilder, TimestampNanosecondBuilder, UInt64Builder, new_null_array,
     },
     datatypes::{DataType, Field},
 };
@@ -242,10 +242,18 @@ impl Histograms {
             Arc::new(self.negative.1.finish()),
             Arc::new(self.quantiles.finish()),
             Arc::new(self.quantile_values.finish()),
-            Arc::new(self.of.ordinal.finish()),
         ];
         columns.extend(rest);
         let schema = batch_schema(Table::Histograms);
+        // What only Prometheus has.
+        let (rows, ordinal) = (columns[0].len(), schema.fields().len() - 1);
+        let others = &schema.fields()[columns.len()..ordinal];
+        let nulls: Vec<ArrayRef> = others
+            .iter()
+            .map(|field| new_null_array(field.data_type(), rows))
+            .collect();
+        columns.extend(nulls);
+        columns.push(Arc::new(self.of.ordinal.finish()));
         Ok(RecordBatch::try_new(schema, columns)?)
     }
 }
