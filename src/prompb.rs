@@ -59,7 +59,13 @@ mod tests {
     #[test]
     fn gaps_part_the_spans() {
         let (spans, counts) = spans(&Buckets::sparse(vec![(-2, 1.0), (-1, 2.0), (3, 4.0)]));
-        let spans: Vec<_> = spans.iter().map(|span| (span.offset, span.length)).collect();
-        assert_eq!((spans, counts), (vec![(-2, 2), (3, 1)], vec![1.0, 2.0, 4.0]));
+        let spans: Vec<_> = spans
+            .iter()
+            .map(|span| (span.offset, span.length))
+            .collect();
+        assert_eq!(
+            (spans, counts),
+            (vec![(-2, 2), (3, 1)], vec![1.0, 2.0, 4.0])
+        );
     }
 }

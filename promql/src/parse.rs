@@ -35,5 +35,11 @@ pub fn parse(text: &str, experimental: bool) -> Result<Expr> {
     Ok(expr)
 }
 
+/// The length of a duration as PromQL has it (`1h30m`), in ms; `None` for anything else.
+pub fn duration_ms(text: &str) -> Option<i64> {
+    let seconds = lex::number::duration(text)?.ok()?;
+    Some((seconds * 1000.0).round() as i64)
+}
+
 #[cfg(test)]
 mod tests;

@@ -125,7 +125,9 @@ impl Engine {
         deadline: &Deadline,
         account: &Arc<Account>,
     ) -> Result<SqlAnswer> {
-        let lane = self.lane(&request.tenant, request.min_sequence, deadline).await?;
+        let lane = self
+            .lane(&request.tenant, request.min_sequence, deadline)
+            .await?;
         let job = self.job(request)?;
         let terms = Terms {
             deadline,

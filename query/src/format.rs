@@ -15,7 +15,12 @@ pub use envelope::completeness;
 /// An instant (ns since 1970, UTC) as answers have it.
 pub fn rfc3339(nanos: i64) -> String {
     let mut text = Vec::new();
-    time::instant(&mut text, nanos, arrow::datatypes::TimeUnit::Nanosecond, true);
+    time::instant(
+        &mut text,
+        nanos,
+        arrow::datatypes::TimeUnit::Nanosecond,
+        true,
+    );
     String::from_utf8_lossy(&text).into_owned()
 }
 

@@ -66,7 +66,9 @@ impl Miner {
     pub fn add(&mut self, text: &str, bucket: usize) {
         let words = words(text);
         let leading = words.iter().take(LEADING_WORDS);
-        let leading = leading.map(|word| word.unwrap_or(VARIABLE).to_owned()).collect();
+        let leading = leading
+            .map(|word| word.unwrap_or(VARIABLE).to_owned())
+            .collect();
         let leaf = self.leaves.entry((words.len(), leading)).or_default();
         let nearest = leaf
             .iter()
@@ -103,7 +105,10 @@ impl Miner {
         });
         let mut patterns: Vec<Pattern> = finished.collect();
         patterns.sort_by(|one, other| {
-            other.count.cmp(&one.count).then_with(|| one.template.cmp(&other.template))
+            other
+                .count
+                .cmp(&one.count)
+                .then_with(|| one.template.cmp(&other.template))
         });
         patterns
     }
@@ -127,8 +132,11 @@ impl Group {
 fn words(text: &str) -> Vec<Option<&str>> {
     let mut all = text.split_whitespace();
     let word = |word: &'_ str| word.len() > WORD_BYTES || word.bytes().any(|b| b.is_ascii_digit());
-    let mut words: Vec<Option<&str>> =
-        all.by_ref().take(MOST_WORDS).map(|text| (!word(text)).then_some(text)).collect();
+    let mut words: Vec<Option<&str>> = all
+        .by_ref()
+        .take(MOST_WORDS)
+        .map(|text| (!word(text)).then_some(text))
+        .collect();
     if all.next().is_some() {
         words.push(None);
     }
@@ -137,7 +145,9 @@ fn words(text: &str) -> Vec<Option<&str>> {
 
 fn agreeing(known: &[Option<String>], words: &[Option<&str>]) -> usize {
     let pairs = known.iter().zip(words);
-    pairs.filter(|(known, word)| known.as_deref() == **word).count()
+    pairs
+        .filter(|(known, word)| known.as_deref() == **word)
+        .count()
 }
 
 /// Variables in a row are one.
@@ -165,7 +175,11 @@ mod tests {
     fn mined(texts: &[&str]) -> Vec<(String, u64)> {
         let mut miner = Miner::new(1);
         texts.iter().for_each(|text| miner.add(text, 0));
-        miner.finish().into_iter().map(|p| (p.template, p.count)).collect()
+        miner
+            .finish()
+            .into_iter()
+            .map(|p| (p.template, p.count))
+            .collect()
     }
 
     #[test]
@@ -179,7 +193,11 @@ mod tests {
         // The second word leads: names make leaves of their own until they are met as variables.
         assert_eq!(found.iter().map(|(_, count)| count).sum::<u64>(), 4);
         assert!(found.contains(&("disk full".to_owned(), 1)), "{found:?}");
-        let found = mined(&["request took 12ms for cart", "request took 7ms for list", "request took 9ms for cart"]);
+        let found = mined(&[
+            "request took 12ms for cart",
+            "request took 7ms for list",
+            "request took 9ms for cart",
+        ]);
         assert_eq!(found, [("request took <_> for <_>".to_owned(), 3)]);
     }
 
@@ -190,7 +208,10 @@ mod tests {
             miner.add("job done", bucket);
         }
         let patterns = miner.finish();
-        assert_eq!((patterns[0].count, patterns[0].trend.clone()), (4, vec![1, 0, 2]));
+        assert_eq!(
+            (patterns[0].count, patterns[0].trend.clone()),
+            (4, vec![1, 0, 2])
+        );
     }
 
     #[test]

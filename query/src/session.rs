@@ -16,7 +16,12 @@ use crate::{
     telemetry::Telemetry,
 };
 use arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
-use cairn_storage::{id::TenantId, signal::{Signal, Table}, snapshot::Snapshot, store::Store};
+use cairn_storage::{
+    id::TenantId,
+    signal::{Signal, Table},
+    snapshot::Snapshot,
+    store::Store,
+};
 use datafusion::{
     catalog::{CatalogProviderList, MemoryCatalogProviderList, SchemaProvider},
     common::config::{ConfigOptions, SpillCompression},

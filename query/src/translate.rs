@@ -63,7 +63,10 @@ const PER_UNITS: [(&str, &str); 7] = [
 /// `name` with the suffixes of its unit and nature, in the characters that a name without quotes may have.
 pub(crate) fn metric(name: &str, unit: &str, nature: Nature) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == ':';
-    let mut parts: Vec<&str> = name.split(|c| !is_part(c)).filter(|p| !p.is_empty()).collect();
+    let mut parts: Vec<&str> = name
+        .split(|c| !is_part(c))
+        .filter(|p| !p.is_empty())
+        .collect();
     let (main, per) = unit_words(unit);
     if !main.is_empty() && !parts.contains(&main.as_ref()) {
         parts.push(&main);
@@ -153,13 +156,38 @@ mod tests {
         let check = |name, unit, nature, expected| {
             assert_eq!(metric(name, unit, nature), expected, "{name} {unit}");
         };
-        check("http.server.request.duration", "s", Nature::Other, "http_server_request_duration_seconds");
-        check("http_requests_total", "", Nature::Counter, "http_requests_total");
-        check("http.requests", "{request}", Nature::Counter, "http_requests_total");
+        check(
+            "http.server.request.duration",
+            "s",
+            Nature::Other,
+            "http_server_request_duration_seconds",
+        );
+        check(
+            "http_requests_total",
+            "",
+            Nature::Counter,
+            "http_requests_total",
+        );
+        check(
+            "http.requests",
+            "{request}",
+            Nature::Counter,
+            "http_requests_total",
+        );
         check("total.requests", "1", Nature::Counter, "requests_total");
-        check("system.memory.utilization", "1", Nature::Gauge, "system_memory_utilization_ratio");
+        check(
+            "system.memory.utilization",
+            "1",
+            Nature::Gauge,
+            "system_memory_utilization_ratio",
+        );
         check("system.io", "By", Nature::Counter, "system_io_bytes_total");
-        check("network.speed", "By/s", Nature::Gauge, "network_speed_bytes_per_second");
+        check(
+            "network.speed",
+            "By/s",
+            Nature::Gauge,
+            "network_speed_bytes_per_second",
+        );
         check("memory.bytes", "By", Nature::Gauge, "memory_bytes");
         check("2xx.count", "", Nature::Gauge, "_2xx_count");
         check("a..b__c", "", Nature::Gauge, "a_b_c");

@@ -1,8 +1,7 @@
 //! `cairn logs`: search, follow and count log records of a running server.
 
 use super::{
-    client,
-    print,
+    client, print,
     query::{cell, notes},
 };
 use crate::cli::{LogQuestion, Logs};
@@ -41,7 +40,9 @@ fn path(what: &str, options: &LogQuestion) -> Result<String> {
         ("to", options.to.as_deref()),
         ("limit", limit.as_deref()),
     ];
-    let given = parameters.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let given = parameters
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
     let query = serde_urlencoded::to_string(given.collect::<Vec<_>>())?;
     Ok(format!("/api/v1/logs/{what}?{query}"))
 }
@@ -64,10 +65,19 @@ async fn ask(what: &str, options: &LogQuestion) -> Result<Value> {
 /// The rows of an answer, each by the names of its columns.
 fn rows(answer: &Value) -> Vec<BTreeMap<&str, &Value>> {
     let columns = answer["columns"].as_array().map_or(&[][..], Vec::as_slice);
-    let names: Vec<&str> = columns.iter().filter_map(|column| column["name"].as_str()).collect();
+    let names: Vec<&str> = columns
+        .iter()
+        .filter_map(|column| column["name"].as_str())
+        .collect();
     let all = answer["rows"].as_array().map_or(&[][..], Vec::as_slice);
     all.iter()
-        .map(|row| names.iter().copied().zip(row.as_array().into_iter().flatten()).collect())
+        .map(|row| {
+            names
+                .iter()
+                .copied()
+                .zip(row.as_array().into_iter().flatten())
+                .collect()
+        })
         .collect()
 }
 
@@ -76,7 +86,11 @@ async fn search(options: &LogQuestion) -> Result<ExitCode> {
     let answer = ask("search", options).await?;
     let colours = std::io::stdout().is_terminal();
     let lines = rows(&answer);
-    let text: String = lines.iter().rev().map(|row| line(|name| row.get(name).copied(), colours)).collect();
+    let text: String = lines
+        .iter()
+        .rev()
+        .map(|row| line(|name| row.get(name).copied(), colours))
+        .collect();
     print(&text)
 }
 
@@ -135,7 +149,12 @@ fn line<'a>(column: impl Fn(&str) -> Option<&'a Value>, colours: bool) -> String
         true => (colour(&severity), "\u{1b}[0m"),
         false => ("", ""),
     };
-    format!("{} {on}{severity:<5}{off} {} {}\n", text("timestamp"), text("service_name"), text("body"))
+    format!(
+        "{} {on}{severity:<5}{off} {} {}\n",
+        text("timestamp"),
+        text("service_name"),
+        text("body")
+    )
 }
 
 /// The escape sequence that a severity is shown in.
@@ -155,12 +174,25 @@ async fn histogram(options: &LogQuestion) -> Result<ExitCode> {
     let answer = ask("histogram", options).await?;
     let mut by_severity: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
     for row in rows(&answer) {
-        let text = |name: &str| row.get(name).and_then(|value| value.as_str()).unwrap_or_default();
-        let count = row.get("count").and_then(|value| value.as_u64()).unwrap_or(0);
-        by_severity.entry(text("severity")).or_default().insert(text("bucket"), count);
+        let text = |name: &str| {
+            row.get(name)
+                .and_then(|value| value.as_str())
+                .unwrap_or_default()
+        };
+        let count = row
+            .get("count")
+            .and_then(|value| value.as_u64())
+            .unwrap_or(0);
+        by_severity
+            .entry(text("severity"))
+            .or_default()
+            .insert(text("bucket"), count);
     }
     let buckets: Vec<&str> = {
-        let mut all: Vec<&str> = by_severity.values().flat_map(|counts| counts.keys().copied()).collect();
+        let mut all: Vec<&str> = by_severity
+            .values()
+            .flat_map(|counts| counts.keys().copied())
+            .collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -173,7 +205,10 @@ async fn histogram(options: &LogQuestion) -> Result<ExitCode> {
     let mut severities: Vec<&str> = by_severity.keys().copied().collect();
     severities.sort_by_key(|severity| rank(severity));
     for severity in severities {
-        let counts: Vec<u64> = buckets.iter().map(|bucket| by_severity[severity].get(bucket).copied().unwrap_or(0)).collect();
+        let counts: Vec<u64> = buckets
+            .iter()
+            .map(|bucket| by_severity[severity].get(bucket).copied().unwrap_or(0))
+            .collect();
         let total: u64 = counts.iter().sum();
         text.push_str(&format!("{severity:<6} {} {total}\n", sparkline(&counts)));
     }
@@ -204,7 +239,10 @@ mod tests {
     #[test]
     fn a_record_cannot_write_to_the_terminal() {
         let row = json!({ "timestamp": "t", "severity": "WARN", "service_name": null, "body": "a\u{1b}[2J\nb" });
-        assert_eq!(line(|name| row.get(name), false), "t WARN   a\\u{1b}[2J\\nb\n");
+        assert_eq!(
+            line(|name| row.get(name), false),
+            "t WARN   a\\u{1b}[2J\\nb\n"
+        );
         assert!(line(|name| row.get(name), true).starts_with("t \u{1b}[33mWARN "));
     }
 }

@@ -25,7 +25,8 @@ use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
     common::v1::{AnyValue, KeyValue, any_value::Value},
     metrics::v1::{
-        Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, metric::Data, number_data_point,
+        Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, metric::Data,
+        number_data_point,
     },
 };
 use prometheus_client::registry::Registry;
@@ -49,11 +50,18 @@ enum Place {
 pub(super) async fn run(options: &PromqlTest) -> Result<ExitCode> {
     let files = scripts(&options.paths)?;
     let lab = Arc::new(Lab::open(&options.data_dir).await?);
-    let mut text = format!("{:<40} {:>8} {:>8} {:>8}\n", "file", "from", "passed", "failed");
+    let mut text = format!(
+        "{:<40} {:>8} {:>8} {:>8}\n",
+        "file", "from", "passed", "failed"
+    );
     let (mut failures, mut failed) = (String::new(), 0);
     for path in files {
         let script = lab.read(&path)?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         for (place, from) in [(Place::Buffer, "buffer"), (Place::Segments, "segments")] {
             let (lab, script) = (Arc::clone(&lab), script.clone());
             let done = tokio::task::spawn_blocking(move || evaluate(lab, &script, place)).await?;
@@ -83,11 +91,16 @@ fn scripts(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let disk = world::real::world().disk;
     let mut files = Vec::new();
     for path in paths {
-        if path.extension().is_some_and(|extension| extension == "test") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "test")
+        {
             files.push(path.clone());
             continue;
         }
-        let names = disk.list(path).with_context(|| format!("reading {}", path.display()))?;
+        let names = disk
+            .list(path)
+            .with_context(|| format!("reading {}", path.display()))?;
         let scripts = names.iter().filter(|name| name.ends_with(".test"));
         files.extend(scripts.map(|name| path.join(name)));
     }
@@ -126,7 +139,9 @@ impl Lab {
             ..Default::default()
         };
         let data_folder = DataFolder::take(&config, &world)?;
-        let store = data_folder.store(&config, &world, Telemetry::unregistered()).await?;
+        let store = data_folder
+            .store(&config, &world, Telemetry::unregistered())
+            .await?;
         let query = cairn_query::config::Config {
             promql_experimental_functions: true,
             ..Default::default()
@@ -145,13 +160,19 @@ impl Lab {
     }
 
     fn read(&self, path: &Path) -> Result<String> {
-        let bytes = self.world.disk.read(path).with_context(|| format!("reading {}", path.display()))?;
+        let bytes = self
+            .world
+            .disk
+            .read(path)
+            .with_context(|| format!("reading {}", path.display()))?;
         Ok(String::from_utf8(bytes.into())?)
     }
 
     /// A tenant that nobody was yet: to forget all series is to become another.
     fn fresh_tenant(&self) -> Result<TenantId> {
-        let number = self.tenants.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = self
+            .tenants
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Ok(format!("script-{number}").parse()?)
     }
 
@@ -191,15 +212,20 @@ impl Storage for Stored {
 
     fn load(&mut self, series: &[ScriptSeries]) -> cairn_promql::error::Result<()> {
         let load = async {
-            let (delta, cumulative): (Vec<&ScriptSeries>, Vec<&ScriptSeries>) =
-                series.iter().partition(|series| series.temporality == Temporality::Delta);
+            let (delta, cumulative): (Vec<&ScriptSeries>, Vec<&ScriptSeries>) = series
+                .iter()
+                .partition(|series| series.temporality == Temporality::Delta);
             if !cumulative.is_empty() {
                 let request = written(&cumulative).encode_to_vec();
-                self.lab.ingest(self.tenant.clone(), Encoding::PrometheusV2, request).await?;
+                self.lab
+                    .ingest(self.tenant.clone(), Encoding::PrometheusV2, request)
+                    .await?;
             }
             if !delta.is_empty() {
                 let request = exported(&delta).encode_to_vec();
-                self.lab.ingest(self.tenant.clone(), Encoding::OtlpProtobuf, request).await?;
+                self.lab
+                    .ingest(self.tenant.clone(), Encoding::OtlpProtobuf, request)
+                    .await?;
             }
             if self.place == Place::Segments {
                 self.lab.store.flush_all().await?;
@@ -216,8 +242,14 @@ impl Storage for Stored {
 
 impl Source for &Stored {
     fn select(&self, selection: &Selection) -> cairn_promql::error::Result<SeriesIter<'_>> {
-        let read = self.lab.engine.select_series(self.tenant.clone(), selection.clone());
-        let series = self.handle.block_on(read).map_err(|error| failed(error.into()))?;
+        let read = self
+            .lab
+            .engine
+            .select_series(self.tenant.clone(), selection.clone());
+        let series = self
+            .handle
+            .block_on(read)
+            .map_err(|error| failed(error.into()))?;
         Ok(Box::new(series.into_iter().map(Ok)))
     }
 }
@@ -240,7 +272,11 @@ impl Symbols {
     }
 
     fn labels(&mut self, labels: &Labels) -> Vec<u32> {
-        labels.iter().flat_map(|(name, value)| [&**name, &**value]).map(|text| self.number(text)).collect()
+        labels
+            .iter()
+            .flat_map(|(name, value)| [&**name, &**value])
+            .map(|text| self.number(text))
+            .collect()
     }
 }
 
@@ -265,7 +301,9 @@ fn written(series: &[&ScriptSeries]) -> wire::Request {
                 ScriptValue::Float(value) => written.samples.push(sample(*value)),
                 ScriptValue::Stale => written.samples.push(sample(prompb::STALE)),
                 ScriptValue::Histogram(histogram) => {
-                    written.histograms.push(prompb::histogram(histogram, *timestamp));
+                    written
+                        .histograms
+                        .push(prompb::histogram(histogram, *timestamp));
                 }
             }
         }
@@ -281,7 +319,10 @@ fn written(series: &[&ScriptSeries]) -> wire::Request {
 /// Delta series as sums of OTLP.
 fn exported(series: &[&ScriptSeries]) -> ExportMetricsServiceRequest {
     let metrics = series.iter().map(|series| {
-        let labels = series.labels.iter().filter(|(name, _)| name.as_ref() != METRIC_NAME);
+        let labels = series
+            .labels
+            .iter()
+            .filter(|(name, _)| name.as_ref() != METRIC_NAME);
         let attributes: Vec<KeyValue> = labels
             .map(|(name, value)| KeyValue {
                 key: name.to_string(),
@@ -291,10 +332,13 @@ fn exported(series: &[&ScriptSeries]) -> ExportMetricsServiceRequest {
                 ..KeyValue::default()
             })
             .collect();
-        let numbers = series.points.iter().filter_map(|(time, value)| match value {
-            ScriptValue::Float(value) => Some((*time, *value)),
-            ScriptValue::Histogram(_) | ScriptValue::Stale => None,
-        });
+        let numbers = series
+            .points
+            .iter()
+            .filter_map(|(time, value)| match value {
+                ScriptValue::Float(value) => Some((*time, *value)),
+                ScriptValue::Histogram(_) | ScriptValue::Stale => None,
+            });
         let data_points = numbers.map(|(time, value)| NumberDataPoint {
             attributes: attributes.clone(),
             time_unix_nano: u64::try_from(time).unwrap_or(0) * 1_000_000,

@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 const INTERVAL: &str = "from=1760000000000000000&to=1760000001000000000";
 
 async fn get(server: &Server, question: &str) -> Json {
-    let (status, text) = server.api(Method::GET, &format!("/api/v1/logs/{question}"), None, "").await;
+    let (status, text) = server
+        .api(Method::GET, &format!("/api/v1/logs/{question}"), None, "")
+        .await;
     assert_eq!(status, StatusCode::OK, "{question}: {text}");
     serde_json::from_str(&text).expect("JSON")
 }
@@ -17,18 +19,34 @@ async fn get(server: &Server, question: &str) -> Json {
 /// The values of one column of an answer.
 fn column(answer: &Json, name: &str) -> Vec<Json> {
     let columns = answer["columns"].as_array().expect("columns");
-    let at = columns.iter().position(|column| column["name"] == name).expect("the column is there");
-    answer["rows"].as_array().expect("rows").iter().map(|row| row[at].clone()).collect()
+    let at = columns
+        .iter()
+        .position(|column| column["name"] == name)
+        .expect("the column is there");
+    answer["rows"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| row[at].clone())
+        .collect()
 }
 
 #[tokio::test]
 async fn records_are_found_page_by_page() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(folder.path(), &[]).await;
-    let bodies: Vec<String> = (0..25).map(|n| format!("order {n} took {n}ms for Alice")).collect();
+    let bodies: Vec<String> = (0..25)
+        .map(|n| format!("order {n} took {n}ms for Alice"))
+        .collect();
     let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
-    server.send_grpc(logs("shop", &bodies), None).await.expect("it is taken");
-    server.send_grpc(logs("till", &["disk full"]), None).await.expect("it is taken");
+    server
+        .send_grpc(logs("shop", &bodies), None)
+        .await
+        .expect("it is taken");
+    server
+        .send_grpc(logs("till", &["disk full"]), None)
+        .await
+        .expect("it is taken");
     for flush in [false, true] {
         if flush {
             server.api(Method::POST, "/api/v1/flush", None, "").await;
@@ -53,14 +71,32 @@ async fn paged(server: &Server) {
         page = format!("&before={last}");
         seen.extend(column(&answer, "body"));
     }
-    let expected: Vec<Json> = (0..25).rev().map(|n| json!(format!("order {n} took {n}ms for Alice"))).collect();
+    let expected: Vec<Json> = (0..25)
+        .rev()
+        .map(|n| json!(format!("order {n} took {n}ms for Alice")))
+        .collect();
     assert_eq!(seen, expected);
-    let answer = get(server, &format!("search?{INTERVAL}&q=alice&order=asc&limit=3")).await;
+    let answer = get(
+        server,
+        &format!("search?{INTERVAL}&q=alice&order=asc&limit=3"),
+    )
+    .await;
     let last = column(&answer, "cursor")[2].clone();
     let last = last.as_str().expect("text");
-    let answer = get(server, &format!("search?{INTERVAL}&q=alice&order=asc&limit=1&after={last}")).await;
-    assert_eq!(column(&answer, "body"), [json!("order 3 took 3ms for Alice")]);
-    let answer = get(server, &format!("search?{INTERVAL}&filter=service_name%20%3D%20'till'")).await;
+    let answer = get(
+        server,
+        &format!("search?{INTERVAL}&q=alice&order=asc&limit=1&after={last}"),
+    )
+    .await;
+    assert_eq!(
+        column(&answer, "body"),
+        [json!("order 3 took 3ms for Alice")]
+    );
+    let answer = get(
+        server,
+        &format!("search?{INTERVAL}&filter=service_name%20%3D%20'till'"),
+    )
+    .await;
     assert_eq!(column(&answer, "body"), [json!("disk full")]);
     let answer = get(server, &format!("search?{INTERVAL}&q=%22took%207ms%22")).await;
     assert_eq!(column(&answer, "body").len(), 1);
@@ -74,22 +110,33 @@ async fn around(server: &Server) {
     let bodies = column(&answer, "body");
     let expected = [14, 13, 12, 11, 10].map(|n| json!(format!("order {n} took {n}ms for Alice")));
     assert_eq!(bodies, expected);
-    let (status, _) = server.api(Method::GET, "/api/v1/logs/context?cursor=1.1.1.1", None, "").await;
+    let (status, _) = server
+        .api(Method::GET, "/api/v1/logs/context?cursor=1.1.1.1", None, "")
+        .await;
     assert_eq!(status, StatusCode::NOT_FOUND);
 }
 
 async fn counted(server: &Server) {
     let answer = get(server, &format!("histogram?{INTERVAL}")).await;
-    let counts: i64 = column(&answer, "count").iter().filter_map(Json::as_i64).sum();
+    let counts: i64 = column(&answer, "count")
+        .iter()
+        .filter_map(Json::as_i64)
+        .sum();
     assert_eq!(counts, 26);
     let answer = get(server, &format!("fields?{INTERVAL}")).await;
     assert_eq!(answer["rows"], 26);
     let fields = answer["fields"].as_array().expect("fields");
-    let service = fields.iter().find(|field| field["name"] == "service_name").expect("a field");
+    let service = fields
+        .iter()
+        .find(|field| field["name"] == "service_name")
+        .expect("a field");
     assert_eq!(service["top"][0], json!({ "value": "shop", "count": 25 }));
     let answer = get(server, &format!("patterns?{INTERVAL}")).await;
     let first = &answer["patterns"][0];
-    assert_eq!((&first["pattern"], &first["count"]), (&json!("order <_> took <_> for Alice"), &json!(25)));
+    assert_eq!(
+        (&first["pattern"], &first["count"]),
+        (&json!("order <_> took <_> for Alice"), &json!(25))
+    );
     let path = format!("/api/v1/logs/export?{INTERVAL}");
     let (status, text) = server.api(Method::GET, &path, None, "").await;
     assert_eq!(status, StatusCode::OK);
@@ -112,7 +159,9 @@ async fn wrong_questions_are_refused() {
         "context",
         "histogram?buckets=0",
     ] {
-        let (status, text) = server.api(Method::GET, &format!("/api/v1/logs/{question}"), None, "").await;
+        let (status, text) = server
+            .api(Method::GET, &format!("/api/v1/logs/{question}"), None, "")
+            .await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{question}: {text}");
     }
     server.stop().await;

@@ -78,7 +78,9 @@ fn sum(monotonic: bool, temporality: i32, data_points: Vec<NumberDataPoint>) -> 
 
 fn metrics() -> Vec<Metric> {
     let mut requests = numbers("GET", |point| Number::AsInt(30 * point as i64));
-    requests.extend(numbers("POST", |point| Number::AsDouble(15.0 * point as f64)));
+    requests.extend(numbers("POST", |point| {
+        Number::AsDouble(15.0 * point as f64)
+    }));
     let classic = |point| HistogramDataPoint {
         time_unix_nano: at(point),
         start_time_unix_nano: at(0),
@@ -114,21 +116,41 @@ fn metrics() -> Vec<Metric> {
     };
     vec![
         metric("http.server.requests", "{request}", sum(true, 2, requests)),
-        metric("jobs.done", "1", sum(true, 1, numbers("GET", |_| Number::AsInt(3)))),
-        metric("memory.utilization", "1", Data::Gauge(Gauge {
-            data_points: numbers("GET", |point| Number::AsDouble(point as f64 / 100.0)),
-        })),
-        metric("http.duration", "s", Data::Histogram(Histogram {
-            data_points: (0..POINTS).map(classic).collect(),
-            aggregation_temporality: 2,
-        })),
-        metric("size", "By", Data::ExponentialHistogram(ExponentialHistogram {
-            data_points: (0..POINTS).map(native).collect(),
-            aggregation_temporality: 2,
-        })),
-        metric("old", "", Data::Summary(Summary {
-            data_points: (0..POINTS).map(summary).collect(),
-        })),
+        metric(
+            "jobs.done",
+            "1",
+            sum(true, 1, numbers("GET", |_| Number::AsInt(3))),
+        ),
+        metric(
+            "memory.utilization",
+            "1",
+            Data::Gauge(Gauge {
+                data_points: numbers("GET", |point| Number::AsDouble(point as f64 / 100.0)),
+            }),
+        ),
+        metric(
+            "http.duration",
+            "s",
+            Data::Histogram(Histogram {
+                data_points: (0..POINTS).map(classic).collect(),
+                aggregation_temporality: 2,
+            }),
+        ),
+        metric(
+            "size",
+            "By",
+            Data::ExponentialHistogram(ExponentialHistogram {
+                data_points: (0..POINTS).map(native).collect(),
+                aggregation_temporality: 2,
+            }),
+        ),
+        metric(
+            "old",
+            "",
+            Data::Summary(Summary {
+                data_points: (0..POINTS).map(summary).collect(),
+            }),
+        ),
     ]
 }
 
@@ -183,60 +205,136 @@ async fn instant(server: &Server, query: &str) -> Vec<(Json, Json)> {
 }
 
 async fn check(server: &Server, query: &str, expected: Json) {
-    let found: Vec<Json> = instant(server, query).await.into_iter().map(|(labels, value)| json!([labels, value])).collect();
+    let found: Vec<Json> = instant(server, query)
+        .await
+        .into_iter()
+        .map(|(labels, value)| json!([labels, value]))
+        .collect();
     assert_eq!(Json::Array(found), expected, "{query}");
 }
 
 /// All questions; the answers are the same wherever the points lie.
 async fn check_all(server: &Server) {
     let get_labels = json!({ "http_method": "GET", "instance": "shop-1", "job": "eu/shop" });
-    check(server, "rate(http_server_requests_total{http_method='GET'}[5m])", json!([[get_labels, "2"]])).await;
-    check(server, "sum by (job) (rate(http_server_requests_total[5m]))", json!([[{ "job": "eu/shop" }, "3"]])).await;
+    check(
+        server,
+        "rate(http_server_requests_total{http_method='GET'}[5m])",
+        json!([[get_labels, "2"]]),
+    )
+    .await;
+    check(
+        server,
+        "sum by (job) (rate(http_server_requests_total[5m]))",
+        json!([[{ "job": "eu/shop" }, "3"]]),
+    )
+    .await;
     // Delta points are added up: 20 of 3 lie in the left-open range of 300 s.
-    check(server, "increase(jobs_done_total[5m])", json!([[get_labels, "60"]])).await;
-    check(server, "memory_utilization_ratio * 100 > bool 19", json!([[get_labels, "1"]])).await;
-    check(server, r#"sum(http_duration_seconds_bucket{le="1"})"#, json!([[{}, "60"]])).await;
-    check(server, "count by (le) (http_duration_seconds_bucket)", json!([
-        [{ "le": "+Inf" }, "1"], [{ "le": "0.1" }, "1"], [{ "le": "1" }, "1"],
-    ])).await;
-    check(server, "sum(http_duration_seconds_sum) / sum(http_duration_seconds_count)", json!([[{}, "0.5"]])).await;
-    check(server, "histogram_count(sum(size_bytes))", json!([[{}, "60"]])).await;
+    check(
+        server,
+        "increase(jobs_done_total[5m])",
+        json!([[get_labels, "60"]]),
+    )
+    .await;
+    check(
+        server,
+        "memory_utilization_ratio * 100 > bool 19",
+        json!([[get_labels, "1"]]),
+    )
+    .await;
+    check(
+        server,
+        r#"sum(http_duration_seconds_bucket{le="1"})"#,
+        json!([[{}, "60"]]),
+    )
+    .await;
+    check(
+        server,
+        "count by (le) (http_duration_seconds_bucket)",
+        json!([
+            [{ "le": "+Inf" }, "1"], [{ "le": "0.1" }, "1"], [{ "le": "1" }, "1"],
+        ]),
+    )
+    .await;
+    check(
+        server,
+        "sum(http_duration_seconds_sum) / sum(http_duration_seconds_count)",
+        json!([[{}, "0.5"]]),
+    )
+    .await;
+    check(
+        server,
+        "histogram_count(sum(size_bytes))",
+        json!([[{}, "60"]]),
+    )
+    .await;
     let native = json!({ "count": "60", "sum": "100", "buckets": [
         [3, "0", "0", "20"], [0, "1", "2", "20"], [0, "2", "4", "20"],
     ] });
     check(server, "sum(size_bytes)", json!([[{}, native]])).await;
     check(server, r#"sum(old{quantile="0.5"})"#, json!([[{}, "3"]])).await;
     check(server, "sum(old_count)", json!([[{}, "20"]])).await;
-    check(server, r#"{"http.server.requests", "http.method"="POST"} - 0"#, json!([
-        [{ "http.method": "POST", "instance": "shop-1", "job": "eu/shop" }, "300"],
-    ])).await;
+    check(
+        server,
+        r#"{"http.server.requests", "http.method"="POST"} - 0"#,
+        json!([
+            [{ "http.method": "POST", "instance": "shop-1", "job": "eu/shop" }, "300"],
+        ]),
+    )
+    .await;
     check(server, "sum by (host_name) (memory_utilization_ratio * on (job, instance) group_left (host_name) target_info)",
         json!([[{ "host_name": "h1" }, "0.2"]])).await;
     let interval = format!("start={}&end={END}", END - 300);
     let names = get(server, &format!("label/__name__/values?{interval}")).await;
-    assert_eq!(names, json!([
-        "http_duration_seconds_bucket", "http_duration_seconds_count", "http_duration_seconds_sum",
-        "http_server_requests_total", "jobs_done_total", "memory_utilization_ratio", "old", "old_count", "old_sum",
-        "size_bytes",
-    ]));
+    assert_eq!(
+        names,
+        json!([
+            "http_duration_seconds_bucket",
+            "http_duration_seconds_count",
+            "http_duration_seconds_sum",
+            "http_server_requests_total",
+            "jobs_done_total",
+            "memory_utilization_ratio",
+            "old",
+            "old_count",
+            "old_sum",
+            "size_bytes",
+        ])
+    );
     let values = get(server, &format!("label/http_method/values?{interval}")).await;
     assert_eq!(values, json!(["GET", "POST"]));
     let names = get(server, &format!("labels?{interval}&match[]=old")).await;
     assert_eq!(names, json!(["__name__", "instance", "job", "quantile"]));
-    let series = get(server, &format!("series?{interval}&match[]=http_server_requests_total")).await;
+    let series = get(
+        server,
+        &format!("series?{interval}&match[]=http_server_requests_total"),
+    )
+    .await;
     assert_eq!(series.as_array().map(Vec::len), Some(2));
     let metadata = get(server, "metadata?metric=http_server_requests_total").await;
-    assert_eq!(metadata, json!({ "http_server_requests_total": [
+    assert_eq!(
+        metadata,
+        json!({ "http_server_requests_total": [
         { "type": "counter", "help": "what http.server.requests means", "unit": "{request}" },
-    ] }));
-    let exemplars = get(server, &format!("query_exemplars?{interval}&query=http_server_requests_total")).await;
+    ] })
+    );
+    let exemplars = get(
+        server,
+        &format!("query_exemplars?{interval}&query=http_server_requests_total"),
+    )
+    .await;
     assert_eq!(exemplars.as_array().map(Vec::len), Some(2), "{exemplars}");
-    assert_eq!(exemplars[0]["exemplars"][0]["labels"]["trace_id"], "ab".repeat(16));
+    assert_eq!(
+        exemplars[0]["exemplars"][0]["labels"]["trace_id"],
+        "ab".repeat(16)
+    );
     let counted = get(server, &format!("status/tsdb?{interval}")).await;
     assert_eq!(counted["headStats"]["numSeries"], 14, "{counted}");
     let query = "query=sum(rate(http_server_requests_total[1m]))";
     let matrix = get(server, &format!("query_range?{query}&{interval}&step=60")).await;
-    let values = matrix["result"][0]["values"].as_array().expect("a series").clone();
+    let values = matrix["result"][0]["values"]
+        .as_array()
+        .expect("a series")
+        .clone();
     assert_eq!(values.len(), 5, "{matrix}");
     assert!(values.iter().all(|point| point[1] == "3"), "{matrix}");
 }
@@ -245,7 +343,10 @@ async fn check_all(server: &Server) {
 async fn otlp_metrics_answer_promql_from_buffer_and_segments() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(folder.path(), &[]).await;
-    server.send_metrics(request(), None).await.expect("it is taken");
+    server
+        .send_metrics(request(), None)
+        .await
+        .expect("it is taken");
     check_all(&server).await;
     let (status, _) = server.api(Method::POST, "/api/v1/flush", None, "").await;
     assert_eq!(status, StatusCode::OK);
@@ -262,13 +363,22 @@ async fn failures_are_said_as_prometheus_says_them() {
         let (code, text) = server.api(Method::GET, &path, None, "").await;
         assert_eq!(code.as_u16(), status, "{question}: {text}");
         let answer: Json = serde_json::from_str(&text).expect("JSON");
-        assert_eq!((&answer["status"], &answer["errorType"]), (&json!("error"), &json!(kind)), "{question}");
+        assert_eq!(
+            (&answer["status"], &answer["errorType"]),
+            (&json!("error"), &json!(kind)),
+            "{question}"
+        );
     };
     check("query", 400, "bad_data").await;
     check("query?query=sum(", 400, "bad_data").await;
     check("query?query=up&time=never", 400, "bad_data").await;
     check("query_range?query=up&start=2&end=1&step=1", 400, "bad_data").await;
-    check("query_range?query=up&start=0&end=100000&step=1", 400, "bad_data").await;
+    check(
+        "query_range?query=up&start=0&end=100000&step=1",
+        400,
+        "bad_data",
+    )
+    .await;
     check("series", 400, "bad_data").await;
     check("series?match[]=%7B%7D", 400, "bad_data").await;
     server.stop().await;

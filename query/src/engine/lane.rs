@@ -62,7 +62,9 @@ impl Engine {
         }
         let patience = Duration::from_millis(self.config.queue_milliseconds);
         let patience = patience.min(deadline.left());
-        self.lanes.take(tenant, patience, deadline.clock.as_ref()).await
+        self.lanes
+            .take(tenant, patience, deadline.clock.as_ref())
+            .await
     }
 
     async fn wait_for_sequence(&self, sequence: u64, deadline: &Deadline) -> Result<()> {
@@ -95,7 +97,9 @@ impl Engine {
                 Ok((value.await.map_err(lost)?, *end))
             }
             Some(Err(error)) => Err(error),
-            _ => Err(Error::Internal("a piece of work ended without an end".to_string())),
+            _ => Err(Error::Internal(
+                "a piece of work ended without an end".to_string(),
+            )),
         }
     }
 
@@ -105,7 +109,9 @@ impl Engine {
         work: impl FnOnce(Workplace) -> Result<T> + Send + 'static,
         (deadline, account): (&Deadline, &Arc<Account>),
     ) -> Result<(oneshot::Receiver<T>, Parts)> {
-        let lane = self.lane(&asked.tenant, asked.min_sequence, deadline).await?;
+        let lane = self
+            .lane(&asked.tenant, asked.min_sequence, deadline)
+            .await?;
         let (session_parts, tenant) = (self.parts()?, asked.tenant);
         let (sender, value) = oneshot::channel();
         let (stop, timeout) = (CancellationToken::new(), deadline.timeout);
@@ -128,7 +134,8 @@ impl Engine {
                 timeout,
             };
             let done = tokio::task::spawn_blocking(move || work(place)).await;
-            let value = done.map_err(|_| Error::Internal("a piece of work panicked".to_string()))??;
+            let value =
+                done.map_err(|_| Error::Internal("a piece of work panicked".to_string()))??;
             let _ = sender.send(value);
             drop(ended);
             Ok(AnswerEnd {

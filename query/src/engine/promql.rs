@@ -26,7 +26,8 @@ impl Engine {
             deadline: request.deadline,
             min_sequence: request.min_sequence,
         };
-        self.work(asked, move |place| evaluate::evaluate(&request, place)).await
+        self.work(asked, move |place| evaluate::evaluate(&request, place))
+            .await
     }
 
     /// The series of `selection`, with their points.
@@ -100,6 +101,7 @@ impl Engine {
             deadline: asking.deadline,
             min_sequence: None,
         };
-        self.work(asked, move |place| question(&asking, place)).await
+        self.work(asked, move |place| question(&asking, place))
+            .await
     }
 }

@@ -20,7 +20,12 @@ pub(super) struct Interval {
 
 /// Records of an interval.
 pub(super) fn in_time(interval: Interval) -> [Expr; 2] {
-    let instant = |ns: i64| lit(ScalarValue::TimestampNanosecond(Some(ns), Some("UTC".into())));
+    let instant = |ns: i64| {
+        lit(ScalarValue::TimestampNanosecond(
+            Some(ns),
+            Some("UTC".into()),
+        ))
+    };
     [
         col("timestamp").gt_eq(instant(interval.from)),
         col("timestamp").lt_eq(instant(interval.through)),
@@ -58,7 +63,8 @@ fn level(name: &str) -> Option<Expr> {
 
 /// Whether a text is the same in canonical JSON, and can only be there as a whole or within another text.
 fn stands_for_itself(text: &str) -> bool {
-    text.chars().all(|c| c != '"' && c != '\\' && !c.is_control())
+    text.chars()
+        .all(|c| c != '"' && c != '\\' && !c.is_control())
 }
 
 #[cfg(test)]
@@ -72,7 +78,10 @@ mod tests {
             op,
             value: value.to_owned(),
         };
-        streams(&[matcher]).iter().map(ToString::to_string).collect()
+        streams(&[matcher])
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]

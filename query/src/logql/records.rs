@@ -80,7 +80,9 @@ impl Reading {
         }
         let sort = |descending: bool| -> Vec<SortExpr> {
             let columns = ["timestamp", ROW_EPOCH, ROW_SEQUENCE, ROW_ORDINAL];
-            columns.map(|name| col(name).sort(!descending, descending)).into()
+            columns
+                .map(|name| col(name).sort(!descending, descending))
+                .into()
         };
         plan = match self.order {
             Order::Any => plan,
@@ -115,7 +117,9 @@ impl Records {
     pub(super) fn of(batch: &RecordBatch, streams: &mut Streams) -> Result<Records> {
         let resources = text(batch, "resource_attributes")?;
         let severity_text = text(batch, "severity_text")?;
-        let severity_number = column(batch, "severity_number")?.as_primitive::<Int32Type>().clone();
+        let severity_number = column(batch, "severity_number")?
+            .as_primitive::<Int32Type>()
+            .clone();
         let metadata = match batch.column_by_name("attributes") {
             None => None,
             Some(_) => Some(Metadata {
@@ -125,8 +129,14 @@ impl Records {
                     ("scope_version", text(batch, "scope_version")?),
                 ],
                 ids: [
-                    ("trace_id", column(batch, "trace_id")?.as_fixed_size_binary().clone()),
-                    ("span_id", column(batch, "span_id")?.as_fixed_size_binary().clone()),
+                    (
+                        "trace_id",
+                        column(batch, "trace_id")?.as_fixed_size_binary().clone(),
+                    ),
+                    (
+                        "span_id",
+                        column(batch, "span_id")?.as_fixed_size_binary().clone(),
+                    ),
                 ],
                 attributes: text(batch, "attributes")?,
                 severity_text: severity_text.clone(),
@@ -134,7 +144,9 @@ impl Records {
             }),
         };
         Ok(Records {
-            times: column(batch, "timestamp")?.as_primitive::<TimestampNanosecondType>().clone(),
+            times: column(batch, "timestamp")?
+                .as_primitive::<TimestampNanosecondType>()
+                .clone(),
             bodies: text(batch, "body")?,
             streams: numbers(&resources, (&severity_number, &severity_text), streams),
             metadata,

@@ -93,7 +93,10 @@ pub(super) fn level(number: i32, text: &str) -> &'static str {
     if let (Some((name, _)), true) = (of_number, number <= 24) {
         return name;
     }
-    let begins = |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    let begins = |prefix: &str| {
+        text.get(..prefix.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
     let spelled = [
         ("trace", "trace"),
         ("debug", "debug"),
@@ -107,7 +110,10 @@ pub(super) fn level(number: i32, text: &str) -> &'static str {
         ("emerg", "fatal"),
         ("alert", "fatal"),
     ];
-    spelled.iter().find(|(prefix, _)| begins(prefix)).map_or(UNKNOWN, |(_, level)| level)
+    spelled
+        .iter()
+        .find(|(prefix, _)| begins(prefix))
+        .map_or(UNKNOWN, |(_, level)| level)
 }
 
 #[cfg(test)]
@@ -120,9 +126,20 @@ mod tests {
         let resource = r#"{"k8s.pod.name":"p-1","service.name":"shop"}"#;
         let one = streams.number(resource, "info");
         let two = streams.number(resource, "error");
-        assert_eq!((one, two, streams.number(resource, "info"), streams.len()), (0, 1, 0, 2));
-        let labels: Vec<_> = streams.get(one).labels.iter().map(|(n, v)| format!("{n}={v}")).collect();
-        assert_eq!(labels, ["k8s_pod_name=p-1", "level=info", "service_name=shop"]);
+        assert_eq!(
+            (one, two, streams.number(resource, "info"), streams.len()),
+            (0, 1, 0, 2)
+        );
+        let labels: Vec<_> = streams
+            .get(one)
+            .labels
+            .iter()
+            .map(|(n, v)| format!("{n}={v}"))
+            .collect();
+        assert_eq!(
+            labels,
+            ["k8s_pod_name=p-1", "level=info", "service_name=shop"]
+        );
     }
 
     #[test]

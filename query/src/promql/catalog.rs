@@ -72,7 +72,12 @@ pub(super) struct Reading<'a> {
 
 /// The time of `selection` as a filter on a table of points.
 pub(super) fn in_time(selection: &Selection) -> Vec<Expr> {
-    let instant = |ns: i64| lit(ScalarValue::TimestampNanosecond(Some(ns), Some("UTC".into())));
+    let instant = |ns: i64| {
+        lit(ScalarValue::TimestampNanosecond(
+            Some(ns),
+            Some("UTC".into()),
+        ))
+    };
     let from = selection.from_ms.saturating_mul(NANOS_PER_MILLI);
     let through = selection.through_ms.saturating_mul(NANOS_PER_MILLI);
     let through = through.saturating_add(NANOS_PER_MILLI - 1);
@@ -105,7 +110,11 @@ impl Reading<'_> {
     }
 
     /// The series of `metrics` that the matchers of `selection` accept.
-    pub(super) async fn select(&self, selection: &Selection, metrics: &[Metric]) -> Result<Selected> {
+    pub(super) async fn select(
+        &self,
+        selection: &Selection,
+        metrics: &[Metric],
+    ) -> Result<Selected> {
         let spelling = Spelling::of(&selection.matchers);
         let wanted = Wanted::of(metrics, &selection.matchers, spelling);
         let mut building = Building {
@@ -139,12 +148,18 @@ impl Reading<'_> {
         let series = self.series(selection)?;
         let source = provider_as_source(Arc::new(series));
         let mut plan = LogicalPlanBuilder::scan("series", source, None)?;
-        let names: BTreeSet<&str> = wanted.parts.keys().map(|metric| metric.name.as_str()).collect();
+        let names: BTreeSet<&str> = wanted
+            .parts
+            .keys()
+            .map(|metric| metric.name.as_str())
+            .collect();
         if !wanted.targets && names.len() <= LISTED_METRICS {
             let list = names.into_iter().map(lit).collect();
             plan = plan.filter(col("metric").in_list(list, false))?;
         }
-        self.session.rows(plan.project(DESCRIBED.map(col))?.build()?).await
+        self.session
+            .rows(plan.project(DESCRIBED.map(col))?.build()?)
+            .await
     }
 
     /// The table of series, narrowed to the parts that hold points in the time of `selection`.
@@ -252,7 +267,8 @@ impl Building<'_> {
         for (part, name) in parts {
             let labels = self.texts.labels(name, rows.described(row), self.spelling);
             let accepted = self.matchers.iter().all(|matcher| {
-                part.own_label() == Some(matcher.name.as_str()) || matcher.accepts(labels.get(&matcher.name))
+                part.own_label() == Some(matcher.name.as_str())
+                    || matcher.accepts(labels.get(&matcher.name))
             });
             if !accepted {
                 continue;
@@ -279,19 +295,22 @@ impl Building<'_> {
             other => other,
         };
         let groups = &mut self.selected.groups;
-        let at = *self.by_labels.entry((labels.clone(), kind)).or_insert_with(|| {
-            groups.push(Group {
-                labels,
-                part: kind,
-                temporality: match metric.delta {
-                    true => Temporality::Delta,
-                    false => Temporality::Cumulative,
-                },
-                metric: metric.name.as_str().into(),
-                first_id: id,
+        let at = *self
+            .by_labels
+            .entry((labels.clone(), kind))
+            .or_insert_with(|| {
+                groups.push(Group {
+                    labels,
+                    part: kind,
+                    temporality: match metric.delta {
+                        true => Temporality::Delta,
+                        false => Temporality::Cumulative,
+                    },
+                    metric: metric.name.as_str().into(),
+                    first_id: id,
+                });
+                groups.len() - 1
             });
-            groups.len() - 1
-        });
         let group = &mut groups[at];
         self.selected.one_metric_each &= metric.name.as_str() == &*group.metric;
         if (metric.name.as_str(), id) < (&*group.metric, group.first_id) {
@@ -302,16 +321,27 @@ impl Building<'_> {
     }
 
     fn target(&mut self, rows: &Rows<'_>, row: usize) {
-        let labels = self.texts.target(rows.described(row).resource, self.spelling);
+        let labels = self
+            .texts
+            .target(rows.described(row).resource, self.spelling);
         // Without an identity there is nothing to join with.
         if labels.get("job").is_empty() && labels.get("instance").is_empty() {
             return;
         }
-        if !self.matchers.iter().all(|matcher| matcher.accepts(labels.get(&matcher.name))) {
+        if !self
+            .matchers
+            .iter()
+            .all(|matcher| matcher.accepts(labels.get(&matcher.name)))
+        {
             return;
         }
         let part = rows.part.value(row);
-        match self.selected.targets.iter_mut().find(|(known, _)| *known == labels) {
+        match self
+            .selected
+            .targets
+            .iter_mut()
+            .find(|(known, _)| *known == labels)
+        {
             Some((_, parts)) => {
                 parts.insert(part);
             }

@@ -1,9 +1,6 @@
 //! Points of series as they are read: in runs from segments and buffers, in any order of these.
 
-use cairn_promql::{
-    histogram::Histogram,
-    source::Floats,
-};
+use cairn_promql::{histogram::Histogram, source::Floats};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What stands for a point without a value, which ends a series until its next one (Prometheus' stale marker).
@@ -91,7 +88,10 @@ impl<V: Clone> Points<V> {
         order.sort_unstable();
         order.dedup_by_key(|(time, ..)| *time);
         let times = order.iter().map(|(time, ..)| *time).collect();
-        let values = order.iter().map(|(.., at)| self.values[*at].clone()).collect();
+        let values = order
+            .iter()
+            .map(|(.., at)| self.values[*at].clone())
+            .collect();
         (times, values)
     }
 }
@@ -134,15 +134,25 @@ impl Collected {
     pub(super) fn add_bounded(&mut self, run: i32, time: i64, bounded: Vec<(f64, f64)>) -> usize {
         let bytes = POINT_BYTES * bounded.len();
         for (bound, value) in bounded {
-            self.bounded.entry(Bound(bound)).or_default().push(run, time, value);
+            self.bounded
+                .entry(Bound(bound))
+                .or_default()
+                .push(run, time, value);
         }
         bytes
     }
 
     /// About the memory that all of it takes.
     pub(super) fn bytes(&self) -> usize {
-        let natives = self.natives.values.iter().map(|h| POINT_BYTES + histogram_bytes(h));
-        let bounded = self.bounded.values().map(|points| POINT_BYTES * points.len());
+        let natives = self
+            .natives
+            .values
+            .iter()
+            .map(|h| POINT_BYTES + histogram_bytes(h));
+        let bounded = self
+            .bounded
+            .values()
+            .map(|points| POINT_BYTES * points.len());
         POINT_BYTES * self.floats.len() + natives.sum::<usize>() + bounded.sum::<usize>()
     }
 }
@@ -158,7 +168,13 @@ mod tests {
     #[test]
     fn points_come_in_order_and_the_first_of_a_time_stays() {
         let mut points = Points::default();
-        for (part, time, value) in [(7, 30, 1.0), (7, 40, 2.0), (2, 10, 3.0), (2, 30, 4.0), (2, 30, 5.0)] {
+        for (part, time, value) in [
+            (7, 30, 1.0),
+            (7, 40, 2.0),
+            (2, 10, 3.0),
+            (2, 30, 4.0),
+            (2, 30, 5.0),
+        ] {
             points.push(part, time, value);
         }
         assert_eq!(points.in_order(), (vec![10, 30, 40], vec![3.0, 4.0, 2.0]));

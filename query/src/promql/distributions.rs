@@ -14,9 +14,7 @@ use arrow::{
         Array, ArrayRef, AsArray, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch,
         TimestampNanosecondArray, UInt64Array,
     },
-    datatypes::{
-        Float64Type, Int32Type, Int64Type, TimestampNanosecondType, UInt64Type,
-    },
+    datatypes::{Float64Type, Int32Type, Int64Type, TimestampNanosecondType, UInt64Type},
 };
 use cairn_promql::histogram::{Buckets, Histogram, MAX_SCHEMA, MIN_SCHEMA, ResetHint};
 use std::collections::HashMap;
@@ -117,7 +115,11 @@ impl ManyCounts<'_> {
 fn doubles(lists: &ListArray, row: usize) -> Vec<f64> {
     match lists.is_null(row) {
         true => Vec::new(),
-        false => lists.value(row).as_primitive::<Float64Type>().values().to_vec(),
+        false => lists
+            .value(row)
+            .as_primitive::<Float64Type>()
+            .values()
+            .to_vec(),
     }
 }
 
@@ -263,7 +265,9 @@ impl<'a> Distributions<'a> {
         let scale = self.scale.value(row);
         if scale < i32::from(MIN_SCHEMA) {
             return Err(Error::TooLarge {
-                what: format!("the width of buckets of a histogram of scale {scale}; as a schema it"),
+                what: format!(
+                    "the width of buckets of a histogram of scale {scale}; as a schema it"
+                ),
                 limit: MIN_SCHEMA.unsigned_abs().into(),
                 place: None,
             });

@@ -34,7 +34,8 @@ impl StoredSeries {
         StoredSeries {
             most_series: most_series(&place.config),
             // The other half is for what reads the points, and for the answer.
-            budget_bytes: usize::try_from(place.config.statement_memory_bytes / 2).unwrap_or(usize::MAX),
+            budget_bytes: usize::try_from(place.config.statement_memory_bytes / 2)
+                .unwrap_or(usize::MAX),
             session: place.session,
             handle: place.handle,
             stop: place.stop,
@@ -59,7 +60,9 @@ pub(crate) fn evaluate(request: &PromqlRequest, place: Workplace) -> Result<Answ
     let query = Query::new(&request.query, options).map_err(inward)?;
     let source = StoredSeries::at(place);
     let interrupt = || match source.stop.is_cancelled() {
-        true => Err(cairn_promql::error::Error::Source(Box::new(Error::TimedOut(source.timeout)))),
+        true => Err(cairn_promql::error::Error::Source(Box::new(
+            Error::TimedOut(source.timeout),
+        ))),
         false => Ok(()),
     };
     query.evaluate(&source, &interrupt).map_err(inward)

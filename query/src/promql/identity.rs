@@ -40,7 +40,12 @@ impl Texts {
     ///
     /// Attributes of the point; `job` and `instance` of the resource; the scope as `otel_scope_…` (OpenTelemetry
     /// specification, "Prometheus and OpenMetrics Compatibility": resource attributes, instrumentation scope).
-    pub(super) fn labels(&mut self, name: &str, described: Described<'_>, spelling: Spelling) -> Labels {
+    pub(super) fn labels(
+        &mut self,
+        name: &str,
+        described: Described<'_>,
+        spelling: Spelling,
+    ) -> Labels {
         let mut pairs: Vec<(Arc<str>, Arc<str>)> = Vec::with_capacity(8);
         for (key, value) in resource_identity(described.resource) {
             pairs.push((self.share(key), self.share(&value)));
@@ -102,7 +107,11 @@ impl Texts {
             }
         }
         // Of equal names the last counts.
-        pairs.extend(collided.into_iter().map(|(name, value)| (name, value.into())));
+        pairs.extend(
+            collided
+                .into_iter()
+                .map(|(name, value)| (name, value.into())),
+        );
     }
 }
 
@@ -147,12 +156,18 @@ mod tests {
         let expected = r#"m{http_method="GET;get", instance="i-1", job="eu/shop", n="3", otel_scope_name="lib"}"#;
         assert_eq!(labels.to_string(), expected);
         let sent = Texts::default().labels("m", DESCRIBED, Spelling::AsSent);
-        assert_eq!((sent.get("http.method"), sent.get("http_method")), ("GET", "get"));
+        assert_eq!(
+            (sent.get("http.method"), sent.get("http_method")),
+            ("GET", "get")
+        );
     }
 
     #[test]
     fn a_target_has_what_does_not_identify_it() {
         let target = Texts::default().target(DESCRIBED.resource, Spelling::Translated);
-        assert_eq!(target.to_string(), r#"target_info{host_name="h", instance="i-1", job="eu/shop"}"#);
+        assert_eq!(
+            target.to_string(),
+            r#"target_info{host_name="h", instance="i-1", job="eu/shop"}"#
+        );
     }
 }

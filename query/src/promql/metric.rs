@@ -152,7 +152,10 @@ mod tests {
     #[test]
     fn a_histogram_is_three_series_with_suffixes() {
         let parts = metric("a.b", "histogram").parts(Spelling::Translated);
-        let names: Vec<_> = parts.iter().map(|(part, name)| (*part, name.as_str())).collect();
+        let names: Vec<_> = parts
+            .iter()
+            .map(|(part, name)| (*part, name.as_str()))
+            .collect();
         let expected = [
             (Part::Bucket, "a_b_seconds_bucket"),
             (Part::Sum, "a_b_seconds_sum"),
@@ -165,7 +168,10 @@ mod tests {
     fn what_came_in_prometheus_terms_keeps_its_name() {
         let mut sent = metric("odd:name", "sum");
         sent.metadata = r#"{"prometheus.type":"counter"}"#.to_owned();
-        assert_eq!(sent.parts(Spelling::Translated), [(Part::Value, "odd:name".to_owned())]);
+        assert_eq!(
+            sent.parts(Spelling::Translated),
+            [(Part::Value, "odd:name".to_owned())]
+        );
         assert_eq!(sent.api_type(), "counter");
     }
 
@@ -175,7 +181,10 @@ mod tests {
             vec![Matcher::new(name, MatchOp::Equal, value).expect("no pattern")]
         };
         assert_eq!(Spelling::of(&matcher("__name__", "a.b")), Spelling::AsSent);
-        assert_eq!(Spelling::of(&matcher("service.name", "x")), Spelling::AsSent);
+        assert_eq!(
+            Spelling::of(&matcher("service.name", "x")),
+            Spelling::AsSent
+        );
         assert_eq!(Spelling::of(&matcher("job", "a.b")), Spelling::Translated);
         assert_eq!(metric("a.b", "sum").parts(Spelling::AsSent)[0].1, "a.b");
     }

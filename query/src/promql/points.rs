@@ -81,19 +81,36 @@ impl Reading<'_> {
             collected: groups.iter().map(|_| Collected::default()).collect(),
             bytes: 0,
         };
-        let parts: BTreeSet<bool> = self.selected.members.values().flatten().map(|(_, part)| part.is_number()).collect();
+        let parts: BTreeSet<bool> = self
+            .selected
+            .members
+            .values()
+            .flatten()
+            .map(|(_, part)| part.is_number())
+            .collect();
         if parts.contains(&true) {
-            let columns = [PART, "series_id", "timestamp", "flags", "value", "value_int"];
+            let columns = [
+                PART,
+                "series_id",
+                "timestamp",
+                "flags",
+                "value",
+                "value_int",
+            ];
             self.read(Table::Samples, &columns, &mut pass).await?;
         }
         if parts.contains(&false) {
-            self.read(Table::Histograms, &distributions::COLUMNS, &mut pass).await?;
+            self.read(Table::Histograms, &distributions::COLUMNS, &mut pass)
+                .await?;
         }
         Ok(pass)
     }
 
     async fn read(&mut self, table: Table, columns: &[&str], pass: &mut Pass) -> Result<()> {
-        let mut rows = self.session.rows(self.plan(table, columns, pass.first)?).await?;
+        let mut rows = self
+            .session
+            .rows(self.plan(table, columns, pass.first)?)
+            .await?;
         while let Some(batch) = rows.next().await {
             let batch = batch?;
             match table {
@@ -108,10 +125,15 @@ impl Reading<'_> {
     fn plan(&self, table: Table, columns: &[&str], first: usize) -> Result<LogicalPlan> {
         let source = provider_as_source(Arc::new(self.session.table(table)));
         let mut plan = LogicalPlanBuilder::scan(table.as_str(), source, None)?;
-        for filter in in_time(self.selection).into_iter().chain(self.series(first)) {
+        for filter in in_time(self.selection)
+            .into_iter()
+            .chain(self.series(first))
+        {
             plan = plan.filter(filter)?;
         }
-        Ok(plan.project(columns.iter().map(|name| col(*name)))?.build()?)
+        Ok(plan
+            .project(columns.iter().map(|name| col(*name)))?
+            .build()?)
     }
 
     /// Filters that the series of the groups from `first` on pass.
@@ -184,7 +206,10 @@ fn samples(batch: &RecordBatch, members: &HashMap<i64, Vec<(usize, Part)>>, pass
                 continue;
             };
             for row in row..end {
-                let value = match (flags.value(row) & NO_RECORDED_VALUE != 0, values.is_null(row)) {
+                let value = match (
+                    flags.value(row) & NO_RECORDED_VALUE != 0,
+                    values.is_null(row),
+                ) {
                     (true, _) => STALE,
                     (false, false) => values.value(row),
                     (false, true) if integers.is_null(row) => continue,

@@ -104,7 +104,11 @@ fn each(asking: &Asking, place: Workplace, mut see: impl FnMut(&Labels)) -> Resu
     let source = StoredSeries::at(place);
     for selection in asking.selections() {
         let selected = source.selected(&selection)?;
-        if selected.groups.iter().any(|group| group.part.own_label().is_some()) {
+        if selected
+            .groups
+            .iter()
+            .any(|group| group.part.own_label().is_some())
+        {
             // Their points say what the buckets are.
             for series in source.read(&selection)? {
                 see(&series?.labels);
@@ -165,7 +169,9 @@ fn names(asking: &Asking, place: Workplace) -> Result<BTreeSet<String>> {
     let mut seen = BTreeSet::new();
     for selection in asking.selections() {
         let metrics = source.metrics(&selection)?;
-        let parts = metrics.iter().flat_map(|metric| metric.parts(Spelling::Translated));
+        let parts = metrics
+            .iter()
+            .flat_map(|metric| metric.parts(Spelling::Translated));
         seen.extend(parts.map(|(_, name)| name));
     }
     Ok(seen)
@@ -186,11 +192,7 @@ pub(crate) fn metadata(asking: &Asking, place: Workplace) -> Result<Vec<Family>>
     Ok(families.into_iter().collect())
 }
 
-pub(crate) fn cardinality(
-    asking: &Asking,
-    most: usize,
-    place: Workplace,
-) -> Result<Cardinality> {
+pub(crate) fn cardinality(asking: &Asking, most: usize, place: Workplace) -> Result<Cardinality> {
     let mut seen = BTreeSet::new();
     each(asking, place, |labels| {
         seen.insert(labels.clone());
@@ -217,7 +219,11 @@ pub(crate) fn cardinality(
 }
 
 /// The `most` largest, those of equal counts by name.
-fn largest<K>(counts: HashMap<K, u64>, most: usize, name: impl Fn(K) -> String) -> Vec<(String, u64)> {
+fn largest<K>(
+    counts: HashMap<K, u64>,
+    most: usize,
+    name: impl Fn(K) -> String,
+) -> Vec<(String, u64)> {
     let named = counts.into_iter().map(|(key, count)| (name(key), count));
     let mut sorted: Vec<(String, u64)> = named.collect();
     sorted.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
@@ -243,7 +249,15 @@ pub(crate) fn exemplars(asking: &Asking, place: Workplace) -> Result<Vec<Exempla
             let names = metrics.into_iter().map(lit).collect();
             plan = plan.filter(col("metric").in_list(names, false))?;
         }
-        let columns = ["series_id", "timestamp", "value", "value_int", "trace_id", "span_id", "attributes"];
+        let columns = [
+            "series_id",
+            "timestamp",
+            "value",
+            "value_int",
+            "trace_id",
+            "span_id",
+            "attributes",
+        ];
         let plan = plan.project(columns.map(col))?.build()?;
         source.wait(async {
             let mut rows = source.session.rows(plan).await?;

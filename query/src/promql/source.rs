@@ -138,7 +138,10 @@ impl Reader<'_> {
         if self.next >= self.selected.groups.len() {
             return Ok(None);
         }
-        let ended = self.pass.as_ref().is_none_or(|pass| self.next >= pass.end());
+        let ended = self
+            .pass
+            .as_ref()
+            .is_none_or(|pass| self.next >= pass.end());
         if ended {
             self.pass = None;
             let mut reading = points::Reading {
@@ -150,7 +153,11 @@ impl Reader<'_> {
             };
             self.pass = Some(self.source.wait(reading.pass(self.next))?);
         }
-        let taken = self.pass.as_mut().and_then(|pass| pass.group(self.next)).map(std::mem::take);
+        let taken = self
+            .pass
+            .as_mut()
+            .and_then(|pass| pass.group(self.next))
+            .map(std::mem::take);
         if let Some(collected) = taken {
             self.expand(self.next, collected);
         }
@@ -188,7 +195,10 @@ impl Reader<'_> {
             if !matchers.all(|matcher| matcher.name != own_label || matcher.accepts(&text)) {
                 continue;
             }
-            let pairs = group.labels.iter().map(|(name, value)| (name.clone(), value.clone()));
+            let pairs = group
+                .labels
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone()));
             let own = (Arc::from(own_label), Arc::from(text));
             self.ready.push_back(Series {
                 labels: Labels::new(pairs.chain([own])),
@@ -245,7 +255,10 @@ fn target(
 ) -> Series {
     let mut times = BTreeSet::new();
     for (from, through) in parts.iter().filter_map(|part| instants(snapshot, *part)) {
-        let (from, through) = (from.max(selection.from_ms), through.min(selection.through_ms));
+        let (from, through) = (
+            from.max(selection.from_ms),
+            through.min(selection.through_ms),
+        );
         let mut time = from;
         while time < through {
             times.insert(time);
@@ -274,7 +287,10 @@ fn instants(snapshot: &Snapshot, part: i32) -> Option<(i64, i64)> {
     let of_tables: Vec<(i64, i64)> = match snapshot.segments.get(part) {
         Some(segment) => {
             let objects = segment.meta.objects.iter();
-            objects.filter(|object| tables.contains(&object.table)).filter_map(of_object).collect()
+            objects
+                .filter(|object| tables.contains(&object.table))
+                .filter_map(of_object)
+                .collect()
         }
         None => {
             let request = snapshot.buffered.get(part - snapshot.segments.len())?;
@@ -289,11 +305,17 @@ fn instants(snapshot: &Snapshot, part: i32) -> Option<(i64, i64)> {
     };
     let from = of_tables.iter().map(|(from, _)| *from).min()?;
     let through = of_tables.iter().map(|(_, through)| *through).max()?;
-    Some((from.div_euclid(NANOS_PER_MILLI), through.div_euclid(NANOS_PER_MILLI)))
+    Some((
+        from.div_euclid(NANOS_PER_MILLI),
+        through.div_euclid(NANOS_PER_MILLI),
+    ))
 }
 
 fn of_object(object: &ObjectMeta) -> Option<(i64, i64)> {
-    let stats = object.columns.iter().find(|stats| stats.column == "timestamp")?;
+    let stats = object
+        .columns
+        .iter()
+        .find(|stats| stats.column == "timestamp")?;
     match stats.bounds {
         Some(Bounds::Int(from, through)) => Some((from, through)),
         _ => None,

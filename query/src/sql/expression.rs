@@ -48,7 +48,9 @@ pub fn check(text: &str) -> Result<()> {
     }
     match open {
         0 => Ok(()),
-        _ => Err(Error::invalid("a parenthesis of the condition is not closed")),
+        _ => Err(Error::invalid(
+            "a parenthesis of the condition is not closed",
+        )),
     }
 }
 
@@ -58,7 +60,13 @@ mod tests {
 
     #[test]
     fn a_condition_does_not_leave_its_parentheses() {
-        for sound in ["a = 1", "(a) OR (b)", "a = ')' -- )", "f(g(1), '(')", "/* ) */ true"] {
+        for sound in [
+            "a = 1",
+            "(a) OR (b)",
+            "a = ')' -- )",
+            "f(g(1), '(')",
+            "/* ) */ true",
+        ] {
             assert!(check(sound).is_ok(), "{sound}");
         }
         for leaving in ["a) OR (b", "(a", "a; b", ")", "a = 'open"] {

@@ -32,10 +32,19 @@ pub(in crate::api) async fn get(
 ) -> Result<Response, Problem> {
     let Query(question) = question?;
     let format = sql::accepted(&headers)?;
-    let text = question.cursor.as_deref().ok_or_else(|| Problem::invalid("context needs the cursor of a row"))?;
+    let text = question
+        .cursor
+        .as_deref()
+        .ok_or_else(|| Problem::invalid("context needs the cursor of a row"))?;
     let cursor = Cursor::parse(text)?;
     let rows = question.rows(USUAL_ROWS, MOST_ROWS)?;
-    let shared = shared(&api, &principal.tenant, (cursor, text), question.same.unwrap_or_default()).await?;
+    let shared = shared(
+        &api,
+        &principal.tenant,
+        (cursor, text),
+        question.same.unwrap_or_default(),
+    )
+    .await?;
     let mut condition = Condition::default();
     condition.time(Interval {
         from: cursor.time.saturating_sub(REACH_NANOS),
@@ -43,7 +52,9 @@ pub(in crate::api) async fn get(
     });
     if let Some((column, value)) = shared {
         condition.and(format!("{column} = $shared"));
-        condition.parameters.insert("shared".to_owned(), value.into());
+        condition
+            .parameters
+            .insert("shared".to_owned(), value.into());
     }
     let around = condition.sql();
     let mut sides = Condition::default();
@@ -93,7 +104,9 @@ async fn shared(
     );
     let (batches, _) = all(api, request(tenant.clone(), statement, condition)).await?;
     let Some(batch) = batches.first() else {
-        return Err(Problem::not_found(format!("there is no record with the cursor {text}")));
+        return Err(Problem::not_found(format!(
+            "there is no record with the cursor {text}"
+        )));
     };
     let value = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8)
         .map_err(|_| Problem::internal("a column of text is none"))?;

@@ -105,9 +105,19 @@ impl Export {
             condition.page(cursor, Than::Older);
         }
         let rows = PAGE_ROWS.min(self.left);
-        let statement = format!("SELECT {} FROM logs WHERE {} {NEWEST_FIRST} LIMIT {rows}", columns(), condition.sql());
+        let statement = format!(
+            "SELECT {} FROM logs WHERE {} {NEWEST_FIRST} LIMIT {rows}",
+            columns(),
+            condition.sql()
+        );
         let request = request(self.principal.tenant.clone(), statement, condition);
-        let answer = self.api.parts().map_err(refused)?.engine.sql(request).await?;
+        let answer = self
+            .api
+            .parts()
+            .map_err(refused)?
+            .engine
+            .sql(request)
+            .await?;
         let mut encoder = Encoder::new(self.format, &answer.schema)?;
         let mut bytes = match (self.format, at) {
             (Format::Csv, None) => encoder.start()?,
@@ -125,7 +135,12 @@ impl Export {
                 }
                 // A part of the records that cannot be read must not go missing in silence.
                 Part::End(end) => match end.completeness.missing.first() {
-                    Some(missing) => return Err(Error::Internal(format!("records are missing: {}", missing.reason))),
+                    Some(missing) => {
+                        return Err(Error::Internal(format!(
+                            "records are missing: {}",
+                            missing.reason
+                        )));
+                    }
                     // The page was cut by the size of an answer, or is full: there may be more.
                     None if count == rows || end.truncated.is_some() => self.at = last.map(Some),
                     None => {}

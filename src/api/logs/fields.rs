@@ -34,7 +34,13 @@ const TOP_VALUES: usize = 10;
 const VALUE_BYTES: usize = 256;
 
 /// The columns that are fields of their own.
-const COLUMNS: [&str; 5] = ["severity", "service_name", "event_name", "scope_name", "body_type"];
+const COLUMNS: [&str; 5] = [
+    "severity",
+    "service_name",
+    "event_name",
+    "scope_name",
+    "body_type",
+];
 
 /// The maps whose entries are fields.
 const MAPS: [&str; 2] = ["attributes", "resource_attributes"];
@@ -64,7 +70,10 @@ pub(in crate::api) async fn get(
         }
     }
     let answer = json!({ "rows": end.rows, "fields": fields.shown() });
-    Ok(([(CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(answer)))
+    Ok((
+        [(CACHE_CONTROL, HeaderValue::from_static("no-store"))],
+        Json(answer),
+    ))
 }
 
 fn texts(column: &ArrayRef) -> Result<ArrayRef, Problem> {
@@ -109,7 +118,10 @@ impl Fields {
             for entry in decode::entries(json) {
                 let name = format!("{map}['{}']", entry.key().replace('\'', "''"));
                 let text = convert::json_text(entry.value).unwrap_or_default();
-                self.0.entry(name).or_default().add(kind(entry.value), &text);
+                self.0
+                    .entry(name)
+                    .or_default()
+                    .add(kind(entry.value), &text);
             }
         }
     }
@@ -118,7 +130,8 @@ impl Fields {
         let field = |(name, field): (&String, &Field)| {
             let mut top: Vec<(&String, &u64)> = field.values.iter().collect();
             top.sort_by(|one, other| other.1.cmp(one.1).then_with(|| one.0.cmp(other.0)));
-            let value = |(value, count): &(&String, &u64)| json!({ "value": value, "count": count });
+            let value =
+                |(value, count): &(&String, &u64)| json!({ "value": value, "count": count });
             json!({
                 "name": name,
                 "rows": field.rows,

@@ -20,8 +20,30 @@ const MOST_BUCKETS: u32 = 1_000;
 
 /// Widths that people read easily, in milliseconds.
 const WIDTHS_MS: [i64; 24] = [
-    1, 10, 100, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000,
-    3_600_000, 7_200_000, 10_800_000, 21_600_000, 43_200_000, 86_400_000, 172_800_000, 604_800_000, 2_592_000_000,
+    1,
+    10,
+    100,
+    1_000,
+    2_000,
+    5_000,
+    10_000,
+    15_000,
+    30_000,
+    60_000,
+    120_000,
+    300_000,
+    600_000,
+    900_000,
+    1_800_000,
+    3_600_000,
+    7_200_000,
+    10_800_000,
+    21_600_000,
+    43_200_000,
+    86_400_000,
+    172_800_000,
+    604_800_000,
+    2_592_000_000,
 ];
 
 /// Buckets without records are left out.
@@ -36,7 +58,9 @@ pub(in crate::api) async fn get(
     let interval = question.interval(api.world.clock.as_ref())?;
     let buckets = question.buckets.unwrap_or(USUAL_BUCKETS);
     if !(1..=MOST_BUCKETS).contains(&buckets) {
-        return Err(Problem::invalid(format!("buckets must be from 1 to {MOST_BUCKETS}")));
+        return Err(Problem::invalid(format!(
+            "buckets must be from 1 to {MOST_BUCKETS}"
+        )));
     }
     let condition = question.condition(interval)?;
     let statement = format!(
@@ -67,7 +91,10 @@ mod tests {
     #[test]
     fn widths_are_round_and_keep_to_the_number() {
         let check = |seconds: i64, buckets, expected| {
-            let interval = Interval { from: 0, to: seconds * 1_000_000_000 };
+            let interval = Interval {
+                from: 0,
+                to: seconds * 1_000_000_000,
+            };
             assert_eq!(width_ms(interval, buckets), expected, "{seconds}");
         };
         check(3_600, 60, 120_000);

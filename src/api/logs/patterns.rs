@@ -64,7 +64,15 @@ pub(in crate::api) async fn get(
             "trend": pattern.trend,
         })
     };
-    let patterns: Vec<Value> = miner.finish().iter().take(MOST_PATTERNS).map(shown).collect();
+    let patterns: Vec<Value> = miner
+        .finish()
+        .iter()
+        .take(MOST_PATTERNS)
+        .map(shown)
+        .collect();
     let answer = json!({ "rows": end.rows, "patterns": patterns });
-    Ok(([(CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(answer)))
+    Ok((
+        [(CACHE_CONTROL, HeaderValue::from_static("no-store"))],
+        Json(answer),
+    ))
 }

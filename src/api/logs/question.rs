@@ -87,13 +87,15 @@ impl Question {
     /// The interval that it is about.
     pub(super) fn interval(&self, clock: &dyn Clock) -> Result<Interval, Problem> {
         let Nanos(now) = clock.now();
-        let instant = |name: &str, text: &Option<String>, usual: i64| match text {
+        let instant = |name: &str, text: &Option<String>, usual: i64| {
+            match text {
             None => Ok(usual),
             Some(text) => instant(text, now).ok_or_else(|| {
                 Problem::invalid(format!(
                     "{name} must be an instant of RFC 3339, nanoseconds since 1970, or a time before now such as -15m"
                 ))
             }),
+        }
         };
         // What arrives at this instant belongs to it.
         let to = instant("to", &self.to, now.saturating_add(1))?;
@@ -111,10 +113,16 @@ impl Question {
         let terms = terms(self.q.as_deref().unwrap_or_default())?;
         for (number, term) in terms.into_iter().enumerate() {
             let name = format!("term{number}");
-            condition.terms.push(format!("strpos(lower(body), ${name}) > 0"));
+            condition
+                .terms
+                .push(format!("strpos(lower(body), ${name}) > 0"));
             condition.parameters.insert(name, term.into());
         }
-        if let Some(filter) = self.filter.as_deref().filter(|filter| !filter.trim().is_empty()) {
+        if let Some(filter) = self
+            .filter
+            .as_deref()
+            .filter(|filter| !filter.trim().is_empty())
+        {
             expression::check(filter)?;
             // On lines of its own, so that a comment in it ends where it ends.
             condition.terms.push(format!("(\n{filter}\n)"));
@@ -131,7 +139,9 @@ impl Question {
     pub(super) fn rows(&self, usual: u32, most: u32) -> Result<u32, Problem> {
         match self.limit.unwrap_or(usual) {
             0 => Err(Problem::invalid("limit must be at least 1")),
-            limit if limit > most => Err(Problem::invalid(format!("limit must be at most {most}; page with the cursor of the last row"))),
+            limit if limit > most => Err(Problem::invalid(format!(
+                "limit must be at most {most}; page with the cursor of the last row"
+            ))),
             limit => Ok(limit),
         }
     }
@@ -151,9 +161,12 @@ impl Condition {
     }
 
     pub(super) fn time(&mut self, interval: Interval) {
-        self.terms.push("timestamp >= $from AND timestamp < $to".to_owned());
-        self.parameters.insert("from".to_owned(), rfc3339(interval.from).into());
-        self.parameters.insert("to".to_owned(), rfc3339(interval.to).into());
+        self.terms
+            .push("timestamp >= $from AND timestamp < $to".to_owned());
+        self.parameters
+            .insert("from".to_owned(), rfc3339(interval.from).into());
+        self.parameters
+            .insert("to".to_owned(), rfc3339(interval.to).into());
     }
 
     pub(super) fn and(&mut self, term: String) {
@@ -166,12 +179,18 @@ impl Condition {
             Than::Older => ("before", "<"),
             Than::Newer => ("after", ">"),
         };
-        let Cursor { epoch, sequence, ordinal, .. } = at;
+        let Cursor {
+            epoch,
+            sequence,
+            ordinal,
+            ..
+        } = at;
         self.terms.push(format!(
             "timestamp {sign}= ${name} AND (timestamp {sign} ${name} OR row_epoch {sign} {epoch} OR (row_epoch = {epoch} \
              AND (row_sequence {sign} {sequence} OR (row_sequence = {sequence} AND row_ordinal {sign} {ordinal}))))"
         ));
-        self.parameters.insert(name.to_owned(), rfc3339(at.time).into());
+        self.parameters
+            .insert(name.to_owned(), rfc3339(at.time).into());
     }
 }
 
@@ -189,7 +208,9 @@ impl Cursor {
             };
             next().is_none().then_some(cursor)
         };
-        read().ok_or_else(|| Problem::invalid("a cursor is what the column `cursor` of an answer holds"))
+        read().ok_or_else(|| {
+            Problem::invalid("a cursor is what the column `cursor` of an answer holds")
+        })
     }
 }
 
@@ -214,7 +235,9 @@ fn terms(text: &str) -> Result<Vec<String>, Problem> {
     let mut rest = text.trim_start();
     while !rest.is_empty() {
         let (term, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').ok_or_else(|| Problem::invalid("a phrase of q lacks its closing quote"))?,
+            Some(quoted) => quoted
+                .split_once('"')
+                .ok_or_else(|| Problem::invalid("a phrase of q lacks its closing quote"))?,
             None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
         };
         if !term.is_empty() {
@@ -223,7 +246,9 @@ fn terms(text: &str) -> Result<Vec<String>, Problem> {
         rest = after.trim_start();
     }
     if terms.len() > MOST_TERMS {
-        return Err(Problem::invalid(format!("q has more than {MOST_TERMS} words and phrases")));
+        return Err(Problem::invalid(format!(
+            "q has more than {MOST_TERMS} words and phrases"
+        )));
     }
     Ok(terms)
 }
@@ -234,7 +259,8 @@ mod tests {
 
     #[test]
     fn words_and_phrases_are_told_apart() {
-        let check = |text, expected: &[&str]| assert_eq!(terms(text).expect("it is sound"), expected);
+        let check =
+            |text, expected: &[&str]| assert_eq!(terms(text).expect("it is sound"), expected);
         check("Timeout  payment", &["timeout", "payment"]);
         check(r#"a "Two words" b"#, &["a", "two words", "b"]);
         check("", &[]);
@@ -259,7 +285,11 @@ mod tests {
             filter: Some(filter.to_owned()),
             ..Question::default()
         };
-        assert!(question("severity_number >= 17 -- loud").condition(interval).is_ok());
+        assert!(
+            question("severity_number >= 17 -- loud")
+                .condition(interval)
+                .is_ok()
+        );
         for filter in ["true) OR (true", "1 = 1; SELECT 1", ""] {
             let held = question(filter).condition(interval);
             assert!(filter.is_empty() == held.is_ok(), "{filter}");
@@ -269,7 +299,10 @@ mod tests {
     #[test]
     fn a_cursor_is_four_numbers() {
         let cursor = Cursor::parse("5.1.7.0").expect("a cursor");
-        assert_eq!((cursor.time, cursor.epoch, cursor.sequence, cursor.ordinal), (5, 1, 7, 0));
+        assert_eq!(
+            (cursor.time, cursor.epoch, cursor.sequence, cursor.ordinal),
+            (5, 1, 7, 0)
+        );
         assert!(Cursor::parse("5.1.7").is_err() && Cursor::parse("5.1.7.0.1").is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! Statements over `logs`, and their rows where the answer is made of them.
 
-use super::question::{Condition, CURSOR};
+use super::question::{CURSOR, Condition};
 use crate::api::{problem::Problem, state::Api};
 use arrow::record_batch::RecordBatch;
 use cairn_query::{
@@ -21,10 +21,12 @@ pub(super) fn columns() -> String {
 }
 
 /// Newest first; rows of one instant by their ids.
-pub(super) const NEWEST_FIRST: &str = "ORDER BY timestamp DESC, row_epoch DESC, row_sequence DESC, row_ordinal DESC";
+pub(super) const NEWEST_FIRST: &str =
+    "ORDER BY timestamp DESC, row_epoch DESC, row_sequence DESC, row_ordinal DESC";
 
 /// Oldest first.
-pub(super) const OLDEST_FIRST: &str = "ORDER BY timestamp ASC, row_epoch ASC, row_sequence ASC, row_ordinal ASC";
+pub(super) const OLDEST_FIRST: &str =
+    "ORDER BY timestamp ASC, row_epoch ASC, row_sequence ASC, row_ordinal ASC";
 
 /// A statement with the values of `condition`.
 pub(super) fn request(tenant: TenantId, statement: String, condition: Condition) -> SqlRequest {
@@ -42,7 +44,10 @@ pub(super) fn request(tenant: TenantId, statement: String, condition: Condition)
 }
 
 /// All rows of a statement that has a limit.
-pub(super) async fn all(api: &Api, request: SqlRequest) -> Result<(Vec<RecordBatch>, AnswerEnd), Problem> {
+pub(super) async fn all(
+    api: &Api,
+    request: SqlRequest,
+) -> Result<(Vec<RecordBatch>, AnswerEnd), Problem> {
     let mut parts = api.parts()?.engine.sql(request).await?.parts;
     let mut batches = Vec::new();
     loop {

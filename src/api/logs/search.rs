@@ -33,7 +33,11 @@ pub(in crate::api) async fn get(
         Order::Asc => OLDEST_FIRST,
     };
     let rows = question.rows(USUAL_ROWS, MOST_ROWS)?;
-    let statement = format!("SELECT {} FROM logs WHERE {} {order} LIMIT {rows}", columns(), condition.sql());
+    let statement = format!(
+        "SELECT {} FROM logs WHERE {} {order} LIMIT {rows}",
+        columns(),
+        condition.sql()
+    );
     let request = request(principal.tenant, statement, condition);
     sql::respond(api.parts()?.engine.sql(request).await?, format).await
 }

@@ -48,7 +48,11 @@ pub(in crate::api) async fn get(
     // Refused now and not in the stream.
     question.condition(Interval { from: 0, to: 1 })?;
     let permit = Arc::clone(&api.tails).try_acquire_owned().map_err(|_| {
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "limited", "too many clients follow logs; try again later")
+        Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "limited",
+            "too many clients follow logs; try again later",
+        )
     })?;
     let after = api.parts()?.store.sequence();
     let tail = Tail {
@@ -68,8 +72,11 @@ pub(in crate::api) async fn get(
             }
         }
     });
-    let events = batches.flat_map(|events| stream::iter(events.into_iter().map(Ok::<_, Infallible>)));
-    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+    let events =
+        batches.flat_map(|events| stream::iter(events.into_iter().map(Ok::<_, Infallible>)));
+    Ok(Sse::new(events)
+        .keep_alive(KeepAlive::default())
+        .into_response())
 }
 
 /// A client that follows.
@@ -97,7 +104,10 @@ impl Tail {
             to: now.saturating_add(REACH_NANOS),
         };
         let mut condition = self.question.condition(interval)?;
-        condition.and(format!("row_sequence > {} AND row_sequence <= {through}", self.after));
+        condition.and(format!(
+            "row_sequence > {} AND row_sequence <= {through}",
+            self.after
+        ));
         self.after = through;
         self.events(condition).await
     }
@@ -122,11 +132,18 @@ impl Tail {
                 }
             }
         }
-        let matching = rows.first().and_then(|row| row["matching"].as_u64()).unwrap_or(0);
+        let matching = rows
+            .first()
+            .and_then(|row| row["matching"].as_u64())
+            .unwrap_or(0);
         let mut events = Vec::with_capacity(rows.len() + 1);
         let dropped = matching.saturating_sub(rows.len() as u64);
         if dropped > 0 {
-            events.push(Event::default().event("dropped").data(json!({ "rows": dropped }).to_string()));
+            events.push(
+                Event::default()
+                    .event("dropped")
+                    .data(json!({ "rows": dropped }).to_string()),
+            );
         }
         // In the order in which they happened.
         for row in rows.iter_mut().rev() {
@@ -134,7 +151,12 @@ impl Tail {
                 members.remove("matching");
             }
             let cursor = row["cursor"].as_str().unwrap_or_default().to_owned();
-            events.push(Event::default().event("row").id(cursor).data(row.to_string()));
+            events.push(
+                Event::default()
+                    .event("row")
+                    .id(cursor)
+                    .data(row.to_string()),
+            );
         }
         Ok(events)
     }

@@ -37,38 +37,151 @@ const FAILURES: [StatusCode; 6] = [
 pub(in crate::api) fn all() -> Vec<Operation> {
     let mut all = Vec::new();
     let lookback = ("lookback_delta", false, DURATION);
-    both(&mut all, ("/prometheus/api/v1/query", "Evaluates a query at one instant."), served::instant, &[
-        QUERY, ("time", false, TIME), TIMEOUT, LIMIT, lookback,
-    ]);
-    both(&mut all, ("/prometheus/api/v1/query_range", "Evaluates a query at every step of an interval."), served::range, &[
-        QUERY, ("start", true, TIME), ("end", true, TIME), ("step", true, DURATION), TIMEOUT, LIMIT, lookback,
-    ]);
-    both(&mut all, ("/prometheus/api/v1/query_exemplars", "The exemplars of the series that a query selects."), served::query_exemplars, &[
-        QUERY, START, END, TIMEOUT,
-    ]);
-    both(&mut all, ("/prometheus/api/v1/format_query", "A query as it is best read."), served::format, &[QUERY]);
-    both(&mut all, ("/prometheus/api/v1/parse_query", "A query as a tree."), served::parse, &[QUERY]);
-    both(&mut all, ("/prometheus/api/v1/series", "The series that selectors select."), served::series, &[
-        ("match[]", true, MATCH.2), START, END, TIMEOUT, LIMIT,
-    ]);
-    both(&mut all, ("/prometheus/api/v1/labels", "The names of labels."), served::label_names, &[MATCH, START, END, TIMEOUT, LIMIT]);
+    both(
+        &mut all,
+        (
+            "/prometheus/api/v1/query",
+            "Evaluates a query at one instant.",
+        ),
+        served::instant,
+        &[QUERY, ("time", false, TIME), TIMEOUT, LIMIT, lookback],
+    );
+    both(
+        &mut all,
+        (
+            "/prometheus/api/v1/query_range",
+            "Evaluates a query at every step of an interval.",
+        ),
+        served::range,
+        &[
+            QUERY,
+            ("start", true, TIME),
+            ("end", true, TIME),
+            ("step", true, DURATION),
+            TIMEOUT,
+            LIMIT,
+            lookback,
+        ],
+    );
+    both(
+        &mut all,
+        (
+            "/prometheus/api/v1/query_exemplars",
+            "The exemplars of the series that a query selects.",
+        ),
+        served::query_exemplars,
+        &[QUERY, START, END, TIMEOUT],
+    );
+    both(
+        &mut all,
+        (
+            "/prometheus/api/v1/format_query",
+            "A query as it is best read.",
+        ),
+        served::format,
+        &[QUERY],
+    );
+    both(
+        &mut all,
+        ("/prometheus/api/v1/parse_query", "A query as a tree."),
+        served::parse,
+        &[QUERY],
+    );
+    both(
+        &mut all,
+        (
+            "/prometheus/api/v1/series",
+            "The series that selectors select.",
+        ),
+        served::series,
+        &[("match[]", true, MATCH.2), START, END, TIMEOUT, LIMIT],
+    );
+    both(
+        &mut all,
+        ("/prometheus/api/v1/labels", "The names of labels."),
+        served::label_names,
+        &[MATCH, START, END, TIMEOUT, LIMIT],
+    );
     let of_series = [MATCH, START, END, TIMEOUT, LIMIT];
-    get(&mut all, ("/prometheus/api/v1/label/{name}/values", "The values of a label."), served::label_values, &of_series);
-    get(&mut all, ("/prometheus/api/v1/metadata", "Type, help and unit of metrics."), served::metadata, &[
-        ("metric", false, "The one metric that is asked about."), LIMIT,
-        ("limit_per_metric", false, "The most entries of one metric."), START, END,
-    ]);
-    get(&mut all, ("/prometheus/api/v1/status/buildinfo", "What answers here."), served::build_info, &[]);
-    get(&mut all, ("/prometheus/api/v1/status/runtimeinfo", "What of it there is to tell."), served::runtime_info, &[]);
-    get(&mut all, ("/prometheus/api/v1/status/flags", "None."), served::flags, &[]);
-    get(&mut all, ("/prometheus/api/v1/status/tsdb", "How many series there are, and of what."), served::cardinality, &[
-        LIMIT, MATCH, START, END, TIMEOUT,
-    ]);
+    get(
+        &mut all,
+        (
+            "/prometheus/api/v1/label/{name}/values",
+            "The values of a label.",
+        ),
+        served::label_values,
+        &of_series,
+    );
+    get(
+        &mut all,
+        (
+            "/prometheus/api/v1/metadata",
+            "Type, help and unit of metrics.",
+        ),
+        served::metadata,
+        &[
+            ("metric", false, "The one metric that is asked about."),
+            LIMIT,
+            ("limit_per_metric", false, "The most entries of one metric."),
+            START,
+            END,
+        ],
+    );
+    get(
+        &mut all,
+        ("/prometheus/api/v1/status/buildinfo", "What answers here."),
+        served::build_info,
+        &[],
+    );
+    get(
+        &mut all,
+        (
+            "/prometheus/api/v1/status/runtimeinfo",
+            "What of it there is to tell.",
+        ),
+        served::runtime_info,
+        &[],
+    );
+    get(
+        &mut all,
+        ("/prometheus/api/v1/status/flags", "None."),
+        served::flags,
+        &[],
+    );
+    get(
+        &mut all,
+        (
+            "/prometheus/api/v1/status/tsdb",
+            "How many series there are, and of what.",
+        ),
+        served::cardinality,
+        &[LIMIT, MATCH, START, END, TIMEOUT],
+    );
     all.push(remote_read());
-    get(&mut all, ("/prometheus/api/v1/rules", "None yet."), served::rules, &[]);
-    get(&mut all, ("/prometheus/api/v1/alerts", "None yet."), served::alerts, &[]);
-    get(&mut all, ("/prometheus/api/v1/targets", "None yet."), served::targets, &[]);
-    get(&mut all, ("/prometheus/api/v1/alertmanagers", "None yet."), served::alertmanagers, &[]);
+    get(
+        &mut all,
+        ("/prometheus/api/v1/rules", "None yet."),
+        served::rules,
+        &[],
+    );
+    get(
+        &mut all,
+        ("/prometheus/api/v1/alerts", "None yet."),
+        served::alerts,
+        &[],
+    );
+    get(
+        &mut all,
+        ("/prometheus/api/v1/targets", "None yet."),
+        served::targets,
+        &[],
+    );
+    get(
+        &mut all,
+        ("/prometheus/api/v1/alertmanagers", "None yet."),
+        served::alertmanagers,
+        &[],
+    );
     all
 }
 
@@ -86,7 +199,12 @@ fn get<T: 'static>(
             list.push(name);
         }
     }
-    all.push(Operation::new((Method::Get, path), &[Scope::Query], handler, about));
+    all.push(Operation::new(
+        (Method::Get, path),
+        &[Scope::Query],
+        handler,
+        about,
+    ));
 }
 
 fn both<T: 'static>(
@@ -98,7 +216,10 @@ fn both<T: 'static>(
     get(all, (path, summary), handler.clone(), parameters);
     let mut about = about((path, "post"), summary);
     let properties = parameters.iter().map(|(name, _, what)| {
-        ((*name).to_owned(), json!({ "type": "string", "description": what }))
+        (
+            (*name).to_owned(),
+            json!({ "type": "string", "description": what }),
+        )
     });
     let required: Vec<&str> = parameters.iter().filter(|p| p.1).map(|p| p.0).collect();
     let properties: serde_json::Map<String, Value> = properties.collect();
@@ -110,17 +231,30 @@ fn both<T: 'static>(
             },
         },
     });
-    all.push(Operation::new((Method::Post, path), &[Scope::Query], handler, about));
+    all.push(Operation::new(
+        (Method::Post, path),
+        &[Scope::Query],
+        handler,
+        about,
+    ));
 }
 
 /// Remote read speaks protobuf, whose own specification describes it.
 fn remote_read() -> Operation {
     let path = "/prometheus/api/v1/read";
-    let mut about = about((path, "post"), "The samples of series, for Prometheus' remote read.");
+    let mut about = about(
+        (path, "post"),
+        "The samples of series, for Prometheus' remote read.",
+    );
     let packed = json!({ "application/x-protobuf": { "schema": {} } });
     about["requestBody"] = json!({ "required": true, "content": packed });
     about["responses"]["200"]["content"] = packed;
-    Operation::new((Method::Post, path), &[Scope::Query], served::remote_read, about)
+    Operation::new(
+        (Method::Post, path),
+        &[Scope::Query],
+        served::remote_read,
+        about,
+    )
 }
 
 fn in_query((name, required, what): &Parameter) -> Value {
@@ -136,7 +270,10 @@ fn in_query((name, required, what): &Parameter) -> Value {
 /// What every operation has in common.
 fn about((path, method): (&str, &str), summary: &str) -> Value {
     let short = path.trim_start_matches("/prometheus/api/v1/");
-    let id: String = short.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let id: String = short
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
     let answer = json!({ "$ref": "#/components/schemas/PrometheusAnswer" });
     let mut responses = json!({
         "200": {

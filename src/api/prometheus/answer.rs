@@ -87,7 +87,12 @@ pub(super) fn list(
         Some(_) => vec![CUT.to_owned()],
         None => Vec::new(),
     };
-    respond(&Value::Array(shown).to_string(), (warnings, Vec::new()), Some(end), headers)
+    respond(
+        &Value::Array(shown).to_string(),
+        (warnings, Vec::new()),
+        Some(end),
+        headers,
+    )
 }
 
 /// Any other value.
@@ -97,7 +102,9 @@ pub(super) fn data(data: &Value, end: Option<&AnswerEnd>, headers: &HeaderMap) -
 
 /// A set of labels as an object.
 pub(super) fn labels(labels: &Labels) -> Value {
-    let pairs = labels.iter().map(|(name, value)| (name.to_string(), Value::from(value.as_ref())));
+    let pairs = labels
+        .iter()
+        .map(|(name, value)| (name.to_string(), Value::from(value.as_ref())));
     Value::Object(Map::from_iter(pairs))
 }
 
@@ -151,7 +158,11 @@ fn write_element(text: &mut String, element: &Element) {
         }
         Point::Histogram(histogram) => {
             let time = seconds(element.time_ms);
-            write!(text, r#","histogram":[{time},{}]}}"#, distribution(histogram))
+            write!(
+                text,
+                r#","histogram":[{time},{}]}}"#,
+                distribution(histogram)
+            )
         }
     }
     .expect("a string takes everything");
@@ -160,14 +171,21 @@ fn write_element(text: &mut String, element: &Element) {
 fn write_points(text: &mut String, series: &Line) {
     if !series.floats.is_empty() {
         text.push_str(r#","values":["#);
-        joined(text, series.floats.iter(), |text, (time, value)| text.push_str(&point(*time, *value)));
+        joined(text, series.floats.iter(), |text, (time, value)| {
+            text.push_str(&point(*time, *value))
+        });
         text.push(']');
     }
     if !series.histograms.is_empty() {
         text.push_str(r#","histograms":["#);
-        joined(text, series.histograms.iter(), |text: &mut String, (time, histogram): &(i64, Arc<Histogram>)| {
-            write!(text, "[{},{}]", seconds(*time), distribution(histogram)).expect("a string takes everything");
-        });
+        joined(
+            text,
+            series.histograms.iter(),
+            |text: &mut String, (time, histogram): &(i64, Arc<Histogram>)| {
+                write!(text, "[{},{}]", seconds(*time), distribution(histogram))
+                    .expect("a string takes everything");
+            },
+        );
         text.push(']');
     }
     text.push('}');
@@ -183,7 +201,9 @@ fn seconds(time_ms: i64) -> String {
     match (rest, time_ms < 0) {
         (0, _) => whole.to_string(),
         (_, true) => (time_ms as f64 / 1000.0).to_string(),
-        (rest, false) => format!("{whole}.{rest:03}").trim_end_matches('0').to_owned(),
+        (rest, false) => format!("{whole}.{rest:03}")
+            .trim_end_matches('0')
+            .to_owned(),
     }
 }
 
@@ -199,7 +219,12 @@ fn distribution(histogram: &Histogram) -> Value {
                 (false, false) => 2,
                 (true, true) => 3,
             };
-            json!([rule, number(bucket.lower), number(bucket.upper), number(bucket.count)])
+            json!([
+                rule,
+                number(bucket.lower),
+                number(bucket.upper),
+                number(bucket.count)
+            ])
         })
         .collect();
     let mut about = json!({ "count": number(histogram.count), "sum": number(histogram.sum) });
@@ -220,7 +245,10 @@ fn respond(
     warnings.extend(missing.iter().map(|missing| {
         let of = missing.segment.as_ref().or(missing.log.as_ref());
         let of = of.map_or("", String::as_str);
-        format!("the answer is not whole: {of} cannot be read: {}", missing.reason)
+        format!(
+            "the answer is not whole: {of} cannot be read: {}",
+            missing.reason
+        )
     }));
     let mut text = format!(r#"{{"status":"success","data":{data}"#);
     for (name, notes) in [("warnings", warnings), ("infos", infos)] {
@@ -249,11 +277,16 @@ fn respond(
 }
 
 fn reads_gzip(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    let accepted = headers
+        .get(ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok());
     let mut codings = accepted.unwrap_or_default().split(',');
     codings.any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        let refused = weight.trim().strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0));
+        let refused = weight
+            .trim()
+            .strip_prefix("q=")
+            .is_some_and(|q| q.parse() == Ok(0.0));
         name.trim().eq_ignore_ascii_case("gzip") && !refused
     })
 }

@@ -31,7 +31,10 @@ pub(in crate::api) async fn query(
     let wrong = |error| Failure::parameter("query", error);
     let expr = parse(parameters.required("query")?, true).map_err(wrong)?;
     let selections = selections(&expr, &Options::default()).map_err(wrong)?;
-    let selectors: Vec<_> = selections.into_iter().map(|selection| selection.matchers).collect();
+    let selectors: Vec<_> = selections
+        .into_iter()
+        .map(|selection| selection.matchers)
+        .collect();
     if selectors.is_empty() {
         return Ok(answer::data(&json!([]), None, &headers));
     }

@@ -38,9 +38,10 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let (status, kind) = match &error {
-            Error::Promql(cairn_promql::error::Error::Parse { .. } | cairn_promql::error::Error::Pattern { .. }) => {
-                (StatusCode::BAD_REQUEST, "bad_data")
-            }
+            Error::Promql(
+                cairn_promql::error::Error::Parse { .. }
+                | cairn_promql::error::Error::Pattern { .. },
+            ) => (StatusCode::BAD_REQUEST, "bad_data"),
             Error::Promql(_) => (StatusCode::UNPROCESSABLE_ENTITY, "execution"),
             other => match other.kind() {
                 Kind::Invalid | Kind::Denied => (StatusCode::BAD_REQUEST, "bad_data"),

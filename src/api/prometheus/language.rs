@@ -28,5 +28,9 @@ pub(in crate::api) async fn parse(
     form: Bytes,
 ) -> Result<Response, Failure> {
     let parameters = Parameters::new(query.as_deref(), &form)?;
-    Ok(answer::data(&ast_json(&parsed(&parameters)?), None, &headers))
+    Ok(answer::data(
+        &ast_json(&parsed(&parameters)?),
+        None,
+        &headers,
+    ))
 }

@@ -42,13 +42,17 @@ impl Parameters {
 
     /// The first value of `name`; an empty one is as good as none.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let mut values = self.0.iter().filter(|(key, value)| key == name && !value.is_empty());
+        let mut values = self
+            .0
+            .iter()
+            .filter(|(key, value)| key == name && !value.is_empty());
         values.next().map(|(_, value)| value.as_str())
     }
 
     /// The value of `name`, which must be there.
     pub(super) fn required(&self, name: &str) -> Result<&str, Failure> {
-        self.get(name).ok_or_else(|| Failure::parameter(name, "it is missing"))
+        self.get(name)
+            .ok_or_else(|| Failure::parameter(name, "it is missing"))
     }
 
     /// All values of `name`.
@@ -63,7 +67,9 @@ impl Parameters {
             let wrong = |why: String| Failure::parameter("match[]", why);
             let expr = parse(&text, true).map_err(|error| wrong(error.to_string()))?;
             match expr.kind {
-                Kind::Selector(selector) if selector.shift == Shift::default() => Ok(selector.matchers),
+                Kind::Selector(selector) if selector.shift == Shift::default() => {
+                    Ok(selector.matchers)
+                }
                 _ => Err(wrong(format!("{text} is no selector"))),
             }
         };
@@ -95,7 +101,9 @@ impl Parameters {
     /// The number `name`; 0 says that there is no limit.
     pub(super) fn limit(&self, name: &str) -> Result<Option<usize>, Failure> {
         let parsed = |text: &str| {
-            let number = text.parse().map_err(|_| Failure::parameter(name, "it must be a number, 0 or more"));
+            let number = text
+                .parse()
+                .map_err(|_| Failure::parameter(name, "it must be a number, 0 or more"));
             number.map(|number: usize| Some(number).filter(|number| *number > 0))
         };
         Ok(self.get(name).map(parsed).transpose()?.flatten())
@@ -109,7 +117,10 @@ impl Parameters {
         };
         let (start_ms, end_ms) = (time("start")?, time("end")?);
         if end_ms < start_ms {
-            return Err(Failure::parameter("end", "end timestamp must not be before start time"));
+            return Err(Failure::parameter(
+                "end",
+                "end timestamp must not be before start time",
+            ));
         }
         let text = self.required("step")?;
         let step_ms = duration_ms(text).ok_or_else(|| {
@@ -136,7 +147,10 @@ impl Parameters {
         let from = self.time_ms("start")?.unwrap_or(ALWAYS_MS.0);
         let through = self.time_ms("end")?.unwrap_or(ALWAYS_MS.1);
         if through < from {
-            return Err(Failure::parameter("end", "end timestamp must not be before start time"));
+            return Err(Failure::parameter(
+                "end",
+                "end timestamp must not be before start time",
+            ));
         }
         Ok((from, through))
     }
@@ -151,7 +165,9 @@ pub(super) fn now_ms(clock: &dyn Clock) -> i64 {
 /// An instant as clients write it. Outside of what nanoseconds can say it is the nearest that they can.
 fn instant_ms(text: &str) -> Option<i64> {
     if let Ok(seconds) = text.parse::<f64>() {
-        return seconds.is_finite().then(|| within((seconds * 1000.0).round()));
+        return seconds
+            .is_finite()
+            .then(|| within((seconds * 1000.0).round()));
     }
     let nanos = string_to_timestamp_nanos(text).ok()?;
     Some(nanos.div_euclid(1_000_000))
@@ -178,17 +194,34 @@ mod tests {
     #[test]
     fn times_are_seconds_or_dates() {
         assert_eq!(instant_ms("1700000000.125"), Some(1_700_000_000_125));
-        assert_eq!(instant_ms("2023-11-14T22:13:20.5Z"), Some(1_700_000_000_500));
-        assert_eq!(instant_ms("2023-11-15T00:13:20+02:00"), Some(1_700_000_000_000));
+        assert_eq!(
+            instant_ms("2023-11-14T22:13:20.5Z"),
+            Some(1_700_000_000_500)
+        );
+        assert_eq!(
+            instant_ms("2023-11-15T00:13:20+02:00"),
+            Some(1_700_000_000_000)
+        );
         assert_eq!(instant_ms("yesterday"), None);
         assert_eq!(instant_ms("NaN"), None);
-        assert_eq!((duration_ms("15"), duration_ms("1m30s"), duration_ms("x")), (Some(15_000), Some(90_000), None));
+        assert_eq!(
+            (duration_ms("15"), duration_ms("1m30s"), duration_ms("x")),
+            (Some(15_000), Some(90_000), None)
+        );
     }
 
     #[test]
     fn steps_are_held_to_their_limits() {
-        let steps = |text: &str| Parameters::new(Some(text), b"").expect("it is encoded").steps();
-        let expected = Steps { start_ms: 0, end_ms: 60_000, step_ms: 15_000 };
+        let steps = |text: &str| {
+            Parameters::new(Some(text), b"")
+                .expect("it is encoded")
+                .steps()
+        };
+        let expected = Steps {
+            start_ms: 0,
+            end_ms: 60_000,
+            step_ms: 15_000,
+        };
         assert_eq!(steps("start=0&end=60&step=15s").ok(), Some(expected));
         assert!(steps("start=0&end=60").is_err());
         assert!(steps("start=60&end=0&step=1").is_err());

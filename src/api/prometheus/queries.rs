@@ -61,7 +61,9 @@ async fn evaluate(
         start_ms: steps.start_ms,
         end_ms: steps.end_ms,
         step_ms: steps.step_ms,
-        lookback: parameters.duration("lookback_delta")?.filter(|lookback| !lookback.is_zero()),
+        lookback: parameters
+            .duration("lookback_delta")?
+            .filter(|lookback| !lookback.is_zero()),
         deadline: parameters.duration("timeout")?,
         min_sequence: None,
     };

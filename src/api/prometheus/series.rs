@@ -1,10 +1,6 @@
 //! `series`, `labels`, `label/<name>/values` and `metadata`.
 
-use super::{
-    answer,
-    failure::Failure,
-    parameters::Parameters,
-};
+use super::{answer, failure::Failure, parameters::Parameters};
 use crate::api::state::Api;
 use axum::{
     Extension,
@@ -45,7 +41,11 @@ pub(in crate::api) async fn series(
     }
     let (series, end) = api.parts()?.engine.series(asking).await?;
     let labels = series.iter().map(answer::labels);
-    Ok(answer::list(labels, (parameters.limit("limit")?, &end), &headers))
+    Ok(answer::list(
+        labels,
+        (parameters.limit("limit")?, &end),
+        &headers,
+    ))
 }
 
 /// `labels`: the names of labels.
@@ -60,7 +60,11 @@ pub(in crate::api) async fn label_names(
     let asking = asking(principal, &parameters)?;
     let (names, end) = api.parts()?.engine.label_names(asking).await?;
     let names = names.into_iter().map(Value::from);
-    Ok(answer::list(names, (parameters.limit("limit")?, &end), &headers))
+    Ok(answer::list(
+        names,
+        (parameters.limit("limit")?, &end),
+        &headers,
+    ))
 }
 
 /// `label/<name>/values`: the values of a label.
@@ -76,7 +80,11 @@ pub(in crate::api) async fn label_values(
     let name = unescaped(&name);
     let (values, end) = api.parts()?.engine.label_values(asking, name).await?;
     let values = values.into_iter().map(Value::from);
-    Ok(answer::list(values, (parameters.limit("limit")?, &end), &headers))
+    Ok(answer::list(
+        values,
+        (parameters.limit("limit")?, &end),
+        &headers,
+    ))
 }
 
 /// A name in Prometheus' escaping of UTF-8 names (`U__my_2e_label`), or as it stands.
@@ -95,7 +103,9 @@ fn unescaped(name: &str) -> String {
             continue;
         }
         let code = after.split_once('_').and_then(|(digits, next)| {
-            let code = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
+            let code = u32::from_str_radix(digits, 16)
+                .ok()
+                .and_then(char::from_u32);
             code.map(|code| (code, next))
         });
         let Some((code, next)) = code else {
@@ -116,12 +126,18 @@ pub(in crate::api) async fn metadata(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let parameters = Parameters::new(query.as_deref(), b"")?;
-    let (limit, per_metric) = (parameters.limit("limit")?, parameters.limit("limit_per_metric")?);
+    let (limit, per_metric) = (
+        parameters.limit("limit")?,
+        parameters.limit("limit_per_metric")?,
+    );
     let asking = asking(principal, &parameters)?;
     let (families, end) = api.parts()?.engine.metric_metadata(asking).await?;
     let wanted = parameters.get("metric");
     let mut by_name: Map<String, Value> = Map::new();
-    for family in families.iter().filter(|family| wanted.is_none_or(|name| family.name == name)) {
+    for family in families
+        .iter()
+        .filter(|family| wanted.is_none_or(|name| family.name == name))
+    {
         let is_new = !by_name.contains_key(&family.name);
         if is_new && limit.is_some_and(|limit| by_name.len() >= limit) {
             continue;

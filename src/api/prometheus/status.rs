@@ -44,7 +44,11 @@ pub(in crate::api) async fn build_info(headers: HeaderMap) -> Response {
 
 /// `status/runtimeinfo`, as far as it has a meaning here.
 pub(in crate::api) async fn runtime_info(headers: HeaderMap) -> Response {
-    answer::data(&json!({ "storageRetention": "by tenant and signal" }), None, &headers)
+    answer::data(
+        &json!({ "storageRetention": "by tenant and signal" }),
+        None,
+        &headers,
+    )
 }
 
 /// `status/flags`: there are none.

@@ -16,11 +16,15 @@ const EDGES: [(&str, &[&str]); 10] = [
     ("query", &["storage", "logql", "promql"]),
     (
         "",
-        &["proto", "storage", "tenancy", "ingest", "logql", "promql", "query"],
+        &[
+            "proto", "storage", "tenancy", "ingest", "logql", "promql", "query",
+        ],
     ),
     (
         "benches",
-        &["proto", "storage", "tenancy", "ingest", "logql", "promql", "query"],
+        &[
+            "proto", "storage", "tenancy", "ingest", "logql", "promql", "query",
+        ],
     ),
     ("xtask", &[]),
 ];
