@@ -55,11 +55,14 @@ enum Field {
     Text,
 }
 
+/// Key and value.
+type Tag<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
 /// A line; kept between lines for its vectors.
 #[derive(Debug, Default)]
 struct Point<'a> {
     measurement: Cow<'a, [u8]>,
-    tags: Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
+    tags: Vec<Tag<'a>>,
     fields: Vec<(Cow<'a, [u8]>, Field)>,
     /// ns.
     time: Option<i64>,

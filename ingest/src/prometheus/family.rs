@@ -123,6 +123,9 @@ pub struct Families {
     by_name: HashMap<Box<[u8]>, Family>,
 }
 
+/// Type, unit and help of a metric.
+type Said = (MetricType, Box<[u8]>, Box<[u8]>);
+
 impl Families {
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
@@ -145,7 +148,7 @@ impl Families {
     }
 
     /// Type, unit and help of the metric of just this name.
-    pub(crate) fn find_exact(&self, name: &[u8]) -> Option<(MetricType, Box<[u8]>, Box<[u8]>)> {
+    pub(crate) fn find_exact(&self, name: &[u8]) -> Option<Said> {
         let family = self.by_name.get(name)?;
         Some((family.of, family.unit.clone(), family.help.clone()))
     }

@@ -89,8 +89,11 @@ fn end_of_time(rest: &mut &[u8]) -> Option<()> {
     take(rest, b" ").map(drop)
 }
 
+/// Tag, process and message.
+type Tagged<'a> = (&'a [u8], Option<&'a [u8]>, &'a [u8]);
+
 /// `tag: message` and `tag[process]: message`; the colon and the blank may be missing behind a process.
-fn tag(text: &[u8]) -> Option<(&[u8], Option<&[u8]>, &[u8])> {
+fn tag(text: &[u8]) -> Option<Tagged<'_>> {
     let end = text
         .iter()
         .take(MAX_TAG_BYTES + 1)
