@@ -2,8 +2,8 @@
 
 use crate::{
     expr::{
-        Aggregate, At, Binary, Cardinality, Expr, Extension, Kind, Length, Matching, Number,
-        RangeSelector, Selector, Shift, Subquery,
+        Aggregate, At, Binary, BinaryOp, Cardinality, Expr, Extension, Kind, Length, Matching,
+        Number, RangeSelector, Selector, Shift, Subquery,
     },
     labels::METRIC_NAME,
     lex::{number::format_duration, quoted::quote},
@@ -220,14 +220,13 @@ impl Display for Aggregate {
 impl Display for Binary {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let word = if self.bool_modifier { " bool" } else { "" };
-        let matching = &self.matching;
-        write!(
-            f,
-            "{} {}{word}{matching} {}",
-            self.lhs,
-            self.op.symbol(),
-            self.rhs
-        )
+        let (matching, lhs) = (&self.matching, self.lhs.to_string());
+        // A power binds stronger than a sign, which `+Inf` would have.
+        let lhs = match (self.op, &self.lhs.kind) {
+            (BinaryOp::Pow, Kind::Number(_)) => lhs.trim_start_matches('+'),
+            _ => &lhs,
+        };
+        write!(f, "{lhs} {}{word}{matching} {}", self.op.symbol(), self.rhs)
     }
 }
 

@@ -1,24 +1,26 @@
 //! Expressions and data of any kind: nothing panics, and what is printed is read as it was.
 
 use cairn_promql::{
+    labels::Labels,
     parse::parse,
-    query::{Options, Query},
+    query::{Options, Point, Query, Value},
     script::{Memory, Storage, run},
-    signature::{Type, functions},
+    signature::{More, Type, functions},
 };
 use proptest::{collection::vec, prelude::*, sample::select};
+use std::collections::BTreeMap;
 
 fn name() -> impl Strategy<Value = String> {
     select(vec![
         "f",
+        "f",
         "g",
+        "h",
         "h",
         "c",
         "mixed",
-        "ended",
         "b_bucket",
         "target_info",
-        "none",
     ])
     .prop_map(str::to_owned)
 }
@@ -90,7 +92,7 @@ fn selector() -> impl Strategy<Value = String> {
 }
 
 fn extension() -> impl Strategy<Value = &'static str> {
-    select(vec!["", "", "", " anchored", " smoothed"])
+    select(vec!["", "", "", "", "", "", "", " anchored", " smoothed"])
 }
 
 fn range(vector: impl Strategy<Value = String> + 'static) -> impl Strategy<Value = String> {
@@ -159,37 +161,60 @@ fn binary(
         " on()",
         " on(job) fill(0)",
     ]);
-    (vector.clone(), ops, matching, prop_oneof![vector, number()])
-        .prop_map(|(left, op, matching, right)| format!("({left}) {op}{matching} ({right})"))
+    let of_two = (vector.clone(), ops.clone(), matching, vector.clone()).prop_map(
+        |(left, op, matching, right)| {
+            let is_set = matches!(op, "and" | "or" | "unless");
+            let matching = if is_set && matching.contains(['_', 'f']) {
+                ""
+            } else {
+                matching
+            };
+            format!("({left}) {op}{matching} ({right})")
+        },
+    );
+    let of_number =
+        (vector, ops, number(), any::<bool>()).prop_map(|(vector, op, number, is_left)| {
+            match (op, is_left) {
+                ("and" | "or" | "unless", _) => vector,
+                (_, true) => format!("{number} {op} ({vector})"),
+                (_, false) => format!("({vector}) {op} {number}"),
+            }
+        });
+    prop_oneof![of_two, of_number]
 }
 
-/// A call of any function, with arguments of the types that it wants.
+/// A call of any function that yields a vector, with arguments of the types that it wants.
 fn call(vector: impl Strategy<Value = String> + Clone + 'static) -> impl Strategy<Value = String> {
-    let text = select(vec![
-        "\"job\"", "\"le\"", "\"$1\"", "\"(.*)\"", "\"new\"", "\"\"",
-    ]);
-    (
-        0..functions().len(),
-        vec((vector.clone(), range(vector), number(), text), 6),
-        0..4_usize,
-    )
-        .prop_map(|(at, args, more)| {
-            let function = &functions()[at];
-            let last = function.args.last();
-            let kinds = function
-                .args
-                .iter()
-                .chain(std::iter::repeat_n(last, more).flatten());
-            let args = kinds
-                .zip(args)
-                .map(|(kind, (vector, range, number, text))| match kind {
-                    Type::Scalar => number,
-                    Type::Matrix => range,
-                    Type::String => text.to_owned(),
-                    Type::Vector => vector,
-                });
-            format!("{}({})", function.name, args.collect::<Vec<_>>().join(", "))
-        })
+    let vectors: Vec<_> = functions()
+        .iter()
+        .filter(|function| function.returns == Type::Vector)
+        .collect();
+    let argument = (vector.clone(), range(vector), number());
+    (select(vectors), vec(argument, 6), 0..3_usize).prop_map(|(function, args, more)| {
+        let more = if function.more == More::Fixed {
+            0
+        } else {
+            more
+        };
+        let last = std::iter::repeat_n(function.args.last(), more).flatten();
+        let args = function.args.iter().chain(last).zip(args).enumerate();
+        let args: Vec<String> = args
+            .map(
+                |(at, (kind, (vector, range, number)))| match (function.name, kind) {
+                    ("double_exponential_smoothing", Type::Scalar) => "0.5".to_owned(),
+                    ("info", Type::Vector) if at == 1 => "{data=~\".+\"}".to_owned(),
+                    ("label_replace", Type::String) => {
+                        ["", "\"new\"", "\"x$1\"", "\"job\"", "\"(.*)\""][at].to_owned()
+                    }
+                    (_, Type::Scalar) => number,
+                    (_, Type::Matrix) => range,
+                    (_, Type::Vector) => vector,
+                    (_, Type::String) => ["\"new\"", "\"le\"", "\"job\""][at % 3].to_owned(),
+                },
+            )
+            .collect();
+        format!("{}({})", function.name, args.join(", "))
+    })
 }
 
 fn expression() -> impl Strategy<Value = String> {
@@ -203,34 +228,47 @@ fn expression() -> impl Strategy<Value = String> {
     })
 }
 
-fn series() -> impl Strategy<Value = String> {
-    let value = select(vec![
-        "_",
-        "stale",
-        "0",
-        "1",
-        "-1",
-        "NaN",
-        "Inf",
-        "-Inf",
-        "1e308",
-        "5",
-        "7",
+fn histogram() -> impl Strategy<Value = &'static str> {
+    select(vec![
         "{{}}",
         "{{count:3 sum:2 buckets:[1 2]}}",
         "{{schema:2 count:9 sum:NaN buckets:[1 2 3] n_buckets:[1 0 1]}}",
         "{{count:1 z_bucket:1 z_bucket_w:3}}",
         "{{schema:-53 count:3 sum:5 custom_values:[1 2] buckets:[1 1 1]}}",
         "{{schema:-53 count:3 sum:5 custom_values:[2 5] buckets:[1 1 1] counter_reset_hint:gauge}}",
-    ]);
+    ])
+}
+
+fn values() -> impl Strategy<Value = String> {
+    let floats = (0..9_i32, -2..9_i32, 0..9_usize)
+        .prop_map(|(start, step, times)| format!("{start}{step:+}x{times}"));
+    let histograms = (histogram(), 0..6_usize).prop_map(|(one, times)| {
+        format!(
+            "{one}+{}x{times}",
+            if one.contains("-53") {
+                one
+            } else {
+                "{{count:1 buckets:[0 1]}}"
+            }
+        )
+    });
+    let odd = select(vec![
+        "_", "_x3", "stale", "NaN", "Inf", "-Inf", "1e308", "-0",
+    ])
+    .prop_map(str::to_owned);
+    prop_oneof![6 => floats, 3 => histograms, 1 => histogram().prop_map(str::to_owned), 2 => odd]
+}
+
+fn series() -> impl Strategy<Value = String> {
     let labels = select(vec![
         "",
         "{job=\"a\"}",
         "{job=\"b\"}",
         "{job=\"b\", le=\"1\"}",
         "{job=\"b\", le=\"+Inf\"}",
+        "{job=\"a\", instance=\"1\", data=\"x\"}",
     ]);
-    (name(), labels, vec(value, 0..12))
+    (name(), labels, vec(values(), 1..4))
         .prop_map(|(name, labels, values)| format!("  {name}{labels} {}", values.join(" ")))
 }
 
@@ -239,6 +277,60 @@ fn memory(series: &[String]) -> Memory {
     let script = format!("load 30s\n{}\n", series.join("\n"));
     run(&script, &mut memory).expect("the series are written right");
     memory
+}
+
+/// What a query answers at one time, by labels; nothing where it fails.
+fn at(
+    text: &str,
+    memory: &Memory,
+    options: Options,
+    time_ms: i64,
+) -> Option<BTreeMap<Labels, String>> {
+    let query = Query::new(text, options).ok()?;
+    let answer = query.evaluate(memory.source().as_ref(), &|| Ok(())).ok()?;
+    let points: Vec<(Labels, i64, Point)> = match answer.value {
+        Value::Vector(elements) => elements
+            .into_iter()
+            .map(|element| (element.labels, element.time_ms, element.point))
+            .collect(),
+        Value::Matrix(lines) => lines
+            .into_iter()
+            .flat_map(|line| {
+                let labels = line.labels;
+                let floats = line
+                    .floats
+                    .into_iter()
+                    .map(|(time, value)| (time, Point::Float(value)));
+                let histograms = line
+                    .histograms
+                    .into_iter()
+                    .map(|(time, value)| (time, Point::Histogram(value)));
+                let all: Vec<_> = floats
+                    .chain(histograms)
+                    .map(|(time, point)| (labels.clone(), time, point))
+                    .collect();
+                all
+            })
+            .collect(),
+        Value::Scalar { time_ms, value } => vec![(Labels::default(), time_ms, Point::Float(value))],
+        Value::String { .. } => return None,
+    };
+    let now = points.into_iter().filter(|(_, time, _)| *time == time_ms);
+    Some(
+        now.map(|(labels, _, point)| (labels, printed(&point)))
+            .collect(),
+    )
+}
+
+/// Up to where computing in another order may differ.
+fn printed(point: &Point) -> String {
+    match point {
+        Point::Float(value) => format!("{value:.9e}"),
+        Point::Histogram(histogram) => format!(
+            "{} {:.9e} {:.9e}",
+            histogram.schema, histogram.count, histogram.sum
+        ),
+    }
 }
 
 proptest! {
@@ -266,7 +358,7 @@ proptest! {
     }
 
     #[test]
-    fn no_evaluation_panics(text in expression(), series in vec(series(), 0..8), step_ms in select(vec![0, 1, 30_000, 77_000])) {
+    fn no_evaluation_panics(text in expression(), series in vec(series(), 1..14), step_ms in select(vec![0, 1, 30_000, 77_000])) {
         let memory = memory(&series);
         let end_ms = if step_ms == 1 { 60_020 } else { 240_000 };
         let options = Options {
@@ -279,6 +371,23 @@ proptest! {
         if let Ok(query) = Query::new(text.as_str(), options) {
             // A failure is an answer, too: expressions may match many to many.
             let _ = query.evaluate(memory.source().as_ref(), &|| Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_step_of_a_range_is_what_it_is_alone(text in expression(), series in vec(series(), 1..14)) {
+        let varies = ["start()", "end()", "step()", "range()", "sort"];
+        if varies.iter().any(|call| text.contains(call)) {
+            return Ok(());
+        }
+        let memory = memory(&series);
+        for time_ms in [60_000, 120_000, 180_000] {
+            let range = at(&text, &memory, Options::range(60_000, 180_000, 60_000), time_ms);
+            let alone = at(&text, &memory, Options::instant(time_ms), time_ms);
+            // A range fails where any of its steps does.
+            if let Some(range) = range {
+                prop_assert_eq!(Some(range), alone, "{} at {} of {:?}", text, time_ms, series);
+            }
         }
     }
 }
