@@ -3,6 +3,7 @@
 //! Line filters that stand first look at the bytes of the line before anything else is done. What goes wrong with a line
 //! drops nothing: the line gets the label `__error__`, which later stages can filter by.
 
+mod buffers;
 pub(crate) mod conditions;
 mod json;
 mod lines;
@@ -17,9 +18,10 @@ pub use needs::Needs;
 pub use set::{Category, LabelSet};
 
 use crate::{ast::LogExpr, error::Result};
+use buffers::Buffers;
 use matching::Matching;
 use set::Slots;
-use steps::{Buffers, Step};
+use steps::Step;
 
 /// A log line with what is known about it.
 #[derive(Debug, Clone, Copy)]

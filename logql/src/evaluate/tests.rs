@@ -95,6 +95,7 @@ fn check(cases: &[(&str, &str)]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn range_aggregations() {
     check(&[
         (
@@ -236,6 +237,7 @@ fn range_aggregations() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn vector_aggregations() {
     check(&[
         (r#"sum(count_over_time({app=~".+"}[10s]))"#, "{} 10"),
@@ -313,6 +315,7 @@ fn vector_aggregations() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn operators() {
     let counts = r#"count_over_time({app=~".+"}[10s])"#;
     let bytes = r#"bytes_over_time({app=~"a|c"}[10s])"#;

@@ -17,6 +17,7 @@ fn check_refused(query: &str, at: (u32, u32), contains: &str) -> Option<String> 
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_is_wrong_is_told_with_its_place() {
     let cases = [
         ("", (1, 1), "unexpected the end of the query"),

@@ -1,9 +1,9 @@
 //! Stages that change labels or the line: `label_format`, `drop`, `keep`, `decolorize`.
 
 use super::{
+    buffers::Buffers,
     matching::Matching,
     set::{Category, LabelSet},
-    steps::Buffers,
 };
 use crate::{
     ast::{LabelFormat, LabelSource, Target},

@@ -1,6 +1,7 @@
-//! A stage, compiled, and what stages share.
+//! A stage, compiled.
 
 use super::{
+    buffers::Buffers,
     conditions::Condition,
     json::{self, Flatten, Paths},
     lines::LineTest,
@@ -13,72 +14,9 @@ use crate::{
     error::{Error, Result},
     pattern::Pattern,
     regexes,
-    template::{Input, Regexes, Template},
+    template::Template,
 };
 use regex::{CaptureLocations, Regex};
-
-/// The line as stages changed it, and what they write to.
-#[derive(Debug)]
-pub(super) struct Buffers {
-    line: String,
-    is_changed: bool,
-    spare: String,
-    regexes: Regexes,
-    timestamp: i64,
-    now: i64,
-}
-
-impl Buffers {
-    pub(super) fn new(now: i64) -> Buffers {
-        Buffers {
-            line: String::new(),
-            is_changed: false,
-            spare: String::new(),
-            regexes: Regexes::default(),
-            timestamp: 0,
-            now,
-        }
-    }
-
-    pub(super) fn start(&mut self, timestamp: i64) {
-        self.is_changed = false;
-        self.timestamp = timestamp;
-    }
-
-    /// The line, if a stage changed it.
-    pub(super) fn line(&self) -> Option<&str> {
-        self.is_changed.then_some(self.line.as_str())
-    }
-
-    /// Makes what was written to the spare buffer the line.
-    fn take_spare(&mut self) {
-        std::mem::swap(&mut self.line, &mut self.spare);
-        self.is_changed = true;
-    }
-
-    /// Runs a template on a line into the spare buffer.
-    pub(super) fn run(
-        &mut self,
-        template: &Template,
-        original: &str,
-        labels: &[(&str, &str)],
-    ) -> Result<&str, String> {
-        let line = if self.is_changed {
-            &self.line
-        } else {
-            original
-        };
-        let input = Input {
-            line,
-            timestamp: self.timestamp,
-            now: self.now,
-            labels,
-        };
-        self.spare.clear();
-        template.run(input, &mut self.regexes, &mut self.spare)?;
-        Ok(&self.spare)
-    }
-}
 
 #[derive(Debug)]
 pub(super) enum Step {
@@ -149,11 +87,7 @@ impl Step {
         labels: &mut LabelSet<'_>,
         buffers: &mut Buffers,
     ) -> bool {
-        let line = if buffers.is_changed {
-            buffers.line.as_str()
-        } else {
-            original
-        };
+        let (line, spare) = buffers.parts(original);
         match self {
             Step::Line(test) => return test.admits(line),
             Step::Label(condition) => return condition.holds(labels),
@@ -170,7 +104,7 @@ impl Step {
                 regexp(regex, locations, names, (line, labels))
             }
             Step::Unpack(found) => {
-                if json::unpack(line, found, labels, &mut buffers.spare) {
+                if json::unpack(line, found, labels, spare) {
                     buffers.take_spare();
                 }
             }
@@ -188,7 +122,7 @@ impl Step {
                 reshape::format_labels(formats, original, labels, buffers)
             }
             Step::Decolorize => {
-                if reshape::decolorize(line, &mut buffers.spare) {
+                if reshape::decolorize(line, spare) {
                     buffers.take_spare();
                 }
             }

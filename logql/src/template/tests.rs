@@ -139,6 +139,7 @@ fn number_functions() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn logic() {
     check(&[
         ("{{ if eq .code \"404\" }}a{{ else }}b{{ end }}", "a"),
