@@ -160,11 +160,12 @@ impl Lab {
     }
 
     fn read(&self, path: &Path) -> Result<String> {
-        let bytes = self
-            .world
-            .disk
-            .read(path)
-            .with_context(|| format!("reading {}", path.display()))?;
+        let read = || {
+            let file = self.world.disk.open_read(path)?;
+            let length = usize::try_from(file.length()?).map_err(std::io::Error::other)?;
+            file.read_at(0, length)
+        };
+        let bytes = read().with_context(|| format!("reading {}", path.display()))?;
         Ok(String::from_utf8(bytes.into())?)
     }
 

@@ -128,12 +128,13 @@ impl Engine {
             let ended = stop.clone().drop_guard();
             let place = Workplace {
                 session,
-                config: session_parts.config,
+                config: session_parts.config.clone(),
                 handle: Handle::current(),
                 stop,
                 timeout,
             };
-            let done = tokio::task::spawn_blocking(move || work(place)).await;
+            let world = session_parts.store.world();
+            let done = world.blocking(move || work(place)).await;
             let value =
                 done.map_err(|_| Error::Internal("a piece of work panicked".to_string()))??;
             let _ = sender.send(value);
