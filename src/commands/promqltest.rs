@@ -64,7 +64,10 @@ pub(super) async fn run(options: &PromqlTest) -> Result<ExitCode> {
             .into_owned();
         for (place, from) in [(Place::Buffer, "buffer"), (Place::Segments, "segments")] {
             let (lab, script) = (Arc::clone(&lab), script.clone());
-            let done = tokio::task::spawn_blocking(move || evaluate(lab, &script, place)).await?;
+            let world = lab.world.clone();
+            let done = world
+                .blocking(move || evaluate(lab, &script, place))
+                .await?;
             let outcome = done.with_context(|| format!("running {}", path.display()))?;
             let (passed, wrong) = (outcome.passed, outcome.failed.len());
             text.push_str(&format!("{name:<40} {from:>8} {passed:>8} {wrong:>8}\n"));

@@ -36,9 +36,18 @@ const FAILURES: [StatusCode; 6] = [
 /// Every operation, those that take a form twice.
 pub(in crate::api) fn all() -> Vec<Operation> {
     let mut all = Vec::new();
+    queries(&mut all);
+    language(&mut all);
+    series(&mut all);
+    statuses(&mut all);
+    all.push(remote_read());
+    all
+}
+
+fn queries(all: &mut Vec<Operation>) {
     let lookback = ("lookback_delta", false, DURATION);
     both(
-        &mut all,
+        all,
         (
             "/prometheus/api/v1/query",
             "Evaluates a query at one instant.",
@@ -46,25 +55,19 @@ pub(in crate::api) fn all() -> Vec<Operation> {
         served::instant,
         &[QUERY, ("time", false, TIME), TIMEOUT, LIMIT, lookback],
     );
+    let (start, end) = (("start", true, TIME), ("end", true, TIME));
+    let step = ("step", true, DURATION);
     both(
-        &mut all,
+        all,
         (
             "/prometheus/api/v1/query_range",
             "Evaluates a query at every step of an interval.",
         ),
         served::range,
-        &[
-            QUERY,
-            ("start", true, TIME),
-            ("end", true, TIME),
-            ("step", true, DURATION),
-            TIMEOUT,
-            LIMIT,
-            lookback,
-        ],
+        &[QUERY, start, end, step, TIMEOUT, LIMIT, lookback],
     );
     both(
-        &mut all,
+        all,
         (
             "/prometheus/api/v1/query_exemplars",
             "The exemplars of the series that a query selects.",
@@ -72,117 +75,103 @@ pub(in crate::api) fn all() -> Vec<Operation> {
         served::query_exemplars,
         &[QUERY, START, END, TIMEOUT],
     );
+}
+
+fn language(all: &mut Vec<Operation>) {
+    let path = "/prometheus/api/v1/format_query";
     both(
-        &mut all,
-        (
-            "/prometheus/api/v1/format_query",
-            "A query as it is best read.",
-        ),
+        all,
+        (path, "A query as it is best read."),
         served::format,
         &[QUERY],
     );
+    let path = "/prometheus/api/v1/parse_query";
+    both(all, (path, "A query as a tree."), served::parse, &[QUERY]);
+}
+
+fn series(all: &mut Vec<Operation>) {
+    let path = "/prometheus/api/v1/series";
+    let wanted = ("match[]", true, MATCH.2);
     both(
-        &mut all,
-        ("/prometheus/api/v1/parse_query", "A query as a tree."),
-        served::parse,
-        &[QUERY],
-    );
-    both(
-        &mut all,
-        (
-            "/prometheus/api/v1/series",
-            "The series that selectors select.",
-        ),
+        all,
+        (path, "The series that selectors select."),
         served::series,
-        &[("match[]", true, MATCH.2), START, END, TIMEOUT, LIMIT],
+        &[wanted, START, END, TIMEOUT, LIMIT],
     );
+    let path = "/prometheus/api/v1/labels";
+    let which = [MATCH, START, END, TIMEOUT, LIMIT];
     both(
-        &mut all,
-        ("/prometheus/api/v1/labels", "The names of labels."),
+        all,
+        (path, "The names of labels."),
         served::label_names,
-        &[MATCH, START, END, TIMEOUT, LIMIT],
+        &which,
     );
-    let of_series = [MATCH, START, END, TIMEOUT, LIMIT];
+    let path = "/prometheus/api/v1/label/{name}/values";
     get(
-        &mut all,
-        (
-            "/prometheus/api/v1/label/{name}/values",
-            "The values of a label.",
-        ),
+        all,
+        (path, "The values of a label."),
         served::label_values,
-        &of_series,
+        &which,
     );
+    let path = "/prometheus/api/v1/metadata";
+    let metric = ("metric", false, "The one metric that is asked about.");
+    let each = ("limit_per_metric", false, "The most entries of one metric.");
     get(
-        &mut all,
-        (
-            "/prometheus/api/v1/metadata",
-            "Type, help and unit of metrics.",
-        ),
+        all,
+        (path, "Type, help and unit of metrics."),
         served::metadata,
-        &[
-            ("metric", false, "The one metric that is asked about."),
-            LIMIT,
-            ("limit_per_metric", false, "The most entries of one metric."),
-            START,
-            END,
-        ],
+        &[metric, LIMIT, each, START, END],
     );
+}
+
+fn statuses(all: &mut Vec<Operation>) {
+    let path = "/prometheus/api/v1/status/buildinfo";
+    get(all, (path, "What answers here."), served::build_info, &[]);
+    let path = "/prometheus/api/v1/status/runtimeinfo";
     get(
-        &mut all,
-        ("/prometheus/api/v1/status/buildinfo", "What answers here."),
-        served::build_info,
-        &[],
-    );
-    get(
-        &mut all,
-        (
-            "/prometheus/api/v1/status/runtimeinfo",
-            "What of it there is to tell.",
-        ),
+        all,
+        (path, "What of it there is to tell."),
         served::runtime_info,
         &[],
     );
     get(
-        &mut all,
+        all,
         ("/prometheus/api/v1/status/flags", "None."),
         served::flags,
         &[],
     );
+    let path = "/prometheus/api/v1/status/tsdb";
+    let which = [LIMIT, MATCH, START, END, TIMEOUT];
     get(
-        &mut all,
-        (
-            "/prometheus/api/v1/status/tsdb",
-            "How many series there are, and of what.",
-        ),
+        all,
+        (path, "How many series there are, and of what."),
         served::cardinality,
-        &[LIMIT, MATCH, START, END, TIMEOUT],
+        &which,
     );
-    all.push(remote_read());
     get(
-        &mut all,
+        all,
         ("/prometheus/api/v1/rules", "None yet."),
         served::rules,
         &[],
     );
     get(
-        &mut all,
+        all,
         ("/prometheus/api/v1/alerts", "None yet."),
         served::alerts,
         &[],
     );
     get(
-        &mut all,
+        all,
         ("/prometheus/api/v1/targets", "None yet."),
         served::targets,
         &[],
     );
     get(
-        &mut all,
+        all,
         ("/prometheus/api/v1/alertmanagers", "None yet."),
         served::alertmanagers,
         &[],
     );
-    all
 }
 
 fn get<T: 'static>(

@@ -17,56 +17,11 @@ pub(super) fn all() -> Value {
             "sequence": whole("Every request with this commit sequence or a lower one is in segments."),
         })),
         "Storage": storage(),
-        "LogFields": object(json!({
-            "rows": whole("Records that were looked at."),
-            "fields": {
-                "type": "array",
-                "items": object(json!({
-                    "name": told("What SQL calls the field."),
-                    "rows": whole("Records that have it."),
-                    "types": { "type": "array", "items": { "type": "string" } },
-                    "distinct": whole("Different values of up to 256 bytes."),
-                    "top": {
-                        "type": "array",
-                        "items": object(json!({ "value": { "type": "string" }, "count": whole("Records with it.") })),
-                    },
-                })),
-            },
-        })),
-        "LogPatterns": object(json!({
-            "rows": whole("Records that were looked at."),
-            "patterns": {
-                "type": "array",
-                "items": object(json!({
-                    "pattern": told("The template; `<_>` stands for what differs."),
-                    "count": whole("Records that follow it."),
-                    "example": told("One of them."),
-                    "trend": {
-                        "type": "array",
-                        "description": "Counts of thirty equal stretches of the interval.",
-                        "items": { "type": "integer" },
-                    },
-                })),
-            },
-        })),
+        "LogFields": log_fields(),
+        "LogPatterns": log_patterns(),
         "Orphans": orphans(),
-        "PrometheusAnswer": json!({
-            "type": "object",
-            "required": ["status", "data"],
-            "properties": {
-                "status": { "const": "success" },
-                "data": {},
-                "warnings": { "type": "array", "items": { "type": "string" } },
-                "infos": { "type": "array", "items": { "type": "string" } },
-            },
-        }),
-        "PrometheusFailure": object(json!({
-            "status": { "const": "error" },
-            "errorType": {
-                "enum": ["bad_data", "execution", "timeout", "unavailable", "not_found", "internal"],
-            },
-            "error": told("What was wrong."),
-        })),
+        "PrometheusAnswer": prometheus_answer(),
+        "PrometheusFailure": prometheus_failure(),
         "Replay": replay(),
         "Replayed": replayed(),
         "Version": object(json!({ "name": { "const": "cairn" }, "version": { "type": "string" } })),
@@ -79,6 +34,67 @@ pub(super) fn all() -> Value {
             },
         })),
     })
+}
+
+fn log_fields() -> Value {
+    object(json!({
+        "rows": whole("Records that were looked at."),
+        "fields": {
+            "type": "array",
+            "items": object(json!({
+                "name": told("What SQL calls the field."),
+                "rows": whole("Records that have it."),
+                "types": { "type": "array", "items": { "type": "string" } },
+                "distinct": whole("Different values of up to 256 bytes."),
+                "top": {
+                    "type": "array",
+                    "items": object(json!({ "value": { "type": "string" }, "count": whole("Records with it.") })),
+                },
+            })),
+        },
+    }))
+}
+
+fn log_patterns() -> Value {
+    object(json!({
+        "rows": whole("Records that were looked at."),
+        "patterns": {
+            "type": "array",
+            "items": object(json!({
+                "pattern": told("The template; `<_>` stands for what differs."),
+                "count": whole("Records that follow it."),
+                "example": told("One of them."),
+                "trend": {
+                    "type": "array",
+                    "description": "Counts of thirty equal stretches of the interval.",
+                    "items": { "type": "integer" },
+                },
+            })),
+        },
+    }))
+}
+
+fn prometheus_answer() -> Value {
+    json!({
+        "type": "object",
+        "required": ["status", "data"],
+        "properties": {
+            "status": { "const": "success" },
+            "data": {},
+            "warnings": { "type": "array", "items": { "type": "string" } },
+            "infos": { "type": "array", "items": { "type": "string" } },
+        },
+    })
+}
+
+fn prometheus_failure() -> Value {
+    object(json!({
+        "status": { "const": "error" },
+        "errorType": {
+            "enum": ["bad_data", "execution", "timeout", "unavailable", "not_found", "internal"],
+        },
+        "error": told("What was wrong."),
+    }))
 }
 
 /// An object all of whose members are always there. More may come with later versions.
