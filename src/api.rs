@@ -23,13 +23,16 @@ pub(crate) use state::{Api, Parts};
 
 use axum::{
     Extension, Json, Router,
+    extract::{Request, State},
     middleware::{from_fn, from_fn_with_state},
+    response::Response,
     routing::any,
 };
 use cairn_tenancy::principal::Scope;
 use operation::Operation;
 use problem::Problem;
 use std::sync::Arc;
+use tower::ServiceExt;
 
 /// Every operation; the document tells of the same ones.
 fn operations() -> Vec<Operation> {
@@ -59,6 +62,7 @@ pub(crate) fn document() -> String {
 /// The routes of the API.
 pub(crate) fn router(api: Arc<Api>) -> Router {
     let unknown_routes = Router::new().route("/api/{*rest}", any(unknown));
+    let inlets = Router::new().route("/api/v1/logs/json", any(inlet));
     let mut checked = of_scopes(openapi::READERS, unknown_routes);
     let mut open = Router::new();
     for operation in operations() {
@@ -72,7 +76,8 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(api.clone(), access::check));
     open.merge(checked)
-        .fallback(unknown)
+        .merge(inlets)
+        .fallback(inlet)
         .method_not_allowed_fallback(wrong_method)
         .layer(Extension(openapi::Document(document().into())))
         .with_state(api)
@@ -87,6 +92,15 @@ fn of_scopes(scopes: &'static [Scope], routes: Router<Arc<Api>>) -> Router<Arc<A
 
 async fn version() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "name": "cairn", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+/// Telemetry that comes in on this port; what no receiver knows is nothing.
+async fn inlet(State(api): State<Arc<Api>>, request: Request) -> Result<Response, Problem> {
+    let inlets = api.parts()?.inlets.fallback(unknown);
+    Ok(inlets
+        .oneshot(request)
+        .await
+        .unwrap_or_else(|never| match never {}))
 }
 
 async fn unknown() -> Problem {

@@ -22,6 +22,7 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     pub(crate) storage: cairn_storage::config::Config,
     pub(crate) ingest: cairn_ingest::config::Config,
+    pub(crate) syslog: cairn_ingest::config::Syslog,
     pub(crate) tenancy: cairn_tenancy::config::Config,
     pub(crate) query: cairn_query::config::Config,
 }
@@ -129,6 +130,10 @@ impl Config {
             (
                 "ingest",
                 self.ingest.validate().err().map(|error| error.to_string()),
+            ),
+            (
+                "syslog",
+                self.syslog.validate().err().map(|error| error.to_string()),
             ),
             (
                 "tenancy",

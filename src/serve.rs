@@ -163,10 +163,19 @@ impl Server {
             engine,
             store: store.clone(),
             pipeline: Arc::new(Pipeline::new(store.clone(), &config.ingest)),
+            inlets: receiver.log_routes().merge(receiver.metric_routes()),
         });
         let [grpc, http] = &self.sockets;
         self.accept(grpc, receiver.grpc());
-        self.accept(http, receiver.http());
+        let others = receiver
+            .log_routes()
+            .merge(receiver.elasticsearch_routes())
+            .merge(receiver.metric_routes());
+        self.accept(http, receiver.http().merge(others));
+        if let Some(syslog) = receiver.syslog(&config.syslog).await? {
+            tracing::info!(tcp = ?syslog.tcp_address(), udp = ?syslog.udp_address(), "listening for syslog");
+            self.tasks.syslog(syslog, self.shared.drain.clone());
+        }
         let took_seconds = (self.world.clock.monotonic() - began).as_secs_f64();
         tracing::info!(took_seconds, sequence = store.sequence(), "ready");
         if demo {

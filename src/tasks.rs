@@ -1,6 +1,7 @@
 //! Everything that runs in the background, in one list. (Connections are tasks of their listener.)
 
 use crate::{demo::Demo, listen::Listener};
+use cairn_ingest::receiver::Syslog;
 use cairn_query::engine::Engine;
 use cairn_storage::store::Store;
 use futures::FutureExt;
@@ -44,6 +45,11 @@ impl Tasks {
     /// Sends the telemetry of the demo shop until the drain, so that it does not hold it up.
     pub(crate) fn demo(&self, demo: Demo, drain: CancellationToken) {
         self.spawn("demo", drain.clone(), demo.run(drain));
+    }
+
+    /// Takes syslog until the drain.
+    pub(crate) fn syslog(&self, syslog: Syslog, drain: CancellationToken) {
+        self.spawn("syslog", drain.clone(), syslog.run(drain));
     }
 
     /// Tells all tasks to end and waits for them. Listeners and the demo must have been told already.

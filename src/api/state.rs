@@ -3,6 +3,7 @@
 
 use super::problem::Problem;
 use crate::telemetry::Telemetry;
+use axum::Router;
 use cairn_ingest::pipeline::Pipeline;
 use cairn_query::engine::Engine;
 use cairn_storage::{store::Store, world::World};
@@ -45,6 +46,8 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<Store>,
     /// For dead letters that are offered again.
     pub(crate) pipeline: Arc<Pipeline>,
+    /// The ways in for telemetry that have a path on this port, each with its own check of credentials.
+    pub(crate) inlets: Router,
 }
 
 impl Api {

@@ -13,7 +13,7 @@ struct Section {
     structure: &'static str,
 }
 
-const SECTIONS: [Section; 7] = [
+const SECTIONS: [Section; 8] = [
     Section {
         name: "",
         about: "The server as a whole.",
@@ -43,6 +43,12 @@ const SECTIONS: [Section; 7] = [
         about: "What a request and a record may be.",
         source: include_str!("../../ingest/src/config.rs"),
         structure: "Config",
+    },
+    Section {
+        name: "syslog",
+        about: "Where syslog is taken, if anywhere.",
+        source: include_str!("../../ingest/src/config.rs"),
+        structure: "Syslog",
     },
     Section {
         name: "tenancy",
