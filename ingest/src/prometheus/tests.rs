@@ -237,7 +237,8 @@ fn metadata_describes_and_identifies_nothing() {
 #[test]
 fn what_is_wrong_with_a_series_is_wrong_with_all_of_its_points_and_no_others() {
     let two = [sample(1.0, 1), sample(2.0, 2)];
-    let bad: [(&[(&str, &str)], Reason, &str); 7] = [
+    type Labels<'a> = &'a [(&'a str, &'a str)];
+    let bad: [(Labels<'_>, Reason, &str); 7] = [
         (&[("a", "b")], Reason::Incomplete, "no label __name__"),
         (
             &[("__name__", ""), ("a", "b")],
@@ -478,6 +479,7 @@ fn native_histograms_with_custom_buckets() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn native_histograms_that_cannot_be_right() {
     let bad: Vec<(Histogram, Reason, &str)> = vec![
         (
@@ -690,6 +692,10 @@ fn exemplars() {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one request with all that the version has"
+)]
 fn version_two() {
     let symbols = ["", "__name__", "m", "job", "j", "help", "s"];
     let one = write_v2::TimeSeries {

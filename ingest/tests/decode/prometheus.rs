@@ -316,6 +316,10 @@ fn sums(deltas: &[i64]) -> Vec<f64> {
 }
 
 /// The cells from `count` to `reset_hint`, and the form.
+#[expect(
+    clippy::too_many_lines,
+    reason = "the columns in the order of the table, as a reader checks them"
+)]
 fn cells(of: &Histogram) -> Result<(u8, Vec<String>), Reason> {
     let form = match of.schema {
         -53 => 2,

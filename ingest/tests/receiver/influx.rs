@@ -66,7 +66,7 @@ async fn both_versions_with_each_precision() {
         );
     }
     let batches = server.batches("default", Signal::Metrics);
-    let (mut times, mut values) = (Vec::new(), Vec::new());
+    let (mut times, mut values): (Vec<i64>, Vec<i64>) = (Vec::new(), Vec::new());
     for batch in &batches {
         let column = |name| batch.column_by_name(name).expect("a column");
         times.extend(
