@@ -1,7 +1,10 @@
 //! Functions of our own that statements may call, beside DataFusion's.
 
+mod has_phrase;
 mod severity;
 mod time_bucket;
+
+pub use has_phrase::HasPhrase;
 
 use crate::{
     attributes::{evaluate::Wanted, function::Attribute},
@@ -17,6 +20,7 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         Attribute::udf(Wanted::Double),
         Attribute::udf(Wanted::Int),
         Hex::udf(),
+        HasPhrase::udf(),
         severity::udf(),
         time_bucket::udf(),
     ]

@@ -1,7 +1,7 @@
 //! One table of one snapshot as a physical plan: the segments that may match, and the buffered rows.
 //!
 //! Segments are ruled out before any file is opened: by time and column statistics and absent attributes
-//! (`prune`), then by the index sidecar for ids (`probe`). What remains becomes one Parquet scan with our own
+//! (`prune`), then by the index sidecar for ids and words (`probe`, `search`). What remains becomes one Parquet scan with our own
 //! readers, newest first (`files`), adapted to each file's columns (`adapt`), beside one scan of the buffer
 //! (`buffered`). Both take over every filter, and both declare the order of their rows where it is of use.
 
@@ -12,6 +12,7 @@ mod groups;
 mod keep_order;
 mod probe;
 mod reader;
+mod search;
 mod statistics;
 mod time_parts;
 
@@ -102,7 +103,8 @@ pub(crate) async fn plan(
     let all = segments(&snapshot, request.table);
     let considered = all.len();
     let segments = prune_segments(request, all)?;
-    let files = probe::probe(segments, outline.predicate.as_ref(), request.scope).await?;
+    let asked = probe::Asked::of(request.filters, outline.predicate.as_ref());
+    let files = probe::probe(segments, &asked, request.scope).await?;
     let pruned = considered - files.len();
     request
         .scope

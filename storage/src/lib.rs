@@ -20,6 +20,7 @@ pub mod simulate;
 pub mod snapshot;
 pub mod store;
 pub mod telemetry;
+pub mod text;
 pub mod time;
 pub mod wal;
 pub mod world;

@@ -1,6 +1,6 @@
-//! Asks the index sidecars which rows may hold an id that a filter demands.
+//! Asks the index sidecars which rows may hold the ids, the words and the pairs that filters demand.
 
-use super::SegmentPart;
+use super::{SegmentPart, search::Search};
 use crate::scope::Scope;
 use cairn_storage::{
     error::Kind,
@@ -12,6 +12,7 @@ use cairn_storage::{
 use datafusion::{
     common::ScalarValue,
     error::{DataFusionError, Result},
+    logical_expr::Expr,
     physical_expr::{
         PhysicalExpr,
         utils::{Guarantee, LiteralGuarantee},
@@ -39,25 +40,31 @@ struct Demand {
     tokens: Vec<Vec<u8>>,
 }
 
+/// What is asked of every index.
+pub(super) struct Asked {
+    ids: Vec<Demand>,
+    search: Search,
+}
+
+impl Asked {
+    /// What `filters` ask for; `predicate` is all of them.
+    pub(super) fn of(filters: &[Expr], predicate: Option<&Arc<dyn PhysicalExpr>>) -> Asked {
+        Asked {
+            ids: predicate.map(demands).unwrap_or_default(),
+            search: Search::of(filters),
+        }
+    }
+}
+
 /// Drops the segments whose index rules them out and narrows the others.
 pub(super) async fn probe(
     parts: Vec<SegmentPart>,
-    predicate: Option<&Arc<dyn PhysicalExpr>>,
+    asked: &Asked,
     scope: &Scope,
 ) -> Result<Vec<Probed>> {
-    let demands = predicate.map(demands).unwrap_or_default();
-    if demands.is_empty() {
-        return Ok(parts
-            .into_iter()
-            .map(|part| Probed {
-                part,
-                selection: None,
-            })
-            .collect());
-    }
     // `buffered` keeps the order, which is newest first.
     let probed: Vec<Option<Probed>> = stream::iter(parts)
-        .map(|part| probe_one(part, &demands, scope))
+        .map(|part| probe_one(part, asked, scope))
         .buffered(CONCURRENT_PROBES)
         .try_collect()
         .await?;
@@ -89,31 +96,9 @@ fn demands(predicate: &Arc<dyn PhysicalExpr>) -> Vec<Demand> {
         .collect()
 }
 
-async fn probe_one(part: SegmentPart, demands: &[Demand], scope: &Scope) -> Result<Option<Probed>> {
-    let index = scope
-        .store()
-        .index(&part.segment, scope.report().counters())
-        .await;
-    let index = usable(index, &part, scope)?;
-    let Some(index) = index.flatten() else {
-        return Ok(Some(Probed {
-            part,
-            selection: None,
-        }));
-    };
+async fn probe_one(part: SegmentPart, asked: &Asked, scope: &Scope) -> Result<Option<Probed>> {
     let rows = part.object().rows;
-    let mut kept: Option<Vec<Range<u64>>> = None;
-    for demand in demands {
-        let blocks = blocks(&index, &part, demand, scope.report().counters()).await;
-        let Some(blocks) = usable(blocks, &part, scope)?.flatten() else {
-            continue;
-        };
-        kept = Some(match kept {
-            Some(kept) => intersection(&kept, &blocks),
-            None => blocks,
-        });
-    }
-    let Some(kept) = kept else {
+    let Some(kept) = kept(&part, asked, scope).await? else {
         return Ok(Some(Probed {
             part,
             selection: None,
@@ -134,6 +119,40 @@ async fn probe_one(part: SegmentPart, demands: &[Demand], scope: &Scope) -> Resu
         RowSelection::from_consecutive_ranges(ranges, rows as usize)
     });
     Ok(Some(Probed { part, selection }))
+}
+
+/// The rows that may hold all that is asked for; `None` where nothing is, or no index says.
+async fn kept(part: &SegmentPart, asked: &Asked, scope: &Scope) -> Result<Option<Vec<Range<u64>>>> {
+    let search = asked.search.in_file(part.object());
+    if asked.ids.is_empty() && search.is_nothing() {
+        return Ok(None);
+    }
+    let counters = scope.report().counters();
+    let index = scope.store().index(&part.segment, counters).await;
+    let Some(index) = usable(index, part, scope)?.flatten() else {
+        return Ok(None);
+    };
+    let mut kept: Option<Vec<Range<u64>>> = None;
+    let mut keep = |blocks: Vec<Range<u64>>| {
+        kept = Some(match kept.take() {
+            Some(kept) => intersection(&kept, &blocks),
+            None => blocks,
+        });
+    };
+    for demand in &asked.ids {
+        let blocks = blocks(&index, part, demand, counters).await;
+        if let Some(blocks) = usable(blocks, part, scope)?.flatten() {
+            keep(blocks);
+        }
+    }
+    if !search.is_nothing() {
+        let table = part.object().table;
+        let blocks = index.blocks_that(table, &search, counters).await;
+        if let Some(Blocks::Rows(blocks)) = usable(blocks, part, scope)? {
+            keep(blocks);
+        }
+    }
+    Ok(kept)
 }
 
 /// The rows that may hold one of the ids; `None` if the index does not say.

@@ -157,6 +157,40 @@ async fn a_trace_id_opens_its_segment_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_word_opens_its_segment_only() {
+    let world = two_days().await;
+    let check = async |filter: &str, most_read: u64| {
+        let answer = world
+            .sql(&format!("SELECT count(*) FROM logs WHERE {filter}"))
+            .await;
+        let answer = answer.unwrap_or_else(|error| panic!("{filter}: {error:?}"));
+        assert_eq!(crate::world::rows(&answer.batches)[0][0], "1", "{filter}");
+        let read = answer.completeness.segments_read;
+        assert!(read <= most_read, "{read} segments read for {filter}");
+    };
+    // A dictionary lets about one in a hundred through that does not have the word.
+    check("has_word(body, '70001')", 4).await;
+    check("has_phrase(body, 'Request 70001 took')", 4).await;
+    check("body LIKE 'request 70001 %'", 4).await;
+    check("body ~ '\\b70001\\b'", 4).await;
+    check("contains(body, ' 70001 ') AND service_name = 'b'", 4).await;
+    check("body LIKE '% 70001 %' OR body LIKE '% 70001 never %'", 4).await;
+    // Nothing bounds the word, so all are read.
+    check("body LIKE '%70001 took%'", 48).await;
+    let unknown = world
+        .sql("SELECT count(*) FROM logs WHERE has_word(body, 'swordfish')")
+        .await
+        .expect("an answer");
+    assert!(unknown.completeness.segments_read <= 3);
+    assert!(
+        world
+            .sql("SELECT count(*) FROM logs WHERE has_word(body, '--')")
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_plan_says_what_was_pruned_and_read() {
     let world = two_days().await;
     let plan = async |filter: &str| {

@@ -1,12 +1,16 @@
 //! The index sidecar of a segment: which blocks of rows may hold a token.
 //!
-//! A block is 8,192 rows of a table's file, aligned with its pages. A filter over the whole file tells most absent
-//! tokens from memory; one range of the sidecar then tells about all blocks. The page `docs/formats/index.md` is the
-//! specification.
+//! A block is 8,192 rows of a table's file, aligned with its pages. Of ids a filter over the whole file tells most absent
+//! tokens from memory; one range of the sidecar then tells about all blocks. Of text one range of some KiB, the bucket of a
+//! token in a dictionary, tells about file and blocks. The page `docs/formats/index.md` is the specification.
 
+mod bits;
 pub(crate) mod build;
+pub(crate) mod collect;
 mod filter;
 pub(crate) mod format;
+mod postings;
+pub(crate) mod text;
 
 #[cfg(test)]
 mod tests;
@@ -18,17 +22,26 @@ use super::{
 use crate::{
     error::{Error, Result},
     signal::Table,
+    text::{demand::Demand, token::Token},
 };
 use bytes::Bytes;
 use filter::{BUCKET_BYTES, Hash};
 use format::{Directory, EXACT, Section};
-use std::ops::Range;
+use futures::future::try_join_all;
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+};
+use text::TextSection;
 
 /// Rows of a block.
 pub const BLOCK_ROWS: u64 = 8_192;
 
 /// What is read of a sidecar at first: the head of most, the whole of small ones.
 const FIRST_READ_BYTES: u64 = 64 << 10;
+
+/// More tokens than these are not looked up: they would select most blocks, or ask more than the rows do.
+const MOST_TOKENS: usize = 512;
 
 /// The rows of a file that may hold a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +119,72 @@ impl Index {
         }
     }
 
+    /// The blocks of the file of `table` that may hold what `demand` says of its texts and maps. Only the overflow of maps is
+    /// indexed: who asks for a key that is promoted asks the wrong place.
+    ///
+    /// A request of some KiB for each token (fewer where buckets are the same, or lie in what is read at first), all at
+    /// the same time.
+    pub async fn blocks_that(
+        &self,
+        table: Table,
+        demand: &Demand,
+        counters: &ReadCounters,
+    ) -> Result<Blocks> {
+        let Some(section) = self.head.text(table) else {
+            return Ok(Blocks::Unknown);
+        };
+        let mut tokens = Vec::new();
+        demand.tokens(&mut tokens);
+        if tokens.len() > MOST_TOKENS {
+            return Ok(Blocks::Unknown);
+        }
+        let mut buckets: BTreeMap<usize, Vec<Token>> = BTreeMap::new();
+        for token in tokens {
+            if section.has(token.subject) {
+                buckets
+                    .entry(section.bucket(token))
+                    .or_default()
+                    .push(token);
+            }
+        }
+        let buckets = buckets.into_iter();
+        let probes = buckets.map(|(bucket, tokens)| self.probe(section, bucket, tokens, counters));
+        let found: HashMap<Token, Vec<u32>> =
+            try_join_all(probes).await?.into_iter().flatten().collect();
+        Ok(match section.rows_of(demand, &found) {
+            Some(rows) => Blocks::Rows(rows),
+            None => Blocks::Unknown,
+        })
+    }
+
+    /// The blocks of each of `tokens`, whose bucket is the same.
+    async fn probe(
+        &self,
+        section: &TextSection,
+        bucket: usize,
+        tokens: Vec<Token>,
+        counters: &ReadCounters,
+    ) -> Result<Vec<(Token, Vec<u32>)>> {
+        let what = self.head.what.as_str();
+        let start = &self.head.start;
+        let range = section.bucket_range(start, bucket);
+        let range = range.ok_or_else(|| Error::Corrupt {
+            what: what.to_string(),
+            detail: "the places of its text are not in order".to_string(),
+        })?;
+        let probe = |bytes: Bytes| {
+            let tokens = tokens.iter().map(|token| {
+                let blocks = section.probe(what, &bytes, *token)?;
+                Ok((*token, blocks))
+            });
+            tokens.collect::<Result<Vec<_>>>()
+        };
+        match range.end <= start.len() as u64 {
+            true => probe(start.slice(range.start as usize..range.end as usize)),
+            false => self.source.fetch_checked(range, counters, probe).await,
+        }
+    }
+
     /// Bytes of memory that this index takes.
     pub fn memory_bytes(&self) -> u64 {
         let sections = self.head.directory.sections.len() * size_of::<Section>();
@@ -134,6 +213,12 @@ impl Head {
 
     pub(crate) fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    /// The text of `table`, where this build can read it.
+    pub(crate) fn text(&self, table: Table) -> Option<&TextSection> {
+        let mut texts = self.directory.texts.iter();
+        texts.find(|text| text.is_known() && text.table == table.as_str())
     }
 
     pub(crate) fn blocks_with(

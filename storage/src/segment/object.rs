@@ -4,7 +4,7 @@
 
 use super::{
     FileMeta, ObjectMeta, Promoted, SegmentMeta, footer,
-    index::build::{Builder, indexed_columns},
+    index::build::Builder,
     layout::{self, Column, PAGE_ROWS, Source},
     promote::Choice,
     sink::Sink,
@@ -118,7 +118,7 @@ impl ObjectWriter {
         let mut chunks = Vec::with_capacity(writers.len());
         for (i, mut writer) in writers.into_iter().enumerate() {
             let array = array(i, self.columns[i].source)?;
-            self.look_at(i, &array, index);
+            self.look_at(i, &array, index)?;
             let field = &self.columns[i].field;
             let field = Field::new(field.name(), array.data_type().clone(), field.is_nullable());
             for leaf in compute_leaves(&field, &array).map_err(parquet)? {
@@ -142,18 +142,13 @@ impl ObjectWriter {
     }
 
     /// Notes tokens for the index, and NaN, while a column is at hand.
-    fn look_at(&mut self, column: usize, array: &ArrayRef, index: &mut Builder) {
+    fn look_at(&mut self, column: usize, array: &ArrayRef, index: &mut Builder) -> Result<()> {
         let name = self.columns[column].field.name();
-        let table = self.table;
-        if let Some(indexed) = indexed_columns(table)
-            .iter()
-            .find(|indexed| *indexed == name)
-        {
-            index.add(table, indexed, array.as_fixed_size_binary());
-        }
+        index.look_at(self.table, name, array)?;
         if *array.data_type() == DataType::Float64 && has_nan(array.as_primitive()) {
             self.nan.insert(name.clone());
         }
+        Ok(())
     }
 
     /// Writes the footer and makes the file and its directory entry durable.

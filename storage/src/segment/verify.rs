@@ -5,6 +5,7 @@ mod rows;
 use super::{FileMeta, ObjectMeta, SegmentMeta, footer, index::Head};
 use crate::{
     error::{Error, Result},
+    signal::{Signal, Table},
     world::World,
 };
 use bytes::Bytes;
@@ -238,14 +239,26 @@ fn check_index(file: &FileMeta, bytes: &Bytes) -> Result<Vec<String>> {
         let matrix = bytes.get(range.start as usize..range.end as usize);
         matrix.map(crc32c::crc32c) != Some(section.crc32c)
     });
-    Ok(sections
+    let mut found: Vec<String> = sections
         .map(|section| {
             format!(
                 "section {} {} fails its checksum",
                 section.table, section.column
             )
         })
-        .collect())
+        .collect();
+    let tables = Signal::ALL.into_iter().flat_map(Signal::tables);
+    for table in tables.copied() {
+        let Some(text) = head.text(table) else {
+            continue;
+        };
+        let range = text.postings_range(bytes);
+        let postings = range.and_then(|r| bytes.get(r.start as usize..r.end as usize));
+        if postings.map(crc32c::crc32c) != Some(text.crc32c) {
+            found.push(format!("the text of {table} fails its checksum"));
+        }
+    }
+    Ok(found)
 }
 
 fn damaged(what: &str, detail: &str) -> Error {

@@ -2,17 +2,19 @@
 
 use super::{
     BLOCK_ROWS,
+    collect::{Tokens, text_columns},
     filter::{BUCKET_BYTES, Hash, buckets},
     format::{
         CHECKSUM_AT, Directory, EXACT, Filter, HEADER_BYTES, MAGIC, ROW_CHECKSUM_BYTES, Section,
         VERSION, head_checksum,
     },
+    text,
 };
 use crate::{
     error::{Error, Result},
     signal::Table,
 };
-use arrow::array::{Array, FixedSizeBinaryArray};
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray};
 
 /// The columns whose values are looked up one by one.
 pub(crate) fn indexed_columns(table: Table) -> &'static [&'static str] {
@@ -27,6 +29,7 @@ pub(crate) fn indexed_columns(table: Table) -> &'static [&'static str] {
 #[derive(Default)]
 pub(crate) struct Builder {
     columns: Vec<ColumnTokens>,
+    texts: Vec<Tokens>,
 }
 
 /// The tokens of one column.
@@ -40,8 +43,35 @@ struct ColumnTokens {
     open: Vec<Hash>,
 }
 
+/// What stands behind the directory: in the head, and behind it.
+#[derive(Default)]
+struct Content {
+    /// The number of buckets and the bytes of each column's filter over all blocks.
+    filters: Vec<(usize, Vec<u8>)>,
+    /// The same of its filters of blocks.
+    matrices: Vec<(usize, Vec<u8>)>,
+    texts: Vec<text::Written>,
+}
+
 impl Builder {
-    /// Adds the next rows of a column, in the order of the file.
+    /// Adds the next rows of a column of `table`, in the order of the file, where it is one that is looked up.
+    pub(crate) fn look_at(&mut self, table: Table, name: &str, values: &ArrayRef) -> Result<()> {
+        let named = |columns: &'static [&'static str]| columns.iter().find(|c| **c == name);
+        if let Some(column) = named(indexed_columns(table)) {
+            self.add(table, column, values.as_fixed_size_binary());
+        }
+        let Some(column) = named(text_columns(table)) else {
+            return Ok(());
+        };
+        let known = self.texts.iter().position(|tokens| tokens.table == table);
+        let at = known.unwrap_or_else(|| {
+            self.texts.push(Tokens::new(table));
+            self.texts.len() - 1
+        });
+        self.texts[at].add(column, values)
+    }
+
+    /// Adds the next rows of a column of ids, in the order of the file.
     pub(crate) fn add(
         &mut self,
         table: Table,
@@ -84,31 +114,26 @@ impl Builder {
             // A column without tokens keeps its section: it says that no row has any.
             tokens.rows > 0
         });
-        if self
-            .columns
-            .iter()
-            .all(|tokens| tokens.blocks.iter().all(Vec::is_empty))
-        {
+        let mut content = Content::default();
+        for tokens in std::mem::take(&mut self.texts) {
+            content.texts.extend(text::write(tokens)?);
+        }
+        let mut ids = self.columns.iter().flat_map(|tokens| &tokens.blocks);
+        if ids.all(Vec::is_empty) && content.texts.is_empty() {
             return Ok(None);
         }
-        self.assemble().map(Some)
+        let columns = || self.columns.iter();
+        content.matrices = columns().map(ColumnTokens::matrix).collect();
+        content.filters = columns().map(ColumnTokens::file_filter).collect();
+        self.assemble(&content).map(Some)
     }
 
-    fn assemble(self) -> Result<Vec<u8>> {
-        let matrices: Vec<(usize, Vec<u8>)> =
-            self.columns.iter().map(ColumnTokens::matrix).collect();
-        let filters: Vec<(usize, Vec<u8>)> =
-            self.columns.iter().map(ColumnTokens::file_filter).collect();
-        let mut directory = self.directory(&matrices, &filters);
+    fn assemble(self, content: &Content) -> Result<Vec<u8>> {
+        let mut directory = self.directory(content);
         // The directory's length depends on the offsets in it: placed until it stands still.
         let mut json = encode(&directory)?;
         loop {
-            place(
-                &mut directory,
-                HEADER_BYTES + json.len(),
-                &matrices,
-                &filters,
-            );
+            place(&mut directory, HEADER_BYTES + json.len(), content);
             let again = encode(&directory)?;
             if again.len() == json.len() {
                 json = again;
@@ -116,8 +141,11 @@ impl Builder {
             }
             json = again;
         }
-        let filter_bytes: usize = filters.iter().map(|(_, bytes)| bytes.len()).sum();
-        let head_bytes = HEADER_BYTES + json.len() + filter_bytes;
+        let in_head = || {
+            let filters = content.filters.iter().map(|(_, bytes)| bytes);
+            filters.chain(content.texts.iter().map(|text| &text.places))
+        };
+        let head_bytes = HEADER_BYTES + json.len() + in_head().map(Vec::len).sum::<usize>();
         let mut file = Vec::new();
         file.extend_from_slice(MAGIC);
         file.extend_from_slice(&VERSION.to_le_bytes());
@@ -125,20 +153,21 @@ impl Builder {
         file.extend_from_slice(&(head_bytes as u64).to_le_bytes());
         file.extend_from_slice(&[0; 8]);
         file.extend_from_slice(&json);
-        filters
-            .iter()
-            .for_each(|(_, bytes)| file.extend_from_slice(bytes));
+        in_head().for_each(|bytes| file.extend_from_slice(bytes));
         let checksum = head_checksum(&file);
         file[CHECKSUM_AT].copy_from_slice(&checksum.to_le_bytes());
+        let matrices = content.matrices.iter().map(|(_, bytes)| bytes);
+        let texts = content.texts.iter().map(|text| &text.postings);
         matrices
-            .iter()
-            .for_each(|(_, bytes)| file.extend_from_slice(bytes));
+            .chain(texts)
+            .for_each(|bytes| file.extend_from_slice(bytes));
         Ok(file)
     }
 
     /// The directory with offsets yet to be placed.
-    fn directory(&self, matrices: &[(usize, Vec<u8>)], filters: &[(usize, Vec<u8>)]) -> Directory {
-        let columns = self.columns.iter().zip(matrices).zip(filters);
+    fn directory(&self, content: &Content) -> Directory {
+        let columns = self.columns.iter().zip(&content.matrices);
+        let columns = columns.zip(&content.filters);
         let sections = columns
             .map(|((tokens, (blocks, matrix)), (buckets, _))| Section {
                 kind: EXACT.to_string(),
@@ -157,7 +186,11 @@ impl Builder {
                 crc32c: crc32c::crc32c(matrix),
             })
             .collect();
-        Directory { sections }
+        let texts = content.texts.iter().map(|text| text.section.clone());
+        Directory {
+            sections,
+            texts: texts.collect(),
+        }
     }
 }
 
@@ -166,20 +199,23 @@ fn encode(directory: &Directory) -> Result<Vec<u8>> {
         .map_err(|e| Error::Internal(format!("an index directory is no JSON: {e}")))
 }
 
-/// Gives every filter its offset: whole-file filters from `offset` on, then the block filters.
-fn place(
-    directory: &mut Directory,
-    mut offset: usize,
-    matrices: &[(usize, Vec<u8>)],
-    filters: &[(usize, Vec<u8>)],
-) {
-    for (section, (_, filter)) in directory.sections.iter_mut().zip(filters) {
-        section.file_filter.offset = offset as u64;
-        offset += filter.len();
+/// Gives everything its offset, from `offset` on: whole-file filters, places of text, block filters, text.
+fn place(directory: &mut Directory, mut offset: usize, content: &Content) {
+    let mut next = |bytes: &Vec<u8>| {
+        offset += bytes.len();
+        (offset - bytes.len()) as u64
+    };
+    for (section, (_, filter)) in directory.sections.iter_mut().zip(&content.filters) {
+        section.file_filter.offset = next(filter);
     }
-    for (section, (_, matrix)) in directory.sections.iter_mut().zip(matrices) {
-        section.blocks.offset = offset as u64;
-        offset += matrix.len();
+    for (section, text) in directory.texts.iter_mut().zip(&content.texts) {
+        section.places = next(&text.places);
+    }
+    for (section, (_, matrix)) in directory.sections.iter_mut().zip(&content.matrices) {
+        section.blocks.offset = next(matrix);
+    }
+    for (section, text) in directory.texts.iter_mut().zip(&content.texts) {
+        section.postings = next(&text.postings);
     }
 }
 

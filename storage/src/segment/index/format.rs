@@ -1,8 +1,11 @@
-//! The bytes of a sidecar: header, directory, whole-file filters, then the block filters.
+//! The bytes of a sidecar: header, directory, whole-file filters and places of text, then the block filters and the text.
 //!
 //! The page `docs/formats/index.md` is the specification.
 
-use super::filter::{BUCKET_BYTES, Hash};
+use super::{
+    filter::{BUCKET_BYTES, Hash},
+    text::TextSection,
+};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::ops::Range;
@@ -23,6 +26,9 @@ pub(crate) const EXACT: &str = "exact";
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Directory {
     pub(crate) sections: Vec<Section>,
+    /// Tokens of text; files of earlier builds have none, and earlier builds pass over it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) texts: Vec<TextSection>,
 }
 
 /// The filters of one column.
@@ -143,7 +149,13 @@ pub(crate) fn directory(what: &str, head: &Bytes) -> Result<Directory> {
     let json = head
         .get(HEADER_BYTES..HEADER_BYTES + length)
         .ok_or_else(|| damaged("its directory is longer than its head".to_string()))?;
-    serde_json::from_slice(json).map_err(|e| damaged(format!("its directory is no JSON: {e}")))
+    let directory: Directory = serde_json::from_slice(json)
+        .map_err(|e| damaged(format!("its directory is no JSON: {e}")))?;
+    let mut known = directory.texts.iter().filter(|text| text.is_known());
+    match known.all(|text| text.is_sound(head.len() as u64)) {
+        true => Ok(directory),
+        false => Err(damaged("its text lies beyond its head".to_string())),
+    }
 }
 
 /// crc32c of the head without the checksum's own bytes.

@@ -1,5 +1,8 @@
 //! The sidecar finds every token, few blocks beside, and notices damage.
 
+mod measure;
+mod text;
+
 use super::{Blocks, Index, build::Builder};
 use crate::{
     error::Kind,

@@ -5,7 +5,11 @@ use crate::{
     error::{Error, Result},
     segment::{
         Bounds, ColumnStats, ObjectMeta, SegmentMeta,
-        index::{Answer, Blocks, Head, build::indexed_columns},
+        index::{
+            Answer, Blocks, Head,
+            build::indexed_columns,
+            collect::{Tokens, text_columns},
+        },
         layout,
     },
     time::TimeRange,
@@ -24,6 +28,8 @@ pub(super) struct RowChecks<'a> {
     object: &'a ObjectMeta,
     time: TimeRange,
     index: Option<Head>,
+    /// Tokens of the rows, and the sidecar that has to have them.
+    text: Option<(Tokens, Bytes)>,
     sort_columns: Vec<&'static str>,
     converter: RowConverter,
     last: Option<OwnedRow>,
@@ -53,14 +59,20 @@ impl<'a> RowChecks<'a> {
             ))
         };
         let fields = order.iter().map(field).collect::<Result<Vec<_>>>()?;
-        let index = index
-            .map(|bytes| Head::parse(&object.file.path, bytes.clone()))
-            .transpose();
+        let head = index.map(|bytes| Head::parse(&object.file.path, bytes.clone()));
+        // What is wrong with the sidecar is found where it is checked itself.
+        let head = head.transpose().unwrap_or(None);
+        let text = match (&head, index) {
+            (Some(head), Some(bytes)) if is_comparable(head, object) => {
+                Some((Tokens::new(object.table), bytes.clone()))
+            }
+            _ => None,
+        };
         Ok(RowChecks {
             object,
             time: segment.time,
-            // What is wrong with the sidecar is found where it is checked itself.
-            index: index.unwrap_or(None),
+            index: head,
+            text,
             sort_columns: order.iter().map(|(name, _)| *name).collect(),
             converter: RowConverter::new(fields).map_err(arrow)?,
             last: None,
@@ -80,6 +92,11 @@ impl<'a> RowChecks<'a> {
         }
         for name in indexed_columns(self.object.table) {
             self.check_index(name, column(batch, name)?)?;
+        }
+        if let Some((tokens, _)) = &mut self.text {
+            for name in text_columns(self.object.table) {
+                tokens.add(name, column(batch, name)?)?;
+            }
         }
         if let Some(times) = batch.column_by_name("timestamp") {
             let times = times.as_primitive::<TimestampNanosecondType>();
@@ -112,7 +129,21 @@ impl<'a> RowChecks<'a> {
                 },
             );
         }
+        let lost = self.loses_text();
+        self.note(lost, "text", || {
+            "the index does not find every token of its text".to_string()
+        });
         self.found.into_values().collect()
+    }
+
+    /// Whether the sidecar lacks a token of the rows, or is damaged.
+    fn loses_text(&mut self) -> bool {
+        let (Some(head), Some((tokens, bytes))) = (&self.index, &mut self.text) else {
+            return false;
+        };
+        let what = self.object.file.path.as_str();
+        let text = head.text(self.object.table);
+        text.is_some_and(|text| !text.holds(what, bytes, tokens).unwrap_or(false))
     }
 
     fn note(&mut self, wrong: bool, kind: &str, detail: impl FnOnce() -> String) {
@@ -204,6 +235,13 @@ impl<'a> RowChecks<'a> {
         });
         Ok(())
     }
+}
+
+/// Whether this build makes the tokens of the object that the sidecar has.
+fn is_comparable(head: &Head, object: &ObjectMeta) -> bool {
+    let subjects = Tokens::subjects_of(object.table);
+    let text = head.text(object.table);
+    text.is_some_and(|text| subjects.into_iter().all(|subject| text.has(subject)))
 }
 
 fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b ArrayRef> {
