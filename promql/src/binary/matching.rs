@@ -10,7 +10,8 @@ use crate::{
     row::{Row, Rows, Sample, collect},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
+    rc::Rc,
     sync::Arc,
 };
 
@@ -53,7 +54,7 @@ pub(crate) struct Join<'a> {
     signature: Signature,
     delayed_name_removal: bool,
     steps: usize,
-    ones: Vec<Row>,
+    ones: Vec<Rc<Row>>,
     matches: HashMap<Labels, Match>,
     /// Of `group_left` and `group_right`: at which steps results of these labels are there already.
     taken: HashMap<Labels, Vec<bool>>,
@@ -73,7 +74,7 @@ impl<'a> Join<'a> {
             signature: Signature::new(&binary.matching),
             delayed_name_removal,
             steps,
-            ones: collect(one)?,
+            ones: collect(one)?.into_iter().map(Rc::new).collect(),
             matches: HashMap::new(),
             taken: HashMap::new(),
         };
@@ -292,8 +293,7 @@ impl<'a> Join<'a> {
                 false => Sample::Float(fill),
             });
             let filled = Row::new(signature.clone(), missing.collect());
-            let ones: HashSet<usize> = found.ones.iter().copied().collect();
-            for one in ones {
+            for one in found.ones.clone() {
                 let one = self.ones[one].clone();
                 self.result(&filled, &one, &mut results)?;
             }
