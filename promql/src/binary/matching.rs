@@ -9,11 +9,7 @@ use crate::{
     labels::{Labels, METRIC_NAME},
     row::{Row, Rows, Sample, collect},
 };
-use std::{
-    collections::HashMap,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{collections::HashMap, rc::Rc, sync::Arc};
 
 /// Takes from labels those that have to be equal.
 #[derive(Clone)]
