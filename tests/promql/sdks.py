@@ -89,25 +89,25 @@ class Sender:
         self.provider.force_flush()
 
 
-def seconds(point):
-    """When a point is, as PromQL sees it."""
-    return point.time_unix_nano // 1_000_000 / 1000
+def when(point):
+    """When a point is, as PromQL sees it: whole milliseconds."""
+    return point.time_unix_nano // 1_000_000
 
 
 def inside(points, at, length):
-    """The points of a range, which is open at its left."""
-    return [point for point in points if at - length < seconds(point) <= at]
+    """The points of a range of so many seconds until `at`, in milliseconds; it is open at its left."""
+    return [point for point in points if at - length * 1000 < when(point) <= at]
 
 
 def grown(values, at, length):
-    """What a counter grew by: `(seconds, value)` by time, with extrapolation to the ends of the range; and the factor of it."""
+    """What a counter grew by: `(milliseconds, value)` by time, with extrapolation to the ends of the range; and the factor of it."""
     if len(values) < 2:
         return None, None
     growth = values[-1][1] - values[0][1]
     growth += sum(before[1] for before, after in zip(values, values[1:]) if after[1] < before[1])
     sampled = values[-1][0] - values[0][0]
     average = sampled / (len(values) - 1)
-    to_start, to_end = values[0][0] - (at - length), at - values[-1][0]
+    to_start, to_end = values[0][0] - (at - length * 1000), at - values[-1][0]
     to_start = average / 2 if to_start >= average * 1.1 else to_start
     if growth > 0:
         to_start = min(to_start, sampled * values[0][1] / growth)
@@ -118,7 +118,7 @@ def grown(values, at, length):
 
 def increase(name, points, at, length, value):
     """`increase` of a number that points have."""
-    values = [(seconds(point), value(point)) for point in inside(points, at, length)]
+    values = [(when(point), value(point)) for point in inside(points, at, length)]
     if name == "delta":
         return sum(each[1] for each in values) if values else None
     return grown(values, at, length)[0]
@@ -153,7 +153,7 @@ def exponential(name, points, at, length):
     else:
         # What was there before each restart counts, too.
         ends = [before for before, after in zip(found, found[1:]) if after.count < before.count]
-        _, factor = grown([(seconds(point), point.count) for point in found], at, length)
+        _, factor = grown([(when(point), point.count) for point in found], at, length)
         signs = [(factor, found[-1]), (-factor, found[0]), *((factor, point) for point in ends)]
     counts, zeros, total = {}, 0.0, 0.0
     for sign, point in signs:
@@ -189,7 +189,7 @@ class Reader:
     def expect(self, about, query, wanted):
         """The one number that a query must give; `None` for no answer."""
         wrong = self.complaints.setdefault(about, [])
-        answer = self.api.ask("query", {"query": query, "time": self.at})
+        answer = self.api.ask("query", {"query": query, "time": f"{self.at / 1000:.3f}"})
         if answer["status"] != "success":
             wrong.append(f"{query}: {answer['errorType']}: {answer['error']}")
             return
@@ -251,7 +251,7 @@ class Reader:
         points = [point for (name, _), points in self.sender.kept.items() if name == sent for point in points]
         wanted = {(f"{one.trace_id:032x}", f"{one.span_id:016x}", float(one.value)) for point in points for one in point.exemplars}
         query = f'{metric}{{job="sdk-{self.sender.name}"}}'
-        answer = self.api.ask("query_exemplars", {"query": query, "start": self.at - 600, "end": self.at + 60})
+        answer = self.api.ask("query_exemplars", {"query": query, "start": self.at / 1000 - 600, "end": self.at / 1000 + 60})
         rows = [one for each in answer.get("data", []) for one in each["exemplars"]]
         found = {(one["labels"].get("trace_id"), one["labels"].get("span_id"), float(one["value"])) for one in rows}
         if not wanted:
@@ -284,7 +284,7 @@ def check_sdks(server, key, flush):
             sender.provider.shutdown()
             if life + 1 < LIVES:
                 sender.start()
-    at = math.ceil(time.time() * 1000) / 1000
+    at = math.ceil(time.time() * 1000)
     api = Api(f"http://127.0.0.1:{server.api_port}/prometheus/api/v1", key)
     for where in ("from the buffer", "from segments"):
         for sender in senders:
