@@ -24,23 +24,28 @@ class Api:
         self.place, self.prefix = parts.netloc, parts.path
         self.connection = None
 
-    def ask(self, path, parameters=(), timeout=120):
-        """The answer to a question, also to one that is refused: a dict as Prometheus' clients read it."""
+    def ask(self, path, parameters=(), method="GET", timeout=120):
+        """The answer to a question, also to one that is refused: a dict as Prometheus' clients read it. POST sends a form."""
         pairs = parameters.items() if isinstance(parameters, dict) else parameters
-        target = f"{self.prefix}/{path}?{urllib.parse.urlencode(list(pairs))}"
-        status, body = self.exchange(target, timeout)
+        encoded, target = urllib.parse.urlencode(list(pairs)), f"{self.prefix}/{path}"
+        if method == "GET":
+            status, body = self.exchange((method, f"{target}?{encoded}", None), timeout)
+        else:
+            status, body = self.exchange((method, target, encoded), timeout)
         try:
             return json.loads(body)
         except ValueError:
             return {"status": "error", "errorType": f"status {status}", "error": body[:300].decode(errors="replace")}
 
-    def exchange(self, target, timeout):
-        """One GET over a connection that is kept; once more where it was closed in between."""
+    def exchange(self, request, timeout):
+        """One request over a connection that is kept; once more where it was closed in between."""
+        method, target, form = request
         headers = {"authorization": f"Bearer {self.key}"} if self.key else {}
+        headers |= {"content-type": "application/x-www-form-urlencoded"} if form is not None else {}
         for is_last in (False, True):
             try:
                 self.connection = self.connection or http.client.HTTPConnection(self.place, timeout=timeout)
-                self.connection.request("GET", target, headers=headers)
+                self.connection.request(method, target, form, headers)
                 answer = self.connection.getresponse()
                 return answer.status, answer.read()
             except (OSError, http.client.HTTPException) as error:

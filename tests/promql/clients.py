@@ -263,6 +263,28 @@ def said(answers):
     return f"ours ({code}) {short(left, 300)}, Prometheus ({code_there}) {short(right, 300)}"
 
 
+def check_forms(ours, prometheus, at):
+    """What Grafana's data source sends: forms by POST, a health check, what it asks a server about itself."""
+    times = [("start", at - 60), ("end", at)]
+    asked = [
+        ("query", [("query", "1+1"), ("time", at)]), ("query_range", [("query", "sum by (job) (up)"), ("step", "15"), *times]),
+        ("query_range", [("query", 'rate(prometheus_http_requests_total{code=~"2.."}[15s])'), ("step", "1"), *times]),
+        ("labels", [("match[]", "up"), *times]), ("series", [("match[]", "up"), ("match[]", "node_load1"), *times]), ("query_exemplars", [("query", "up"), *times]),
+        ("format_query", [("query", "sum(up)by(job)")]), ("parse_query", [("query", "up")]),
+    ]  # fmt: skip
+    wrong = []
+    for path, parameters in asked:
+        answers = [api.ask(path, parameters, "POST") for api in (ours.apis["one"], prometheus.api)]
+        if path.startswith("query") and path != "query_exemplars":
+            wrong += [f"{path} {parameters}: {text}" for text in differences(parameters[0][1], *answers)]
+        elif [sorted(map(repr, each.get("data", "none"))) for each in answers[:1]] != [sorted(map(repr, each["data"])) for each in answers[1:]]:
+            wrong.append(f"{path} {parameters}: ours {short(answers[0])}, Prometheus {short(answers[1])}")
+    for path, member in (("status/buildinfo", "version"), ("rules", "groups"), ("alerts", "alerts")):
+        answer = ours.apis["one"].ask(path)
+        wrong += [] if member in answer.get("data", {}) else [f"{path}: {short(answer)}"]
+    CHECKS.row(NUMBER, "requests as Grafana's data source sends them", "forms by POST", wrong)
+
+
 def check_push(parts, folder, ours, prometheus):
     """`promtool push metrics` is a sender, too."""
     path = os.path.join(folder, "pushed.txt")
@@ -303,6 +325,7 @@ def send_and_compare(parts, folder, ours, prometheus):
     at = round(time.time() - 1, 3)
     check_samples(ours, prometheus, at, "from the buffer")
     check_promtool(parts, folder, ours, prometheus, int(at))
+    check_forms(ours, prometheus, int(at))
     ours.flush()
     check_samples(ours, prometheus, at, "from segments")
     check_rows(ours)
