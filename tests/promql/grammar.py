@@ -138,10 +138,10 @@ class Grammar:
             for selectors in (GAUGES, COUNTERS, NATIVE, [*MIXED, "odd"]):
                 yield "functions over time", f"{name}({self.samples(selectors)})"
         for name in self.of(OF_COUNTERS):
-            for selectors in (COUNTERS, COUNTERS, CLASSIC, GAUGES, NATIVE, MIXED):
+            for selectors in (COUNTERS, COUNTERS, CLASSIC, GAUGES, self.histograms_for(name), MIXED):
                 yield "functions over time", f"{name}({self.samples(selectors)})"
         for name in self.of(OF_GAUGES):
-            for selectors in (GAUGES, GAUGES, NATIVE, ["odd", "mixed_points"]):
+            for selectors in (GAUGES, GAUGES, self.histograms_for(name), ["odd", "mixed_points"]):
                 yield "functions over time", f"{name}({self.samples(selectors)})"
         yield from (("functions over time", text) for text in self.other_ranges())
         yield from (("histograms", text) for text in self.of_histograms())
@@ -155,6 +155,10 @@ class Grammar:
     def of(self, names):
         """Those names that the Prometheus beside us knows."""
         return [name for name in names if name in self.known]
+
+    def histograms_for(self, name):
+        """Native histograms, or gauges where Prometheus' answer depends on which of equal histograms share a chunk."""
+        return GAUGES if name == "changes" else NATIVE
 
     def other_numbers(self):
         for name, arguments in (("clamp", 2), ("clamp_min", 1), ("clamp_max", 1), ("round", 1)):
@@ -324,7 +328,9 @@ class Grammar:
         inner = self.vector(depth - 1)
         choice = [f"{self.pick(self.of(MATH))}({inner})", f"clamp_max({inner}, {self.number()})", f"round({inner}, 0.25)"]
         choice += [f'label_replace({inner}, "job", "$1", "instance", "(.+)-.*")', f"-({inner})", f"sgn({inner})", f"absent({inner})"]
-        choice += [f"histogram_quantile({self.quantile()}, rate({self.pick([*NATIVE, *CLASSIC])}[5m]))", f"timestamp({inner})"]
+        choice += [f"histogram_quantile({self.quantile()}, rate({self.pick([*NATIVE, *CLASSIC])}[5m]))"]
+        # Without the digits that a variance of instants would lose.
+        choice += [f"timestamp({inner}) % 1000"]
         choice += [f"vector({self.number()})", f"{self.pick(self.of(OF_HISTOGRAMS))}({self.pick(NATIVE)})"]
         return self.pick(choice)
 
@@ -332,7 +338,7 @@ class Grammar:
         name = self.pick(self.of([*OVER_TIME, *OF_COUNTERS, *OF_GAUGES]))
         if self.rng.random() < 0.3:
             return f"{name}(({self.vector(depth - 2)})[{self.pick(['5m', '10m', '20m'])}:{self.pick(['30s', '1m', '2m'])}])"
-        return f"{name}({self.samples(self.pick([COUNTERS, GAUGES, NATIVE, CLASSIC]))})"
+        return f"{name}({self.samples(self.pick([COUNTERS, GAUGES, self.histograms_for(name), CLASSIC]))})"
 
     def aggregation(self, depth):
         return f"{self.pick(AGGREGATIONS)}{self.grouping()} ({self.vector(depth - 1)})"
