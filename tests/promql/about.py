@@ -1,7 +1,7 @@
 """Questions about series and about the text of queries, asked of both."""
 
 from checks import CHECKS
-from compare import short
+from compare import key, short
 
 NUMBER = "4.2"
 CLIENT = "beside Prometheus"
@@ -94,8 +94,8 @@ def exemplars(run, parameters):
         answer = api.ask("query_exemplars", parameters)
         if answer["status"] != "success":
             return answer["errorType"]
-        rows = [(each["seriesLabels"], one["labels"], float(one["value"]), one["timestamp"]) for each in answer["data"] for one in each["exemplars"]]
-        return sorted(map(repr, [[sorted(row[0].items()), sorted(row[1].items()), *row[2:]] for row in rows]))
+        pairs = [(each["seriesLabels"], one) for each in answer["data"] for one in each["exemplars"]]
+        return sorted(repr((key(of), key(one["labels"]), float(one["value"]), one["timestamp"])) for of, one in pairs)
 
     left, right = plain(run.ours), plain(run.theirs)
     return [] if left == right else [f"{parameters}: ours {short(left)}, Prometheus {short(right)}"]

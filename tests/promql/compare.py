@@ -121,8 +121,8 @@ def first_difference(left, right):
 def of_order(query, ours, theirs):
     """What tells the order of two vectors apart, where the query has one."""
     if re.match(r"\s*sort_by_label", query):
-        same = [each["metric"] for each in ours] == [each["metric"] for each in theirs]
-        return [] if same else [f"order by label: ours {short([each['metric'] for each in ours])}, Prometheus {short([each['metric'] for each in theirs])}"]
+        labels = [[each["metric"] for each in one] for one in (ours, theirs)]
+        return [] if labels[0] == labels[1] else [f"order by label: ours {short(labels[0])}, Prometheus {short(labels[1])}"]
     if re.match(r"\s*(sort|sort_desc|topk|bottomk)\b", query) and not re.match(r"\s*\w+ *(by|without)", query):
         values = [[each["value"][1] for each in one if "value" in each] for one in (ours, theirs)]
         if len(values[0]) != len(values[1]) or not all(same_number(a, b) for a, b in zip(*values)):
