@@ -98,6 +98,16 @@ const STEPS: &[Step] = &[
         run: harness::s3,
     },
     Step {
+        name: "promql",
+        about: "generated PromQL beside the real Prometheus, over the same series",
+        run: harness::promql,
+    },
+    Step {
+        name: "prometheus",
+        about: "Prometheus, vmagent, promtool and SDKs over kills, against what Prometheus has",
+        run: harness::prometheus,
+    },
+    Step {
         name: "sql",
         about: "escapes, bombs and random statements of two tenants",
         run: harness::sql,

@@ -10,8 +10,8 @@ use crate::{
 };
 use std::collections::{BTreeMap, HashMap};
 
-/// More different values would make a label of what is a measurement.
-const VALUES_MAX: usize = 100_000;
+/// More counts, one for each value at each step, would make a label of what is a measurement; these are 80 MB.
+const COUNTS_MAX: usize = 10_000_000;
 
 pub(crate) fn aggregate(rows: Rows, call: &Call, label: &str) -> Result<Vec<Row>> {
     check_name(label).map_err(|name| Error::Evaluation(format!("invalid label name {name}")))?;
@@ -35,9 +35,10 @@ pub(crate) fn aggregate(rows: Rows, call: &Call, label: &str) -> Result<Vec<Row>
             });
             counts[step] += 1;
         }
-        if values > VALUES_MAX {
+        if values * call.steps > COUNTS_MAX {
             return Err(Error::Limit(format!(
-                "count_values finds more than {VALUES_MAX} different values"
+                "count_values finds {values} different values over {} steps; ask for fewer",
+                call.steps
             )));
         }
     }

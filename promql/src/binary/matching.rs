@@ -9,10 +9,7 @@ use crate::{
     labels::{Labels, METRIC_NAME},
     row::{Row, Rows, Sample, collect},
 };
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, rc::Rc, sync::Arc};
 
 /// Takes from labels those that have to be equal.
 #[derive(Clone)]
@@ -53,7 +50,7 @@ pub(crate) struct Join<'a> {
     signature: Signature,
     delayed_name_removal: bool,
     steps: usize,
-    ones: Vec<Row>,
+    ones: Vec<Rc<Row>>,
     matches: HashMap<Labels, Match>,
     /// Of `group_left` and `group_right`: at which steps results of these labels are there already.
     taken: HashMap<Labels, Vec<bool>>,
@@ -73,7 +70,7 @@ impl<'a> Join<'a> {
             signature: Signature::new(&binary.matching),
             delayed_name_removal,
             steps,
-            ones: collect(one)?,
+            ones: collect(one)?.into_iter().map(Rc::new).collect(),
             matches: HashMap::new(),
             taken: HashMap::new(),
         };
@@ -292,8 +289,7 @@ impl<'a> Join<'a> {
                 false => Sample::Float(fill),
             });
             let filled = Row::new(signature.clone(), missing.collect());
-            let ones: HashSet<usize> = found.ones.iter().copied().collect();
-            for one in ones {
+            for one in found.ones.clone() {
                 let one = self.ones[one].clone();
                 self.result(&filled, &one, &mut results)?;
             }

@@ -21,15 +21,19 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// As many samples as Prometheus allows.
+    /// As many samples as Prometheus allows; so many points, were they all held, are 800 MB.
     fn default() -> Limits {
         Limits {
             samples: 50_000_000,
             series: 1_000_000,
-            points: 200_000_000,
+            points: 50_000_000,
         }
     }
 }
+
+/// Every row has a sample for each step, so that not even one may have as many points as all together. It is a year in
+/// steps of half a minute.
+const STEPS_MAX: u64 = 1_100_000;
 
 /// The state of an evaluation.
 pub(crate) struct Context<'a> {
@@ -87,9 +91,10 @@ impl<'a> Context<'a> {
 
     /// Admits so many steps, which every row has.
     pub(crate) fn admit(&self, steps: Steps) -> Result<()> {
-        match steps.count as u64 <= self.limits.points {
+        let limit = self.limits.points.min(STEPS_MAX);
+        match steps.count as u64 <= limit {
             true => Ok(()),
-            false => Err(too_much("points", self.limits.points)),
+            false => Err(too_much("points a series", limit)),
         }
     }
 

@@ -125,6 +125,7 @@ impl Engine {
             let session = session::open(&session_parts, &tenant);
             let report = Arc::clone(&session.report);
             // Also when this task is stopped: the thread below finds out.
+            let stop = stop.child_token();
             let ended = stop.clone().drop_guard();
             let place = Workplace {
                 session,

@@ -264,8 +264,13 @@ impl Building<'_> {
         metric: &Metric,
         parts: &[(Part, String)],
     ) -> Result<()> {
+        // What came in Prometheus' own terms has its labels as they are to be.
+        let spelling = match metric.prometheus_type() {
+            Some(_) => Spelling::AsSent,
+            None => self.spelling,
+        };
         for (part, name) in parts {
-            let labels = self.texts.labels(name, rows.described(row), self.spelling);
+            let labels = self.texts.labels(name, rows.described(row), spelling);
             let accepted = self.matchers.iter().all(|matcher| {
                 part.own_label() == Some(matcher.name.as_str())
                     || matcher.accepts(labels.get(&matcher.name))

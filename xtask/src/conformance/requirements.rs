@@ -244,4 +244,24 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         "faults of the system: refused or kept, never lost",
     ),
     asked("3.7", "", "contracts and packaging"),
+    asked(
+        "4.1",
+        "",
+        "PromQL: what the real Prometheus answers over the same series",
+    ),
+    asked(
+        "4.2",
+        "",
+        "Prometheus' API about series, labels, exemplars and the text of queries",
+    ),
+    asked(
+        "4.3",
+        "",
+        "remote write of real senders loses and doubles nothing, real clients read it back",
+    ),
+    asked(
+        "4.4",
+        "",
+        "OpenTelemetry metrics of both temporalities by PromQL, against numbers worked out beside",
+    ),
 ];

@@ -23,6 +23,12 @@ const REQUIREMENTS: &str = "tests/sdk/python/requirements.txt";
 /// What the S3 server and its test import.
 const S3_REQUIREMENTS: &str = "tests/s3/requirements.txt";
 
+/// What the tests of Prometheus' interfaces import.
+const PROMQL_REQUIREMENTS: &str = "tests/promql/requirements.txt";
+
+/// Generated queries within the suite; `tests/promql/differ.py --queries N` asks more.
+const QUERIES: &str = "400";
+
 /// Linters of what is shipped beside the binary.
 const PACKAGING_REQUIREMENTS: &str = "tests/packaging/requirements.txt";
 
@@ -70,6 +76,32 @@ pub(super) fn s3(place: &Place) -> Result<Counts> {
         .arg("--conformance")
         .arg(binary(place, "examples/s3"));
     counted(place, &mut command)
+}
+
+/// Generated PromQL is answered as Debian's Prometheus answers it over the same series.
+pub(super) fn promql(place: &Place) -> Result<Counts> {
+    let mut command = beside_prometheus(place, "tests/promql/differ.py")?;
+    counted(place, command.args(["--queries", QUERIES]))
+}
+
+/// Real senders and readers of Prometheus' interfaces, and SDKs whose numbers PromQL reads back.
+pub(super) fn prometheus(place: &Place) -> Result<Counts> {
+    counted(
+        place,
+        &mut beside_prometheus(place, "tests/promql/clients.py")?,
+    )
+}
+
+/// A Python program that runs the server beside Debian's programs, which it keeps in the cache.
+fn beside_prometheus(place: &Place, path: &str) -> Result<Command> {
+    let mut command = place.command(python::environment(place, PROMQL_REQUIREMENTS)?);
+    command
+        .arg(path)
+        .arg("--cairn")
+        .arg(binary(place, "cairn"))
+        .arg("--parts")
+        .arg(place.cache.join("debian"));
+    Ok(command)
 }
 
 /// Every record of every client is a row, a retry or a dead letter.

@@ -117,6 +117,7 @@ pub(super) fn over_range<'a>(
             Ok(series) => series,
             Err(error) => return Some(Err(error)),
         };
+        let metric = series.labels.metric();
         let mut samples = vec![Sample::Absent; steps.count];
         let mut found = false;
         let mut floats = false;
@@ -130,7 +131,7 @@ pub(super) fn over_range<'a>(
                 notes: &ctx.notes,
                 span,
                 param_span,
-                metric: series.labels.metric(),
+                metric,
                 range_ms: windows.range_ms,
                 now_ms: steps.at(step),
                 params: [param(0), param(1)],
@@ -140,7 +141,6 @@ pub(super) fn over_range<'a>(
             samples[step] = apply(&window, &call);
             found |= !samples[step].is_absent();
         });
-        let metric = series.labels.metric();
         let named = metric.is_empty() || range::named_as_counter(metric);
         if wants_counter && floats && !named && series.temporality == Temporality::Cumulative {
             ctx.notes.maybe_no_counter(span, metric);
