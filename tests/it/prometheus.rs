@@ -76,6 +76,10 @@ fn sum(monotonic: bool, temporality: i32, data_points: Vec<NumberDataPoint>) -> 
     })
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "every kind of metric, one after another"
+)]
 fn metrics() -> Vec<Metric> {
     let mut requests = numbers("GET", |point| Number::AsInt(30 * point as i64));
     requests.extend(numbers("POST", |point| {
@@ -214,6 +218,7 @@ async fn check(server: &Server, query: &str, expected: Json) {
 }
 
 /// All questions; the answers are the same wherever the points lie.
+#[expect(clippy::too_many_lines, reason = "a list of questions and answers")]
 async fn check_all(server: &Server) {
     let get_labels = json!({ "http_method": "GET", "instance": "shop-1", "job": "eu/shop" });
     check(

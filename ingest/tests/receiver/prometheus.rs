@@ -249,6 +249,7 @@ async fn metadata_describes_what_comes_later() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 async fn heads_and_bodies_that_are_refused() {
     let config = Config {
         max_request_bytes: 64 << 10,

@@ -353,6 +353,7 @@ async fn the_tenant_must_be_named_where_there_are_keys() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 async fn settings_that_cannot_work() {
     let server = Server::start().await;
     let off = server

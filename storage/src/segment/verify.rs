@@ -5,7 +5,7 @@ mod rows;
 use super::{FileMeta, ObjectMeta, SegmentMeta, footer, index::Head};
 use crate::{
     error::{Error, Result},
-    signal::{Signal, Table},
+    signal::Signal,
     world::World,
 };
 use bytes::Bytes;

@@ -234,7 +234,8 @@ proptest! {
             rows[*at].0 = Some(text.clone());
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let index = open(sidecar(&rows), &ReadCounters::default());
+        let counters = ReadCounters::default();
+        let index = open(sidecar(&rows), &counters);
         let index = runtime.block_on(index).expect("an index");
         let rare_parts = rare.iter().map(|(_, text)| (text.clone(), true));
         for (part, spaced) in parts.into_iter().chain(rare_parts) {
