@@ -17,7 +17,7 @@ use crate::{
     signal::{Signal, Table},
 };
 use arrow::{
-    array::{Array, ArrayRef, AsArray, BooleanBufferBuilder, RecordBatch},
+    array::{ArrayRef, AsArray, BooleanBufferBuilder, RecordBatch},
     buffer::BooleanBuffer,
     compute::cast,
     datatypes::{DataType, Int32Type, Int64Type, TimestampNanosecondType},
