@@ -178,15 +178,22 @@ fn within_bound(
     live.into_iter().partition(|meta| !over.contains(&meta.id))
 }
 
-async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> {
+/// The sidecars of segments by their path.
+type Sidecars = BTreeMap<String, ObjectMeta>;
+
+/// What the bucket lists: objects of segments and their sidecars. Tombstones are read into `found`.
+async fn list(
+    bucket: &dyn ObjectStore,
+    found: &mut Found,
+    rebuilt: &mut Rebuilt,
+) -> Result<(Vec<ObjectMeta>, Sidecars)> {
     let failed = |source| Error::Objects {
         doing: "listing the bucket",
         source,
     };
     let listed: Vec<ObjectMeta> = bucket.list(None).try_collect().await.map_err(failed)?;
-    let mut sidecars: BTreeMap<String, ObjectMeta> = BTreeMap::new();
+    let mut sidecars = Sidecars::new();
     let mut objects = Vec::new();
-    let mut found = Found::default();
     for object in listed {
         match object.location.extension() {
             Some("parquet") => objects.push(object),
@@ -210,6 +217,12 @@ async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> 
                 .push(format!("{}: no file of a segment", object.location)),
         }
     }
+    Ok((objects, sidecars))
+}
+
+async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> {
+    let mut found = Found::default();
+    let (mut objects, sidecars) = list(bucket, &mut found, rebuilt).await?;
     objects.sort_by(|a, b| a.location.cmp(&b.location));
     let reads = objects.into_iter().map(|object| async move {
         let recovered = recover::object(bucket, &object.location, object.size).await;
