@@ -8,6 +8,7 @@ use crate::{cli::PromqlTest, open::DataFolder, prompb};
 use anyhow::{Context, Result, bail};
 use cairn_ingest::pipeline::{Pipeline, Request};
 use cairn_promql::{
+    histogram::Buckets,
     labels::{Labels, METRIC_NAME},
     script::{self, Outcome, ScriptSeries, ScriptValue, Storage},
     source::{Selection, SeriesIter, Source, Temporality},
@@ -25,7 +26,8 @@ use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
     common::v1::{AnyValue, KeyValue, any_value::Value},
     metrics::v1::{
-        Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, metric::Data,
+        ExponentialHistogram, ExponentialHistogramDataPoint, Metric, NumberDataPoint,
+        ResourceMetrics, ScopeMetrics, Sum, exponential_histogram_data_point, metric::Data,
         number_data_point,
     },
 };
@@ -46,47 +48,48 @@ enum Place {
     Segments,
 }
 
-/// Prints the counts of every file; fails when an evaluation failed.
+/// Prints what failed and the counts of every file as it is done; fails when an evaluation failed.
 pub(super) async fn run(options: &PromqlTest) -> Result<ExitCode> {
-    let files = scripts(&options.paths)?;
     let lab = Arc::new(Lab::open(&options.data_dir).await?);
-    let mut text = format!(
-        "{:<40} {:>8} {:>8} {:>8}\n",
-        "file", "from", "passed", "failed"
-    );
-    let (mut failures, mut failed) = (String::new(), 0);
-    for path in files {
+    let (mut passed, mut failed) = (0, 0);
+    for path in scripts(&options.paths)? {
         let script = lab.read(&path)?;
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
         for (place, from) in [(Place::Buffer, "buffer"), (Place::Segments, "segments")] {
-            let (lab, script) = (Arc::clone(&lab), script.clone());
-            let world = lab.world.clone();
-            let done = world
+            let (world, lab, script) = (lab.world.clone(), Arc::clone(&lab), script.clone());
+            let evaluated = world
                 .blocking(move || evaluate(lab, &script, place))
                 .await?;
-            let outcome = done.with_context(|| format!("running {}", path.display()))?;
-            let (passed, wrong) = (outcome.passed, outcome.failed.len());
-            text.push_str(&format!("{name:<40} {from:>8} {passed:>8} {wrong:>8}\n"));
-            failed += wrong;
-            for failure in &outcome.failed {
-                failures.push_str(&format!(
-                    "{name}:{} ({from}): {}\n    {}\n",
-                    failure.line,
-                    failure.query,
-                    failure.reason.replace('\n', "\n    ")
-                ));
-            }
+            let outcome = evaluated.with_context(|| format!("running {}", path.display()))?;
+            passed += outcome.passed;
+            failed += outcome.failed.len();
+            print(&told(&outcome, &name, from))?;
         }
     }
-    print(&format!("{failures}{text}"))?;
+    print(&format!("{passed} passed, {failed} failed\n"))?;
     Ok(match failed {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+/// What failed in a script, and its line of the table.
+fn told(outcome: &Outcome, name: &str, from: &str) -> String {
+    let mut text = String::new();
+    for failure in &outcome.failed {
+        text.push_str(&format!(
+            "{name}:{} ({from}): {}\n    {}\n",
+            failure.line,
+            failure.query,
+            failure.reason.replace('\n', "\n    ")
+        ));
+    }
+    let (passed, failed) = (outcome.passed, outcome.failed.len());
+    text.push_str(&format!(
+        "{name:<32} {from:<8} {passed:>5} of {}\n",
+        passed + failed
+    ));
+    text
 }
 
 /// The scripts that `paths` name: files, and folders for their files that end in `.test`.
@@ -320,7 +323,7 @@ fn written(series: &[&ScriptSeries]) -> wire::Request {
     }
 }
 
-/// Delta series as sums of OTLP.
+/// Delta series as OTLP.
 fn exported(series: &[&ScriptSeries]) -> ExportMetricsServiceRequest {
     let metrics = series.iter().map(|series| {
         let labels = series
@@ -336,26 +339,9 @@ fn exported(series: &[&ScriptSeries]) -> ExportMetricsServiceRequest {
                 ..KeyValue::default()
             })
             .collect();
-        let numbers = series
-            .points
-            .iter()
-            .filter_map(|(time, value)| match value {
-                ScriptValue::Float(value) => Some((*time, *value)),
-                ScriptValue::Histogram(_) | ScriptValue::Stale => None,
-            });
-        let data_points = numbers.map(|(time, value)| NumberDataPoint {
-            attributes: attributes.clone(),
-            time_unix_nano: u64::try_from(time).unwrap_or(0) * 1_000_000,
-            value: Some(number_data_point::Value::AsDouble(value)),
-            ..NumberDataPoint::default()
-        });
         Metric {
             name: series.labels.metric().to_owned(),
-            data: Some(Data::Sum(Sum {
-                data_points: data_points.collect(),
-                aggregation_temporality: 1,
-                is_monotonic: false,
-            })),
+            data: Some(data(series, &attributes)),
             ..Metric::default()
         }
     });
@@ -368,4 +354,59 @@ fn exported(series: &[&ScriptSeries]) -> ExportMetricsServiceRequest {
             ..ResourceMetrics::default()
         }],
     }
+}
+
+/// The points of a delta series, which are numbers or exponential histograms.
+fn data(series: &ScriptSeries, attributes: &[KeyValue]) -> Data {
+    let nanos = |time: i64| u64::try_from(time).unwrap_or(0) * 1_000_000;
+    let mut numbers = Vec::new();
+    let mut histograms = Vec::new();
+    for (time, value) in &series.points {
+        match value {
+            ScriptValue::Float(value) => numbers.push(NumberDataPoint {
+                attributes: attributes.to_vec(),
+                time_unix_nano: nanos(*time),
+                value: Some(number_data_point::Value::AsDouble(*value)),
+                ..NumberDataPoint::default()
+            }),
+            ScriptValue::Histogram(histogram) => histograms.push(ExponentialHistogramDataPoint {
+                attributes: attributes.to_vec(),
+                time_unix_nano: nanos(*time),
+                count: histogram.count as u64,
+                sum: Some(histogram.sum),
+                scale: histogram.schema.into(),
+                zero_count: histogram.zero_count as u64,
+                zero_threshold: histogram.zero_threshold,
+                positive: side(&histogram.positive),
+                negative: side(&histogram.negative),
+                ..ExponentialHistogramDataPoint::default()
+            }),
+            ScriptValue::Stale => {}
+        }
+    }
+    match histograms.is_empty() {
+        true => Data::Sum(Sum {
+            data_points: numbers,
+            aggregation_temporality: 1,
+            is_monotonic: false,
+        }),
+        false => Data::ExponentialHistogram(ExponentialHistogram {
+            data_points: histograms,
+            aggregation_temporality: 1,
+        }),
+    }
+}
+
+/// Buckets as OTLP numbers them: by their lower bounds.
+fn side(buckets: &Buckets) -> Option<exponential_histogram_data_point::Buckets> {
+    let (first, _) = buckets.iter().next()?;
+    let (last, _) = buckets.iter().next_back()?;
+    let mut bucket_counts = vec![0; usize::try_from(last - first).ok()? + 1];
+    for (index, count) in buckets.iter() {
+        bucket_counts[usize::try_from(index - first).ok()?] = count as u64;
+    }
+    Some(exponential_histogram_data_point::Buckets {
+        offset: first - 1,
+        bucket_counts,
+    })
 }

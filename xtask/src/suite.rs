@@ -98,6 +98,11 @@ const STEPS: &[Step] = &[
         run: harness::s3,
     },
     Step {
+        name: "promqltest",
+        about: "test scripts of PromQL through a real store, from the buffer and from segments",
+        run: harness::promqltest,
+    },
+    Step {
         name: "promql",
         about: "generated PromQL beside the real Prometheus, over the same series",
         run: harness::promql,
@@ -210,6 +215,11 @@ pub(crate) fn crash(root: &Path, arguments: &[String]) -> Result<()> {
 /// Runs the ledger harness alone, with arguments of its own.
 pub(crate) fn ledger(root: &Path, arguments: &[String]) -> Result<()> {
     alone(root, arguments, harness::ledger_with)
+}
+
+/// Runs test scripts of PromQL alone: the files and folders named, or all that there are.
+pub(crate) fn promqltest(root: &Path, arguments: &[String]) -> Result<()> {
+    alone(root, arguments, harness::promqltest_with)
 }
 
 /// Runs the harness of failing disks alone, with arguments of its own.

@@ -26,6 +26,19 @@ const S3_REQUIREMENTS: &str = "tests/s3/requirements.txt";
 /// What the tests of Prometheus' interfaces import.
 const PROMQL_REQUIREMENTS: &str = "tests/promql/requirements.txt";
 
+/// Prometheus' own test scripts, beside the repository.
+const PROMETHEUS_SUITE: &str = "../shared/promqltest";
+
+/// Those of them that take seconds; `cargo xtask promqltest` runs all.
+const QUICK_SCRIPTS: [&str; 6] = [
+    "at_modifier.test",
+    "literals.test",
+    "range_queries.test",
+    "staleness.test",
+    "subquery.test",
+    "trig_functions.test",
+];
+
 /// Generated queries within the suite; `tests/promql/differ.py --queries N` asks more.
 const QUERIES: &str = "400";
 
@@ -76,6 +89,46 @@ pub(super) fn s3(place: &Place) -> Result<Counts> {
         .arg("--conformance")
         .arg(binary(place, "examples/s3"));
     counted(place, &mut command)
+}
+
+/// Our own test scripts of PromQL through a real store, and those of Prometheus that are quick.
+pub(super) fn promqltest(place: &Place) -> Result<Counts> {
+    let suite = place.root.join(PROMETHEUS_SUITE);
+    let mut scripts = vec![place.root.join("promql/tests")];
+    match suite.is_dir() {
+        true => scripts.extend(QUICK_SCRIPTS.map(|name| suite.join(name))),
+        false => println!(
+            "NOT RUN: {} is not there: Prometheus' own scripts",
+            suite.display()
+        ),
+    }
+    counted(place, &mut promqltest_command(place, &scripts))
+}
+
+/// The scripts of one's own choice; those of Prometheus where none is named.
+pub(super) fn promqltest_with(place: &Place, paths: &[String]) -> Result<()> {
+    let paths: Vec<PathBuf> = match paths {
+        [] => vec![
+            place.root.join("promql/tests"),
+            place.root.join(PROMETHEUS_SUITE),
+        ],
+        named => named.iter().map(PathBuf::from).collect(),
+    };
+    shell::succeed(&mut promqltest_command(place, &paths))
+}
+
+fn promqltest_command(place: &Place, paths: &[PathBuf]) -> Command {
+    let mut command = place.command(binary(place, "cairn"));
+    let data = place
+        .cache
+        .join("promqltest")
+        .join(std::process::id().to_string());
+    command
+        .arg("promqltest")
+        .arg("--data-dir")
+        .arg(data)
+        .args(paths);
+    command
 }
 
 /// Generated PromQL is answered as Debian's Prometheus answers it over the same series.
