@@ -33,7 +33,12 @@ CLIENT = "beside Prometheus"
 SETTINGS = "storage:\n  exemplars:\n    max_exemplars: 100000\n"
 
 # What Cairn keeps in its buffer until it is told to flush.
-UNFLUSHED = ["storage.flush_age_seconds=86400", "storage.small_flush_age_seconds=86400"]
+# Nothing is flushed by age, and what Prometheus has behind flags is on.
+SETTINGS_OF_OURS = [
+    "storage.flush_age_seconds=86400",
+    "storage.small_flush_age_seconds=86400",
+    "query.promql_experimental_functions=true",
+]
 
 # So often Prometheus is asked again where the answers differ.
 RETRIES = 12
@@ -48,7 +53,7 @@ class Ours:
     def __init__(self, options, parts, folder):
         self.is_cairn = not options.itself
         if self.is_cairn:
-            self.server = Server(options.cairn, os.path.join(folder, "data"), UNFLUSHED)
+            self.server = Server(options.cairn, os.path.join(folder, "data"), SETTINGS_OF_OURS)
             self.api = Api(f"http://127.0.0.1:{self.server.api_port}/prometheus/api/v1")
         else:
             self.server = Prometheus(parts["prometheus"], os.path.join(folder, "itself"), SETTINGS)
