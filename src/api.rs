@@ -9,11 +9,13 @@ mod dead_letters;
 mod flush;
 mod health;
 mod logs;
+mod loki;
 mod metrics;
 mod openapi;
 mod operation;
 mod problem;
 mod prometheus;
+mod reply;
 mod schema;
 mod sql;
 mod state;
@@ -51,6 +53,7 @@ fn operations() -> Vec<Operation> {
     ];
     operations.extend(openapi::logs());
     operations.extend(openapi::prometheus());
+    operations.extend(openapi::loki());
     operations
 }
 
