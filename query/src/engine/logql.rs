@@ -35,7 +35,9 @@ impl Engine {
             deadline: asking.deadline,
             min_sequence: None,
         };
-        self.work(asked, move |place| questions::tallies(&asking, &place))
-            .await
+        self.work(asked, move |place| {
+            questions::tallies(&asking.which, &place)
+        })
+        .await
     }
 }

@@ -10,9 +10,18 @@ use crate::{
     error::{Error, Result},
     workplace::Workplace,
 };
-use arrow::array::RecordBatch;
+use arrow::{
+    array::{AsArray, RecordBatch},
+    compute::min,
+    datatypes::TimestampNanosecondType,
+};
 use cairn_logql::{Category, Entry, Expr, Labels, Pipeline, Processed, Times, ast::LogExpr, hints};
-use cairn_storage::schema::ROW_SEQUENCE;
+use cairn_storage::{
+    schema::ROW_SEQUENCE,
+    segment::Bounds,
+    signal::{Signal, Table},
+    snapshot::Snapshot,
+};
 use datafusion::{
     execution::memory_pool::MemoryReservation,
     logical_expr::{Expr as Filter, col, lit},
@@ -68,13 +77,16 @@ pub(super) fn read(
         line: true,
         metadata: Metadata::All,
     };
-    let (from, mut width) = (request.start_ns, first_window(request.start_ns, through));
     if request.direction == Direction::Backward {
+        let from = request.start_ns;
         let all = Interval { from, through };
         lines.take(&reading(all, Order::NewestFirst), place)?;
         return Ok(lines.lines);
     }
-    let mut from = from;
+    let snapshot = place.session.snapshot(Signal::Logs);
+    let mut from =
+        first_instant(&snapshot).map_or(request.start_ns, |first| first.max(request.start_ns));
+    let mut width = first_window(from, through);
     while from <= through && !lines.is_full() {
         let end = from.saturating_add(width - 1).min(through);
         let window = Interval { from, through: end };
@@ -86,6 +98,32 @@ pub(super) fn read(
         width = width.saturating_mul(2);
     }
     Ok(lines.lines)
+}
+
+/// Before it there is no record; `None` where that is not known.
+fn first_instant(snapshot: &Snapshot) -> Option<i64> {
+    let of_segments = snapshot.segments.iter().map(|segment| {
+        let mut objects = segment.meta.objects.iter();
+        let logs = objects.find(|object| object.table == Table::Logs)?;
+        let mut columns = logs.columns.iter();
+        let bounds = columns
+            .find(|stats| stats.column == "timestamp")?
+            .bounds
+            .as_ref();
+        match bounds {
+            Some(Bounds::Int(first, _)) => Some(*first),
+            _ => None,
+        }
+    });
+    let buffered = snapshot.buffered.iter();
+    let of_buffer = buffered
+        .filter_map(|request| request.batch(Table::Logs))
+        .map(|batch| {
+            let times = batch.column_by_name("timestamp")?;
+            min(times.as_primitive_opt::<TimestampNanosecondType>()?)
+        });
+    let first: Option<Vec<i64>> = of_segments.chain(of_buffer).collect();
+    first?.into_iter().min()
 }
 
 fn first_window(from: i64, through: i64) -> i64 {

@@ -28,16 +28,23 @@ use datafusion::{
 use futures::StreamExt;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-/// Which streams a question is about. Times in nanoseconds since 1970, both included.
+/// A question about streams and who asks it.
 #[derive(Debug, Clone)]
 pub struct Asking {
     pub tenant: TenantId,
+    pub which: Which,
+    /// From now to the answer; the configured limit where `None` or longer than that.
+    pub deadline: Option<Duration>,
+}
+
+/// Which streams a question is about. Times in nanoseconds since 1970, both included.
+#[derive(Debug, Clone)]
+pub struct Which {
     /// Selectors, each as its matchers: a stream that one of them selects is meant. All streams where there are none.
     pub selectors: Vec<Vec<Matcher>>,
     pub from_ns: i64,
     pub through_ns: i64,
     pub counting: Counting,
-    pub deadline: Option<Duration>,
 }
 
 /// What is told of the streams.
@@ -65,9 +72,9 @@ pub struct Tally {
 /// A stream's number and the piece of time.
 type Place = (usize, i64);
 
-/// What is in the streams that `asking` means, each once a piece.
-pub(crate) fn tallies(asking: &Asking, place: &Workplace) -> Result<Vec<Tally>> {
-    let selectors = asking.selectors.iter().map(|selector| {
+/// What is in the streams that are meant, each once a piece.
+pub(crate) fn tallies(which: &Which, place: &Workplace) -> Result<Vec<Tally>> {
+    let selectors = which.selectors.iter().map(|selector| {
         let log = LogExpr {
             selector: selector.clone(),
             stages: Vec::new(),
@@ -77,10 +84,10 @@ pub(crate) fn tallies(asking: &Asking, place: &Workplace) -> Result<Vec<Tally>> 
     let selectors: Vec<Pipeline> = selectors.collect::<Result<_, _>>()?;
     let (mut streams, mut chosen) = (Streams::default(), Chosen::default());
     let mut counted: BTreeMap<Place, (u64, u64)> = BTreeMap::new();
-    let plan = plan(asking, place)?;
+    let plan = plan(which, place)?;
     let mut batches = place.wait(place.session.rows(plan))?;
     while let Some(batch) = place.wait(async { batches.next().await.transpose() })? {
-        let rows = rows(&batch, asking.counting, &mut streams)?;
+        let rows = rows(&batch, which.counting, &mut streams)?;
         let mut pairs = Pairs::of(&streams);
         for (at, (entries, bytes)) in rows {
             let is_chosen = chosen.is(at.0, || {
@@ -102,15 +109,15 @@ pub(crate) fn tallies(asking: &Asking, place: &Workplace) -> Result<Vec<Tally>> 
     Ok(counted.into_iter().map(tally).collect())
 }
 
-fn plan(asking: &Asking, place: &Workplace) -> Result<LogicalPlan> {
+fn plan(which: &Which, place: &Workplace) -> Result<LogicalPlan> {
     let table = provider_as_source(Arc::new(place.session.table(Table::Logs)));
     let mut plan = LogicalPlanBuilder::scan("logs", table, None)?;
     let interval = Interval {
-        from: asking.from_ns,
-        through: asking.through_ns,
+        from: which.from_ns,
+        through: which.through_ns,
     };
     let mut filters = lower::in_time(interval).to_vec();
-    if let [selector] = asking.selectors.as_slice() {
+    if let [selector] = which.selectors.as_slice() {
         filters.extend(lower::streams(selector));
     }
     for filter in filters {
@@ -121,11 +128,11 @@ fn plan(asking: &Asking, place: &Workplace) -> Result<LogicalPlan> {
         col("severity_number"),
         col("severity_text"),
     ];
-    if let Counting::Every(width) = asking.counting {
-        let since = as_type(col("timestamp"), DataType::Int64) - lit(asking.from_ns);
+    if let Counting::Every(width) = which.counting {
+        let since = as_type(col("timestamp"), DataType::Int64) - lit(which.from_ns);
         groups.push((since / lit(width.max(1))).alias("piece"));
     }
-    let counts: Vec<Expr> = match asking.counting {
+    let counts: Vec<Expr> = match which.counting {
         Counting::Labels => Vec::new(),
         Counting::All | Counting::Every(_) => vec![
             count(lit(1_i64)).alias("entries"),

@@ -61,16 +61,12 @@ impl Metadata {
     /// What it takes to know labels of these names (`None`: of all names).
     pub(super) fn of(names: Option<&[String]>) -> Metadata {
         let is_known = |name: &String| OF_SEVERITY.contains(&name.as_str()) || name == LEVEL;
-        match names.is_some_and(|names| names.iter().all(|name| is_known(name) || name == SERVICE))
-        {
+        match names.is_some_and(|names| names.iter().all(is_known)) {
             true => Metadata::Severity,
             false => Metadata::All,
         }
     }
 }
-
-/// The label of the stream that a resource without it has nowhere else.
-const SERVICE: &str = "service_name";
 
 /// The labels that the severity of a record gives. An attribute of such a name is not shown.
 const OF_SEVERITY: [&str; 3] = ["detected_level", "severity_number", "severity_text"];

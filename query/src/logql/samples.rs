@@ -2,12 +2,15 @@
 
 use super::{
     lower::{self, Interval},
+    questions::{self, Counting, Which},
     records::{Metadata, Order, Reading, Records},
     streams::{Chosen, Pairs, Streams, pairs},
 };
 use crate::{config::Config, error::Result, workplace::Workplace};
 use arrow::array::RecordBatch;
-use cairn_logql::{Answer, Entry, Evaluation, Expr, Hints, Limits, Times, ast::Metric, hints};
+use cairn_logql::{
+    Answer, Entry, Evaluation, Expr, Hints, Labels, Limits, Times, Wants, ast::Metric, hints,
+};
 use futures::StreamExt;
 
 /// A cell of an evaluation with its place takes no more, about, in bytes; half of a statement's memory is for them.
@@ -22,7 +25,7 @@ pub(super) fn evaluate(
     let mut evaluation = Evaluation::new(metric, times, limits(&place.config), now)?;
     let memory = place.session.reservation("series of a metric query");
     for (source, hint) in hints(expr, &times).iter().enumerate() {
-        let reading = reading(&evaluation, source, hint);
+        let reading = reading(evaluation.wants(source), hint, place)?;
         if reading.interval.from > reading.interval.through {
             continue;
         }
@@ -44,11 +47,10 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-fn reading(evaluation: &Evaluation<'_>, source: usize, hint: &Hints) -> Reading {
+fn reading(wants: Wants<'_>, hint: &Hints, place: &Workplace) -> Result<Reading> {
     let mut filters = lower::streams(&hint.matchers);
     filters.extend(lower::lines(&hint.lines));
-    let wants = evaluation.wants(source);
-    Reading {
+    Ok(Reading {
         interval: Interval {
             from: hint.times.start,
             through: hint.times.end.saturating_sub(1),
@@ -56,8 +58,33 @@ fn reading(evaluation: &Evaluation<'_>, source: usize, hint: &Hints) -> Reading 
         filters,
         order: Order::Any,
         line: wants.line,
-        metadata: Metadata::of(wants.labels),
+        metadata: metadata(wants.labels, hint, place)?,
+    })
+}
+
+/// What is read of the labels of records: none where every stream has all that are looked at.
+fn metadata(names: Option<&[String]>, hint: &Hints, place: &Workplace) -> Result<Metadata> {
+    let (known, Some(names)) = (Metadata::of(names), names) else {
+        return Ok(Metadata::All);
+    };
+    if known == Metadata::Severity {
+        return Ok(known);
     }
+    let which = Which {
+        selectors: vec![hint.matchers.clone()],
+        from_ns: hint.times.start,
+        through_ns: hint.times.end.saturating_sub(1),
+        counting: Counting::Labels,
+    };
+    let streams = questions::tallies(&which, place)?;
+    let has_all = |labels: &Labels| {
+        let unknown = names.iter().filter(|name| labels.get(name).is_none());
+        Metadata::of(Some(&unknown.cloned().collect::<Vec<_>>())) == Metadata::Severity
+    };
+    Ok(match streams.iter().all(|stream| has_all(&stream.labels)) {
+        true => Metadata::Severity,
+        false => Metadata::All,
+    })
 }
 
 fn push(

@@ -14,7 +14,7 @@ use axum::{
 };
 use bytes::Bytes;
 use cairn_logql::Labels;
-use cairn_query::logql::questions::{Asking, Counting, Tally};
+use cairn_query::logql::questions::{Asking, Counting, Tally, Which};
 use cairn_tenancy::principal::Principal;
 use serde_json::{Value, json};
 use std::{
@@ -29,10 +29,12 @@ fn asking(
 ) -> Result<Asking, Failure> {
     Ok(Asking {
         tenant: principal.tenant,
-        selectors: parameters.selectors(&["query"])?,
-        from_ns: interval.start_ns,
-        through_ns: interval.end_ns,
-        counting,
+        which: Which {
+            selectors: parameters.selectors(&["query"])?,
+            from_ns: interval.start_ns,
+            through_ns: interval.end_ns,
+            counting,
+        },
         deadline: None,
     })
 }
@@ -135,7 +137,7 @@ impl Grouping {
             "labels" => Ok(Grouping::Labels(targets)),
             "series" if !targets.is_empty() => Ok(Grouping::Series(targets)),
             "series" => {
-                let matchers = asking.selectors.iter().flatten();
+                let matchers = asking.which.selectors.iter().flatten();
                 Ok(Grouping::Series(
                     matchers.map(|matcher| matcher.name.clone()).collect(),
                 ))

@@ -14,7 +14,7 @@ use axum::{
 };
 use bytes::Bytes;
 use cairn_query::{
-    logql::questions::{Asking, Counting, Tally},
+    logql::questions::{Asking, Counting, Tally, Which},
     sql::answer::AnswerEnd,
 };
 use cairn_tenancy::principal::Principal;
@@ -33,10 +33,12 @@ async fn found(
     let interval = parameters.interval(api.world.clock.as_ref(), LABELS_NS)?;
     let asking = Asking {
         tenant: principal.tenant,
-        selectors: parameters.selectors(&["query", "match[]", "match"])?,
-        from_ns: interval.start_ns,
-        through_ns: interval.end_ns,
-        counting: Counting::Labels,
+        which: Which {
+            selectors: parameters.selectors(&["query", "match[]", "match"])?,
+            from_ns: interval.start_ns,
+            through_ns: interval.end_ns,
+            counting: Counting::Labels,
+        },
         deadline: None,
     };
     Ok(api.parts()?.engine.log_streams(asking).await?)
