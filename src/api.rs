@@ -10,11 +10,13 @@ mod deletions;
 mod flush;
 mod health;
 mod logs;
+mod loki;
 mod metrics;
 mod openapi;
 mod operation;
 mod problem;
 mod prometheus;
+mod reply;
 mod schema;
 mod sql;
 mod state;
@@ -54,6 +56,7 @@ fn operations() -> Vec<Operation> {
     ];
     operations.extend(openapi::logs());
     operations.extend(openapi::prometheus());
+    operations.extend(openapi::loki());
     operations
 }
 

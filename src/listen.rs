@@ -151,7 +151,8 @@ async fn connection(stream: TcpStream, service: Router, shared: Shared) {
     });
     let builder = builder(shared.max_streams);
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
-    let connection = builder.serve_connection(io, service);
+    // What becomes a WebSocket is no connection of ours any more: its handler bounds it.
+    let connection = builder.serve_connection_with_upgrades(io, service);
     tokio::pin!(connection);
     let mut is_ending = false;
     loop {

@@ -25,6 +25,20 @@ use crate::{
 use matrix::{Evaluated, Matrix};
 use source::Source;
 
+/// Memory of a series with its key and its labels, of a cell, and of a sample that is kept, about, in bytes.
+const SERIES_BYTES: usize = 512;
+const CELL_BYTES: usize = 96;
+const SAMPLE_BYTES: usize = 16;
+
+/// What of a line a source looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wants<'a> {
+    /// Whether it looks at the text.
+    pub line: bool,
+    /// The labels that it looks at; `None` for all.
+    pub labels: Option<&'a [String]>,
+}
+
 /// An evaluation under way.
 #[derive(Debug)]
 pub struct Evaluation<'q> {
@@ -95,6 +109,18 @@ impl<'q> Evaluation<'q> {
     /// Whether a source asks for a stream; [`Evaluation::push`] does not look at it again.
     pub fn selects(&self, source: usize, stream: &[(&str, &str)]) -> bool {
         self.sources[source].selects(stream)
+    }
+
+    /// What a source looks at beside the time of a line and its stream.
+    pub fn wants(&self, source: usize) -> Wants<'_> {
+        let (line, labels) = self.sources[source].wants();
+        Wants { line, labels }
+    }
+
+    /// About the memory that series and their cells take, in bytes.
+    pub fn held_bytes(&self) -> usize {
+        let series: usize = self.sources.iter().map(Source::series).sum();
+        SERIES_BYTES * series + CELL_BYTES * self.cells + SAMPLE_BYTES * self.samples
     }
 
     /// Gives a line to a source. Lines outside of every window are passed over.

@@ -35,7 +35,7 @@ mod units;
 
 pub use ast::Expr;
 pub use error::{Error, Kind, Result};
-pub use evaluate::{Answer, Evaluation, Series};
+pub use evaluate::{Answer, Evaluation, Series, Wants};
 pub use format::format;
 pub use hints::{Hints, Needle, hints};
 pub use labels::{ERROR, ERROR_DETAILS, Labels};

@@ -94,6 +94,12 @@ impl Pipeline {
         })
     }
 
+    /// Whether the line filters that stand first let a line pass; [`Pipeline::process`] looks again.
+    pub fn admits(&self, line: &str) -> bool {
+        let mut leading = self.steps[..self.leading].iter();
+        leading.all(|step| step.admits(line))
+    }
+
     /// Takes a line through all stages; `None` if one of them drops it.
     pub fn process<'a>(&'a mut self, entry: &Entry<'a>) -> Option<Processed<'a>> {
         let (leading, rest) = self.steps.split_at_mut(self.leading);

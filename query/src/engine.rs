@@ -3,6 +3,7 @@
 mod account;
 mod delivery;
 mod lane;
+mod logql;
 mod promql;
 mod schema;
 mod warm;

@@ -86,6 +86,9 @@ pub enum Error {
     /// A query in PromQL that is wrong, or asks for too much.
     #[error("{0}")]
     Promql(#[source] cairn_promql::error::Error),
+    /// A query in LogQL that is wrong, or asks for too much.
+    #[error("{0}")]
+    Logql(#[from] cairn_logql::Error),
     #[error("{0}")]
     Internal(String),
     /// Any other error as a caller may see it, see [`Error::for_caller`].
@@ -181,6 +184,10 @@ impl Error {
             Error::Engine(source) => engine_kind(source),
             Error::Promql(cairn_promql::error::Error::Limit(_)) => Kind::TooLarge,
             Error::Promql(_) => Kind::Invalid,
+            Error::Logql(source) => match source.kind() {
+                cairn_logql::Kind::Invalid => Kind::Invalid,
+                cairn_logql::Kind::Limited => Kind::TooLarge,
+            },
             Error::Internal(_) => Kind::Internal,
             Error::Reported { kind, .. } => *kind,
         }

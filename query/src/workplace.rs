@@ -1,7 +1,11 @@
 //! What a piece of work on a lane has: a session of its tenant, and how long it may go on.
 
-use crate::{config::Config, session::TenantSession};
-use std::time::Duration;
+use crate::{
+    config::Config,
+    error::{Error, Result},
+    session::TenantSession,
+};
+use std::{future::Future, time::Duration};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -13,4 +17,16 @@ pub(crate) struct Workplace {
     /// Nobody waits for the work any more.
     pub(crate) stop: CancellationToken,
     pub(crate) timeout: Duration,
+}
+
+impl Workplace {
+    /// Waits for `future` until nobody waits for the answer.
+    pub(crate) fn wait<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        self.handle.block_on(async {
+            tokio::select! {
+                done = future => done,
+                () = self.stop.cancelled() => Err(Error::TimedOut(self.timeout)),
+            }
+        })
+    }
 }

@@ -4,6 +4,7 @@
 //! codes from where they are defined. `docs/api/openapi.json` is the same document.
 
 mod logs;
+mod loki;
 mod operations;
 mod prometheus;
 mod schemas;
@@ -14,6 +15,7 @@ pub(super) use operations::{
 };
 
 pub(super) use logs::all as logs;
+pub(super) use loki::all as loki;
 pub(super) use prometheus::all as prometheus;
 
 use super::{operation::Operation, problem::Problem};

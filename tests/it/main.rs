@@ -8,6 +8,7 @@ mod gone;
 mod isolation;
 mod life;
 mod logs;
+mod loki;
 mod otlp;
 mod prometheus;
 mod server;

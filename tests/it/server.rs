@@ -200,6 +200,31 @@ impl Server {
         serde_json::from_slice(said.as_bytes()).expect("it is JSON")
     }
 
+    /// What that header of the answer to a GET says.
+    pub(crate) async fn completeness_of(&self, path: &str) -> Json {
+        let head = head(Method::GET, &format!("{}{path}", self.api), None);
+        let request = head.body(Full::new(Bytes::new())).expect("a valid request");
+        let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+        let response = client.request(request).await.expect("the server answers");
+        let said = response.headers().get("cairn-completeness");
+        let said = said.expect("the answer has it in a header");
+        serde_json::from_slice(said.as_bytes()).expect("it is JSON")
+    }
+
+    /// Asks the API with more headers; status and body.
+    pub(crate) async fn api_with(
+        &self,
+        (method, path): (Method, &str),
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> (StatusCode, String) {
+        let mut head = head(method, &format!("{}{path}", self.api), None);
+        for (name, value) in headers {
+            head = head.header(*name, *value);
+        }
+        ask(head, Bytes::from(body.to_string())).await
+    }
+
     /// The rows of a statement.
     pub(crate) async fn sql(&self, statement: &str, key: Option<&str>) -> Json {
         let (status, text) = self.api(Method::POST, "/api/v1/sql", key, statement).await;

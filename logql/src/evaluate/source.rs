@@ -6,7 +6,7 @@ use super::{
     windows::Pieces,
 };
 use crate::{
-    ast::{Conversion, Grouping, LogExpr, MatchOp, RangeAggregation, RangeOp, Unwrap},
+    ast::{Conversion, Grouping, LogExpr, MatchOp, RangeAggregation, RangeOp, Stage, Unwrap},
     error::{Error, Result},
     labels::{ERROR, ERROR_DETAILS, Labels},
     pipeline::{Entry, LabelSet, Needs, Pipeline, conditions::Condition},
@@ -27,11 +27,31 @@ pub(super) struct Source {
     unwrap: Option<Sample>,
     kept: Kept,
     pieces: Pieces,
+    /// Whether the text of a line matters, and whether a stage looks at labels or makes some.
+    reads: Reads,
     /// The labels of the one series of `absent_over_time`.
     absent: Labels,
     places: HashMap<Vec<u8>, usize>,
     series: Vec<Cells>,
     key: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Reads {
+    line: bool,
+    labels: bool,
+}
+
+impl Reads {
+    fn of(range: &RangeAggregation) -> Reads {
+        let stages = &range.range.log.stages;
+        let counts_bytes = matches!(range.op, RangeOp::Bytes | RangeOp::BytesRate);
+        let of_line = |stage: &Stage| matches!(stage, Stage::Line(_) | Stage::Decolorize);
+        Reads {
+            line: !stages.is_empty() || counts_bytes,
+            labels: range.range.unwrap.is_some() || !stages.iter().all(of_line),
+        }
+    }
 }
 
 /// The labels that make a series.
@@ -93,6 +113,7 @@ impl Source {
             unwrap: unwrap.map(Sample::new).transpose()?,
             kept,
             pieces: Pieces::new(times, interval, range.range.offset),
+            reads: Reads::of(range),
             absent: absent_labels(&range.range.log),
             places: HashMap::new(),
             series: Vec::new(),
@@ -102,6 +123,15 @@ impl Source {
 
     pub(super) fn selects(&self, stream: &[(&str, &str)]) -> bool {
         self.pipeline.selects(stream)
+    }
+
+    /// The text, whether it matters, and the labels, if they are only some.
+    pub(super) fn wants(&self) -> (bool, Option<&[String]>) {
+        let labels = match &self.kept {
+            Kept::Only(names) if !self.reads.labels => Some(names.as_slice()),
+            _ => None,
+        };
+        (self.reads.line, labels)
     }
 
     pub(super) fn series(&self) -> usize {

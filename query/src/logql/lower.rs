@@ -4,7 +4,10 @@
 //! too much through and never too little.
 
 use super::streams::{LEVEL, LEVELS};
-use cairn_logql::ast::{MatchOp, Matcher};
+use cairn_logql::{
+    Needle,
+    ast::{MatchOp, Matcher},
+};
 use datafusion::{
     common::ScalarValue,
     functions::string::expr_fn::contains,
@@ -37,16 +40,59 @@ pub(super) fn streams(selector: &[Matcher]) -> Vec<Expr> {
     selector.iter().filter_map(matcher).collect()
 }
 
+/// Records whose line contains one needle of each list.
+pub(super) fn lines(lists: &[Vec<Needle>]) -> Vec<Expr> {
+    let any = |needles: &Vec<Needle>| needles.iter().map(needle).reduce(Expr::or);
+    lists.iter().filter_map(any).collect()
+}
+
+fn needle(needle: &Needle) -> Expr {
+    if !needle.ignores_case {
+        return contains(col("body"), lit(needle.text.as_str()));
+    }
+    let mut pattern = String::from("%");
+    for character in needle.text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    col("body").ilike(lit(pattern))
+}
+
+/// The most values of a list of alternatives; a filter of more costs more than it saves.
+const ALTERNATIVES: usize = 32;
+
 fn matcher(matcher: &Matcher) -> Option<Expr> {
+    let values = match matcher.op {
+        MatchOp::Equal => vec![matcher.value.as_str()],
+        MatchOp::Regex => alternatives(&matcher.value)?,
+        MatchOp::NotEqual | MatchOp::NotRegex => return None,
+    };
+    let each = values.into_iter().map(|value| equal(&matcher.name, value));
+    // One of which nothing is certain leaves all of them so.
+    each.collect::<Option<Vec<Expr>>>()?
+        .into_iter()
+        .reduce(Expr::or)
+}
+
+/// The values of an expression that is nothing but values: `a|b`.
+fn alternatives(expression: &str) -> Option<Vec<&str>> {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '/' | ' ' | ':' | '|');
+    let values: Vec<&str> = expression.split('|').collect();
+    (expression.chars().all(is_plain) && values.len() <= ALTERNATIVES).then_some(values)
+}
+
+fn equal(name: &str, value: &str) -> Option<Expr> {
     // A label that is absent has the value "": such a matcher says nothing of what is there.
-    if matcher.op != MatchOp::Equal || matcher.value.is_empty() {
+    if value.is_empty() {
         return None;
     }
-    match matcher.name.as_str() {
-        "service_name" => Some(col("service_name").eq(lit(matcher.value.as_str()))),
-        LEVEL => level(&matcher.value),
-        _ => stands_for_itself(&matcher.value)
-            .then(|| contains(col("resource_attributes"), lit(matcher.value.as_str()))),
+    match name {
+        "service_name" => Some(col("service_name").eq(lit(value))),
+        LEVEL => level(value),
+        _ => stands_for_itself(value).then(|| contains(col("resource_attributes"), lit(value))),
     }
 }
 
@@ -70,7 +116,10 @@ fn stands_for_itself(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::streams;
-    use cairn_logql::ast::{MatchOp, Matcher};
+    use cairn_logql::{
+        Needle,
+        ast::{MatchOp, Matcher},
+    };
 
     fn lowered(name: &str, op: MatchOp, value: &str) -> Vec<String> {
         let matcher = Matcher {
@@ -94,6 +143,25 @@ mod tests {
         assert!(equal("service_name", "").is_empty());
         assert!(equal("k8s_pod_name", "a\"b").is_empty());
         assert!(lowered("service_name", MatchOp::NotEqual, "shop").is_empty());
-        assert!(lowered("service_name", MatchOp::Regex, "shop|till").is_empty());
+        let regex = |value| lowered("service_name", MatchOp::Regex, value);
+        assert_eq!(regex("shop|till").len(), 1);
+        assert!(regex("shop|").is_empty());
+        assert!(regex("sh.p").is_empty());
+    }
+
+    #[test]
+    fn needles_become_filters_of_the_body() {
+        let needle = |text: &str, ignores_case| Needle {
+            text: text.to_owned(),
+            ignores_case,
+        };
+        let lists = [vec![needle("a", false), needle("b_", true)], Vec::new()];
+        let filters = lines(&lists);
+        assert_eq!(filters.len(), 1);
+        let text = filters[0].to_string();
+        assert!(
+            text.contains("contains") && text.contains(r"%b\_%"),
+            "{text}"
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     lower::{self, Interval},
-    streams::{self, Streams},
+    streams::{self, LEVEL, Streams},
 };
 use crate::{
     error::{Error, Result},
@@ -44,14 +44,36 @@ pub(super) struct Reading {
     /// All hold; see [`lower`].
     pub(super) filters: Vec<Expr>,
     pub(super) order: Order,
-    /// Whether the labels of the record itself are wanted.
-    pub(super) metadata: bool,
+    /// Whether the line is wanted; it is "" where not.
+    pub(super) line: bool,
+    pub(super) metadata: Metadata,
 }
 
+/// Which labels of the record itself are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Metadata {
+    /// Those that its severity gives, which cost nothing.
+    Severity,
+    All,
+}
+
+impl Metadata {
+    /// What it takes to know labels of these names (`None`: of all names).
+    pub(super) fn of(names: Option<&[String]>) -> Metadata {
+        let is_known = |name: &String| OF_SEVERITY.contains(&name.as_str()) || name == LEVEL;
+        match names.is_some_and(|names| names.iter().all(is_known)) {
+            true => Metadata::Severity,
+            false => Metadata::All,
+        }
+    }
+}
+
+/// The labels that the severity of a record gives. An attribute of such a name is not shown.
+const OF_SEVERITY: [&str; 3] = ["detected_level", "severity_number", "severity_text"];
+
 /// What every record is read with.
-const COLUMNS: [&str; 5] = [
+const COLUMNS: [&str; 4] = [
     "timestamp",
-    "body",
     "severity_number",
     "severity_text",
     "resource_attributes",
@@ -89,8 +111,11 @@ impl Reading {
             Order::NewestFirst => plan.sort(sort(true))?,
             Order::OldestFirst => plan.sort(sort(false))?,
         };
-        let metadata = METADATA.iter().filter(|_| self.metadata);
-        let columns = COLUMNS.iter().chain(metadata).map(|name| col(*name));
+        let line = ["body"];
+        let line = line.iter().filter(|_| self.line);
+        let metadata = METADATA.iter().filter(|_| self.metadata == Metadata::All);
+        let columns = COLUMNS.iter().chain(line).chain(metadata);
+        let columns = columns.map(|name| col(*name));
         session.rows(plan.project(columns)?.build()?).await
     }
 }
@@ -98,18 +123,19 @@ impl Reading {
 /// The records of one batch.
 pub(super) struct Records {
     times: TimestampNanosecondArray,
-    bodies: StringViewArray,
+    bodies: Option<StringViewArray>,
     /// The number of each record's stream.
     streams: Vec<usize>,
-    metadata: Option<Metadata>,
+    severity_text: StringViewArray,
+    severity_number: Int32Array,
+    own: Option<Own>,
 }
 
-struct Metadata {
+/// What the record says of itself.
+struct Own {
     texts: [(&'static str, StringViewArray); 3],
     ids: [(&'static str, FixedSizeBinaryArray); 2],
     attributes: StringViewArray,
-    severity_text: StringViewArray,
-    severity_number: Int32Array,
 }
 
 impl Records {
@@ -120,9 +146,9 @@ impl Records {
         let severity_number = column(batch, "severity_number")?
             .as_primitive::<Int32Type>()
             .clone();
-        let metadata = match batch.column_by_name("attributes") {
+        let own = match batch.column_by_name("attributes") {
             None => None,
-            Some(_) => Some(Metadata {
+            Some(_) => Some(Own {
                 texts: [
                     ("event_name", text(batch, "event_name")?),
                     ("scope_name", text(batch, "scope_name")?),
@@ -139,17 +165,21 @@ impl Records {
                     ),
                 ],
                 attributes: text(batch, "attributes")?,
-                severity_text: severity_text.clone(),
-                severity_number: severity_number.clone(),
             }),
+        };
+        let bodies = match batch.column_by_name("body") {
+            None => None,
+            Some(_) => Some(text(batch, "body")?),
         };
         Ok(Records {
             times: column(batch, "timestamp")?
                 .as_primitive::<TimestampNanosecondType>()
                 .clone(),
-            bodies: text(batch, "body")?,
+            bodies,
             streams: numbers(&resources, (&severity_number, &severity_text), streams),
-            metadata,
+            severity_text,
+            severity_number,
+            own,
         })
     }
 
@@ -162,9 +192,9 @@ impl Records {
         self.times.value(row)
     }
 
-    /// The body; "" where there is none.
+    /// The body; "" where there is none, or none is read.
     pub(super) fn line(&self, row: usize) -> &str {
-        value(&self.bodies, row)
+        self.bodies.as_ref().map_or("", |bodies| value(bodies, row))
     }
 
     /// The number of the record's stream.
@@ -172,33 +202,35 @@ impl Records {
         self.streams[row]
     }
 
-    /// The labels of the record itself, each name once.
+    /// The labels of the record itself, as far as they are read, each name once.
     pub(super) fn metadata(&self, row: usize, labels: &mut Vec<(String, String)>) {
         labels.clear();
-        let Some(metadata) = &self.metadata else {
-            return;
-        };
-        labels.extend(streams::labels(value(&metadata.attributes, row)));
         let mut add = |name: &str, value: String| {
             if !value.is_empty() && labels.iter().all(|(known, _)| known != name) {
                 labels.push((name.to_owned(), value));
             }
         };
-        for (name, ids) in &metadata.ids {
-            if !ids.is_null(row) {
-                add(name, hex::encode(ids.value(row)));
-            }
-        }
-        for (name, texts) in &metadata.texts {
-            add(name, value(texts, row).to_owned());
-        }
-        let text = value(&metadata.severity_text, row);
-        let number = metadata.severity_number.value(row);
+        let text = value(&self.severity_text, row);
+        let number = self.severity_number.value(row);
+        add("detected_level", streams::level(number, text).to_owned());
         add("severity_text", text.to_owned());
         if number != 0 {
             add("severity_number", number.to_string());
         }
-        add("detected_level", streams::level(number, text).to_owned());
+        let Some(own) = &self.own else {
+            return;
+        };
+        for (name, text) in streams::labels(value(&own.attributes, row)) {
+            add(&name, text);
+        }
+        for (name, ids) in &own.ids {
+            if !ids.is_null(row) {
+                add(name, hex::encode(ids.value(row)));
+            }
+        }
+        for (name, texts) in &own.texts {
+            add(name, value(texts, row).to_owned());
+        }
     }
 }
 

@@ -59,6 +59,47 @@ impl Streams {
     }
 }
 
+/// The labels of streams as a pipeline takes them, each made when it is first asked for.
+pub(super) struct Pairs<'s> {
+    streams: &'s Streams,
+    made: Vec<Option<Vec<(&'s str, &'s str)>>>,
+}
+
+impl<'s> Pairs<'s> {
+    pub(super) fn of(streams: &'s Streams) -> Pairs<'s> {
+        Pairs {
+            streams,
+            made: vec![None; streams.len()],
+        }
+    }
+
+    pub(super) fn get(&mut self, number: usize) -> &[(&'s str, &'s str)] {
+        let labels = &self.streams.get(number).labels;
+        self.made[number].get_or_insert_with(|| pairs(labels))
+    }
+}
+
+/// Labels as a pipeline takes them.
+pub(super) fn pairs(labels: &[(String, String)]) -> Vec<(&str, &str)> {
+    labels
+        .iter()
+        .map(|label| (label.0.as_str(), label.1.as_str()))
+        .collect()
+}
+
+/// Of each stream whether it is asked for, found out once.
+#[derive(Debug, Default)]
+pub(super) struct Chosen(Vec<Option<bool>>);
+
+impl Chosen {
+    pub(super) fn is(&mut self, number: usize, find_out: impl FnOnce() -> bool) -> bool {
+        if self.0.len() <= number {
+            self.0.resize(number + 1, None);
+        }
+        *self.0[number].get_or_insert_with(find_out)
+    }
+}
+
 impl Stream {
     fn new(resource: &str, level: &str) -> Stream {
         let mut labels = labels(resource);

@@ -23,6 +23,7 @@ pub(super) fn all() -> Value {
         "LogFields": log_fields(),
         "LogPatterns": log_patterns(),
         "Orphans": orphans(),
+        "LokiAnswer": { "type": "object", "description": "What Loki answers to the same question." },
         "PrometheusAnswer": prometheus_answer(),
         "PrometheusFailure": prometheus_failure(),
         "Replay": replay(),

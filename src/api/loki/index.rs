@@ -1,0 +1,178 @@
+//! `index/stats`, `index/volume` and `index/volume_range`: how much there is.
+
+use super::{
+    answer,
+    failure::Failure,
+    parameters::{HOUR_NS, Interval, MOST_LINES, Parameters, USUAL_LINES},
+};
+use crate::api::state::Api;
+use axum::{
+    Extension,
+    extract::{RawQuery, State},
+    http::HeaderMap,
+    response::Response,
+};
+use bytes::Bytes;
+use cairn_logql::Labels;
+use cairn_query::logql::questions::{Asking, Counting, Tally, Which};
+use cairn_tenancy::principal::Principal;
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+fn asking(
+    principal: Principal,
+    parameters: &Parameters,
+    (interval, counting): (Interval, Counting),
+) -> Result<Asking, Failure> {
+    Ok(Asking {
+        tenant: principal.tenant,
+        which: Which {
+            selectors: parameters.selectors(&["query"])?,
+            from_ns: interval.start_ns,
+            through_ns: interval.end_ns,
+            counting,
+        },
+        deadline: None,
+    })
+}
+
+/// `index/stats`: streams, entries, and the bytes of their lines. Chunks, which there are none of, are segments.
+pub(in crate::api) async fn stats(
+    State(api): State<Arc<Api>>,
+    Extension(principal): Extension<Principal>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    form: Bytes,
+) -> Result<Response, Failure> {
+    let parameters = Parameters::new(query.as_deref(), &form)?;
+    let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
+    let asking = asking(principal, &parameters, (interval, Counting::All))?;
+    let (tallies, end) = api.parts()?.engine.log_streams(asking).await?;
+    let stats = json!({
+        "streams": tallies.len(),
+        "chunks": end.completeness.segments_read,
+        "entries": tallies.iter().map(|tally| tally.entries).sum::<u64>(),
+        "bytes": tallies.iter().map(|tally| tally.bytes).sum::<u64>(),
+    });
+    Ok(answer::plain(&stats, Some(&end), &headers))
+}
+
+/// `index/volume`: the bytes of the lines by labels, most first.
+pub(in crate::api) async fn volume(
+    State(api): State<Arc<Api>>,
+    Extension(principal): Extension<Principal>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    form: Bytes,
+) -> Result<Response, Failure> {
+    let parameters = Parameters::new(query.as_deref(), &form)?;
+    let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
+    let asking = asking(principal, &parameters, (interval, Counting::All))?;
+    let grouping = Grouping::new(&parameters, &asking)?;
+    let limit = parameters.limit("limit", (USUAL_LINES, MOST_LINES))?;
+    let (tallies, end) = api.parts()?.engine.log_streams(asking).await?;
+    let element = |(labels, pieces): (Labels, Pieces)| {
+        let total: u64 = pieces.values().sum();
+        json!({
+            "metric": answer::labels(&labels),
+            "value": answer::sample((interval.end_ns, total as f64)),
+        })
+    };
+    let result: Vec<Value> = grouping.group(&tallies, limit).map(element).collect();
+    let data = json!({ "resultType": "vector", "result": result, "stats": {} });
+    Ok(answer::success(data, Some(&end), &headers))
+}
+
+/// `index/volume_range`: the same for every `step`; a value stands at the beginning of its step.
+pub(in crate::api) async fn volume_range(
+    State(api): State<Arc<Api>>,
+    Extension(principal): Extension<Principal>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    form: Bytes,
+) -> Result<Response, Failure> {
+    let parameters = Parameters::new(query.as_deref(), &form)?;
+    let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
+    let step = parameters.step_ns(interval)?;
+    let asking = asking(principal, &parameters, (interval, Counting::Every(step)))?;
+    let grouping = Grouping::new(&parameters, &asking)?;
+    let limit = parameters.limit("limit", (USUAL_LINES, MOST_LINES))?;
+    let (tallies, end) = api.parts()?.engine.log_streams(asking).await?;
+    let series = |(labels, pieces): (Labels, Pieces)| {
+        let at = |piece: i64| interval.start_ns.saturating_add(piece.saturating_mul(step));
+        let values: Vec<Value> = pieces
+            .iter()
+            .map(|(piece, bytes)| answer::sample((at(*piece), *bytes as f64)))
+            .collect();
+        json!({ "metric": answer::labels(&labels), "values": values })
+    };
+    let result: Vec<Value> = grouping.group(&tallies, limit).map(series).collect();
+    let data = json!({ "resultType": "matrix", "result": result, "stats": {} });
+    Ok(answer::success(data, Some(&end), &headers))
+}
+
+/// Bytes by the piece of time.
+type Pieces = BTreeMap<i64, u64>;
+
+/// What volumes are added up by.
+enum Grouping {
+    /// Streams that have the same values of these labels; of all labels where there are none named.
+    Series(BTreeSet<String>),
+    /// Each label for itself, whatever its value.
+    Labels(BTreeSet<String>),
+}
+
+impl Grouping {
+    fn new(parameters: &Parameters, asking: &Asking) -> Result<Grouping, Failure> {
+        let targets = parameters.get("targetLabels").unwrap_or_default();
+        let targets = targets
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        let targets: BTreeSet<String> = targets.map(str::to_owned).collect();
+        match parameters.get("aggregateBy").unwrap_or("series") {
+            "labels" => Ok(Grouping::Labels(targets)),
+            "series" if !targets.is_empty() => Ok(Grouping::Series(targets)),
+            "series" => {
+                let matchers = asking.which.selectors.iter().flatten();
+                Ok(Grouping::Series(
+                    matchers.map(|matcher| matcher.name.clone()).collect(),
+                ))
+            }
+            _ => Err(Failure::invalid(
+                "invalid aggregation option: series or labels",
+            )),
+        }
+    }
+
+    /// The labels that a stream counts for.
+    fn of(&self, labels: &Labels) -> Vec<Labels> {
+        let is_wanted =
+            |names: &BTreeSet<String>, name: &str| names.is_empty() || names.contains(name);
+        match self {
+            Grouping::Series(names) => vec![labels.filtered(|name| is_wanted(names, name))],
+            Grouping::Labels(names) => labels
+                .iter()
+                .filter(|(name, _)| is_wanted(names, name))
+                .map(|(name, _)| [(name, "")].into_iter().collect())
+                .collect(),
+        }
+    }
+
+    /// The groups with most bytes, at most `limit`.
+    fn group(&self, tallies: &[Tally], limit: usize) -> impl Iterator<Item = (Labels, Pieces)> {
+        let mut groups: BTreeMap<Labels, Pieces> = BTreeMap::new();
+        for tally in tallies {
+            for labels in self.of(&tally.labels) {
+                let pieces = groups.entry(labels).or_default();
+                *pieces.entry(tally.piece).or_default() += tally.bytes;
+            }
+        }
+        let mut groups: Vec<(Labels, Pieces)> = groups.into_iter().collect();
+        groups.sort_by_key(|(_, pieces)| std::cmp::Reverse(pieces.values().sum::<u64>()));
+        groups.into_iter().take(limit)
+    }
+}

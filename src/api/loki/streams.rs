@@ -1,0 +1,116 @@
+//! `labels`, `label/<name>/values`, `series` and `detected_labels`.
+
+use super::{
+    answer,
+    failure::Failure,
+    parameters::{LABELS_NS, Parameters},
+};
+use crate::api::state::Api;
+use axum::{
+    Extension,
+    extract::{Path, RawQuery, State},
+    http::HeaderMap,
+    response::Response,
+};
+use bytes::Bytes;
+use cairn_query::{
+    logql::questions::{Asking, Counting, Tally, Which},
+    sql::answer::AnswerEnd,
+};
+use cairn_tenancy::principal::Principal;
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// The streams that `query` or one of `match[]` selects.
+async fn found(
+    api: &Api,
+    principal: Principal,
+    parameters: &Parameters,
+) -> Result<(Vec<Tally>, AnswerEnd), Failure> {
+    let interval = parameters.interval(api.world.clock.as_ref(), LABELS_NS)?;
+    let asking = Asking {
+        tenant: principal.tenant,
+        which: Which {
+            selectors: parameters.selectors(&["query", "match[]", "match"])?,
+            from_ns: interval.start_ns,
+            through_ns: interval.end_ns,
+            counting: Counting::Labels,
+        },
+        deadline: None,
+    };
+    Ok(api.parts()?.engine.log_streams(asking).await?)
+}
+
+/// `labels`: the names of labels.
+pub(in crate::api) async fn label_names(
+    State(api): State<Arc<Api>>,
+    Extension(principal): Extension<Principal>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    form: Bytes,
+) -> Result<Response, Failure> {
+    let parameters = Parameters::new(query.as_deref(), &form)?;
+    let (streams, end) = found(&api, principal, &parameters).await?;
+    let labels = streams.iter().flat_map(|stream| stream.labels.iter());
+    let names: BTreeSet<&str> = labels.map(|(name, _)| name).collect();
+    Ok(answer::success(json!(names), Some(&end), &headers))
+}
+
+/// `label/<name>/values`: the values of a label.
+pub(in crate::api) async fn label_values(
+    State(api): State<Arc<Api>>,
+    Extension(principal): Extension<Principal>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let parameters = Parameters::new(query.as_deref(), b"")?;
+    let (streams, end) = found(&api, principal, &parameters).await?;
+    let values = streams.iter().filter_map(|stream| stream.labels.get(&name));
+    let values: BTreeSet<&str> = values.collect();
+    Ok(answer::success(json!(values), Some(&end), &headers))
+}
+
+/// `series`: the labels of the streams that one of `match[]` selects.
+pub(in crate::api) async fn series(
+    State(api): State<Arc<Api>>,
+    Extension(principal): Extension<Principal>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    form: Bytes,
+) -> Result<Response, Failure> {
+    let parameters = Parameters::new(query.as_deref(), &form)?;
+    let (mut streams, end) = found(&api, principal, &parameters).await?;
+    streams.sort_by(|one, other| one.labels.cmp(&other.labels));
+    streams.dedup_by(|one, other| one.labels == other.labels);
+    let series: Vec<Value> = streams
+        .iter()
+        .map(|stream| answer::labels(&stream.labels))
+        .collect();
+    Ok(answer::success(Value::Array(series), Some(&end), &headers))
+}
+
+/// `detected_labels`: the labels with how many values each has.
+pub(in crate::api) async fn detected_labels(
+    State(api): State<Arc<Api>>,
+    Extension(principal): Extension<Principal>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    form: Bytes,
+) -> Result<Response, Failure> {
+    let parameters = Parameters::new(query.as_deref(), &form)?;
+    let (streams, end) = found(&api, principal, &parameters).await?;
+    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, value) in streams.iter().flat_map(|stream| stream.labels.iter()) {
+        values.entry(name).or_default().insert(value);
+    }
+    let detected: Vec<Value> = values
+        .iter()
+        .map(|(name, values)| json!({ "label": name, "cardinality": values.len() }))
+        .collect();
+    let detected = json!({ "detectedLabels": detected });
+    Ok(answer::plain(&detected, Some(&end), &headers))
+}
