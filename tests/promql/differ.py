@@ -32,8 +32,7 @@ CLIENT = "beside Prometheus"
 # Late points of a restart of these tests are no reason to refuse any.
 SETTINGS = "storage:\n  exemplars:\n    max_exemplars: 100000\n"
 
-# What Cairn keeps in its buffer until it is told to flush.
-# Nothing is flushed by age, and what Prometheus has behind flags is on.
+# What Cairn buffers it keeps until it is told to flush, and what Prometheus has behind flags is on.
 SETTINGS_OF_OURS = [
     "storage.flush_age_seconds=86400",
     "storage.small_flush_age_seconds=86400",
