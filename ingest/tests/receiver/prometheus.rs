@@ -258,7 +258,8 @@ async fn heads_and_bodies_that_are_refused() {
     let server = Server::with(config, Vec::new()).await;
     let body = first(vec![series("a", 1)]);
     let large = snappy(&vec![0; (64 << 10) + 1]);
-    let cases: [(&[(&str, &str)], &[u8], u16, &str); 9] = [
+    type Headers<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Headers<'_>, &[u8], u16, &str); 9] = [
         (&[], &body, 415, "content type"),
         (
             &[("content-type", "application/json")],

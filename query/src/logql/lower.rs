@@ -115,7 +115,7 @@ fn stands_for_itself(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::streams;
+    use super::{lines, streams};
     use cairn_logql::{
         Needle,
         ast::{MatchOp, Matcher},

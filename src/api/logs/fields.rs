@@ -6,7 +6,7 @@ use super::{
 };
 use crate::api::{problem::Problem, state::Api};
 use arrow::{
-    array::{Array, ArrayRef, AsArray},
+    array::{ArrayRef, AsArray},
     compute::cast,
     datatypes::DataType,
 };

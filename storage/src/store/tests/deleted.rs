@@ -92,7 +92,7 @@ fn rows_are_gone_at_once_from_buffer_and_segments_also_after_a_restart() {
         let expected = ["a", "a-2", "b", "c"];
         assert_eq!(records(&store, Signal::Logs).await, expected);
         let tenant = TenantId::default_tenant();
-        assert_eq!(store.tombstones(&tenant), [tombstone.clone()]);
+        assert_eq!(store.tombstones(&tenant), std::slice::from_ref(&tombstone));
         later(&store, GRACE).await;
         assert_eq!(records(&store, Signal::Logs).await, expected);
         let [done] = store.tombstones(&tenant).try_into().expect("one");
