@@ -1,9 +1,9 @@
 //! Log queries: the first lines of an order that pass a pipeline. Reading stops when there are enough.
 
 use super::{
-    evaluate::{Direction, LogqlRequest},
     lower::{self, Interval},
     records::{Metadata, Order, Reading, Records},
+    request::{Direction, LogqlRequest},
     streams::{Chosen, Pairs, Streams, pairs},
 };
 use crate::{

@@ -9,7 +9,7 @@ const LINES: [(&str, &str); 34] = [
     (r#"{service_name="shop"}"#, "0 10 20 30 40"),
     (r#"{service_name=~"shop|till"}"#, "0 10 20 30 40 50 60"),
     (r#"{service_name=~".+", level!="info"}"#, "20 30 50 60"),
-    (r#"{service_name!="shop"}"#, ""),
+    (r#"{service_name=~".+", service_name!="shop"}"#, "50 60"),
     (r#"{level="info", service_name!="till"}"#, "0 10 40"),
     (r#"{level=~"warn|error"}"#, "20 30 50"),
     (r#"{level="unknown"}"#, "60"),
@@ -128,8 +128,8 @@ const VALUES: [(&str, &str); 19] = [
         r#"{"http_route":"/pay"}=1"#,
     ),
     (
-        r#"sum(sum_over_time({service_name="shop"} | logfmt | unwrap duration_seconds(took) [5m]))"#,
-        "{}=1.78",
+        r#"sum(sum_over_time({service_name="shop"} | logfmt | unwrap rows [5m]))"#,
+        "{}=10",
     ),
     (
         r#"max(max_over_time({service_name="shop"} | logfmt | unwrap status [5m]))"#,
