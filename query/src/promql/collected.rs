@@ -6,6 +6,31 @@ use std::{collections::BTreeMap, sync::Arc};
 /// What stands for a point without a value, which ends a series until its next one (Prometheus' stale marker).
 pub(super) const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 
+pub(super) const NANOS_PER_MILLI: i64 = 1_000_000;
+
+/// No value was recorded (OTLP, `DataPointFlags`).
+pub(super) const NO_RECORDED_VALUE: i64 = 1;
+
+/// The points of the groups from `first` on.
+pub(super) struct Pass {
+    pub(super) first: usize,
+    pub(super) collected: Vec<Collected>,
+    /// About the memory that the points take.
+    pub(super) bytes: usize,
+}
+
+impl Pass {
+    /// The group that the next pass begins with.
+    pub(super) fn end(&self) -> usize {
+        self.first + self.collected.len()
+    }
+
+    /// Where points of `group` go, if this pass takes them.
+    pub(super) fn group(&mut self, group: usize) -> Option<&mut Collected> {
+        self.collected.get_mut(group.checked_sub(self.first)?)
+    }
+}
+
 /// The points of one group.
 #[derive(Debug, Default)]
 pub(super) struct Collected {

@@ -1,9 +1,8 @@
 //! Rows of the table `histograms` as points of Prometheus series.
 
 use super::{
-    collected::{Collected, POINT_BYTES, STALE},
+    collected::{Collected, NANOS_PER_MILLI, NO_RECORDED_VALUE, POINT_BYTES, Pass, STALE},
     metric::Part,
-    points::{NANOS_PER_MILLI, NO_RECORDED_VALUE, Pass},
 };
 use crate::{
     columns::PART,

@@ -6,7 +6,7 @@
 
 use super::{
     catalog::{Selected, in_time},
-    collected::{Collected, POINT_BYTES, STALE},
+    collected::{Collected, NANOS_PER_MILLI, NO_RECORDED_VALUE, POINT_BYTES, Pass, STALE},
     distributions::{self, Distributions},
     metric::Part,
 };
@@ -38,11 +38,6 @@ const LISTED_SERIES: usize = 256;
 /// Metrics that are told to the scan one by one.
 const LISTED_METRICS: usize = 1_000;
 
-pub(super) const NANOS_PER_MILLI: i64 = 1_000_000;
-
-/// No value was recorded (OTLP, `DataPointFlags`).
-pub(super) const NO_RECORDED_VALUE: i64 = 1;
-
 /// What a pass reads from and may take.
 pub(super) struct Reading<'a> {
     pub(super) session: &'a TenantSession,
@@ -50,26 +45,6 @@ pub(super) struct Reading<'a> {
     pub(super) selected: &'a Selected,
     pub(super) memory: &'a mut MemoryReservation,
     pub(super) budget_bytes: usize,
-}
-
-/// The points of the groups from `first` on.
-pub(super) struct Pass {
-    pub(super) first: usize,
-    pub(super) collected: Vec<Collected>,
-    /// About the memory that the points take.
-    pub(super) bytes: usize,
-}
-
-impl Pass {
-    /// The group that the next pass begins with.
-    pub(super) fn end(&self) -> usize {
-        self.first + self.collected.len()
-    }
-
-    /// Where points of `group` go, if this pass takes them.
-    pub(super) fn group(&mut self, group: usize) -> Option<&mut Collected> {
-        self.collected.get_mut(group.checked_sub(self.first)?)
-    }
 }
 
 impl Reading<'_> {

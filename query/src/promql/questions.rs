@@ -1,8 +1,8 @@
 //! Questions about the series themselves: which there are, what labels they have, how many.
 
 use super::{
+    collected::NANOS_PER_MILLI,
     metric::{Metric, Spelling},
-    points::NANOS_PER_MILLI,
     source::StoredSeries,
 };
 use crate::{

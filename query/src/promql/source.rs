@@ -4,10 +4,10 @@
 
 use super::{
     catalog::{self, Selected},
-    collected::{Bound, Collected},
+    collected::{Bound, Collected, NANOS_PER_MILLI, Pass},
     hints,
     metric::Metric,
-    points::{self, NANOS_PER_MILLI, Pass},
+    points,
 };
 use crate::{
     error::{Error, Result},
