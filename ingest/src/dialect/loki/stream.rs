@@ -60,7 +60,8 @@ impl Stream {
                 encode(&mut self.attributes, ATTRIBUTE, loser.name(), &loser.text);
             }
         } else {
-            encode(&mut self.attributes, ATTRIBUTE, name, value);
+            // What tells streams apart stays what a selector can name.
+            encode(&mut self.resource, 1, name, value);
         }
         Ok(())
     }

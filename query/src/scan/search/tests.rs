@@ -26,7 +26,7 @@ fn object(promoted: bool) -> ObjectMeta {
 }
 
 fn check(filter: Expr, expected: Demand) {
-    let found = Search::of(&[filter.clone()]).in_file(&object(false));
+    let found = Search::of(std::slice::from_ref(&filter)).in_file(&object(false));
     assert_eq!(found, expected, "{filter}");
 }
 

@@ -82,7 +82,7 @@ async fn tokens_name_their_blocks() {
     assert_eq!(blocks(&index, &body("% of block7 %")).await, only(7));
     assert_eq!(
         blocks(&index, &body("% Done; %")).await,
-        Some(Vec::from([0..60_000]))
+        Some(std::iter::once(0..60_000).collect())
     );
     assert_eq!(
         blocks(&index, &body("% r20000 % r50000 %")).await,
@@ -147,7 +147,7 @@ async fn a_block_with_too_many_tokens_may_hold_all() {
     );
     assert_eq!(
         blocks(&index, &word("r17")).await,
-        Some(Vec::from([0..second.end]))
+        Some(std::iter::once(0..second.end).collect())
     );
 }
 
