@@ -71,7 +71,12 @@ fn check(form: LineForm, text: &str, expected: &[&str], rejected: &[&str]) {
         .map(|one| one.detail.as_str())
         .collect();
     assert_eq!(details, rejected, "{text}");
-    let offered = expected.len() + rejected.len();
+    let exemplars = decoded
+        .tables
+        .iter()
+        .filter(|(table, _)| *table == Table::Exemplars);
+    let exemplars: usize = exemplars.map(|(_, batch)| batch.num_rows()).sum();
+    let offered = expected.len() + rejected.len() + exemplars;
     assert_eq!(decoded.offered, offered as u64, "{text}");
 }
 

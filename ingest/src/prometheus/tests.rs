@@ -126,7 +126,7 @@ fn samples_and_their_series() {
                 &pairs,
                 &[sample(1.5, 1_000), sample(stale, 2_000), sample(odd, 3_000)],
             ),
-            series(&[("Z", "1"), ("__name__", "other")], &[sample(-0.0, 0)]),
+            series(&[("Z", "1"), ("__name__", "other")], &[sample(0.0, 0)]),
             series(&pairs, &[sample(2.0, 4_000)]),
             series(&[("__name__", "nothing")], &[]),
         ]),
@@ -143,7 +143,7 @@ fn samples_and_their_series() {
             "up 1000000000 - 1.5 - 0 0",
             "up 2000000000 - - - 1 1",
             "up 3000000000 - NaN - 0 2",
-            "other 0 - -0.0 - 0 3",
+            "other 0 - 0.0 - 0 3",
             "up 4000000000 - 2.0 - 0 4",
         ]
     );

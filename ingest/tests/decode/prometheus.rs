@@ -586,7 +586,9 @@ fn decoded(encoding: Encoding, payload: Vec<u8>) -> Decoded {
 fn both_versions_become_the_rows_that_prost_reads() {
     let (mut tally, mut reasons) = (BTreeMap::new(), BTreeMap::new());
     for seed in 0..REQUESTS {
-        let request = request(&mut StdRng::seed_from_u64(seed));
+        let made = request(&mut StdRng::seed_from_u64(seed));
+        // As a receiver reads it: what is written loses the sign of a zero.
+        let request = WriteRequest::decode(made.encode_to_vec().as_slice()).expect("it is whole");
         let expected = Expected::of(&request);
         let payloads = [
             (Encoding::PrometheusV1, request.encode_to_vec()),
