@@ -273,7 +273,7 @@ async fn check_all(server: &Server) {
     )
     .await;
     let native = json!({ "count": "60", "sum": "100", "buckets": [
-        [3, "0", "0", "20"], [0, "1", "2", "20"], [0, "2", "4", "20"],
+        [3, "-0", "0", "20"], [0, "1", "2", "20"], [0, "2", "4", "20"],
     ] });
     check(server, "sum(size_bytes)", json!([[{}, native]])).await;
     check(server, r#"sum(old{quantile="0.5"})"#, json!([[{}, "3"]])).await;

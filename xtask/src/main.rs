@@ -26,6 +26,7 @@ usage: cargo xtask <task>
                            kill -9 (or power cuts on a loop-mounted ext4) under writers, compared by SQL
   ledger [--records N] [--seed S]
                            random records of all clients with faults: every record is accounted for
+  prometheus [ARGUMENT…]   beside Debian's Prometheus: generated queries, real senders; arguments are those of differ.py
   promqltest [PATH…]       test scripts in Prometheus' format through a real store; all that there are without a path
   faults [--all] [calls] [lasting] [start] [short] [disks]
                            failing calls under strace, short writes, full and read-only disks; all N with --all
@@ -58,6 +59,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("sbom") => suite::sbom(&root, &arguments[1..]),
         Some("crash") => suite::crash(&root, &arguments[1..]),
         Some("ledger") => suite::ledger(&root, &arguments[1..]),
+        Some("prometheus") => suite::beside_prometheus(&root, &arguments[1..]),
         Some("promqltest") => suite::promqltest(&root, &arguments[1..]),
         Some("faults") => suite::faults(&root, &arguments[1..]),
         Some("corrupt") => suite::corrupt(&root, &arguments[1..]),

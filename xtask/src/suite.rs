@@ -103,16 +103,6 @@ const STEPS: &[Step] = &[
         run: harness::promqltest,
     },
     Step {
-        name: "promql",
-        about: "generated PromQL beside the real Prometheus, over the same series",
-        run: harness::promql,
-    },
-    Step {
-        name: "prometheus",
-        about: "Prometheus, vmagent, promtool and SDKs over kills, against what Prometheus has",
-        run: harness::prometheus,
-    },
-    Step {
         name: "sql",
         about: "escapes, bombs and random statements of two tenants",
         run: harness::sql,
@@ -215,6 +205,11 @@ pub(crate) fn crash(root: &Path, arguments: &[String]) -> Result<()> {
 /// Runs the ledger harness alone, with arguments of its own.
 pub(crate) fn ledger(root: &Path, arguments: &[String]) -> Result<()> {
     alone(root, arguments, harness::ledger_with)
+}
+
+/// Runs the server beside the real Prometheus, with arguments for the generated queries.
+pub(crate) fn beside_prometheus(root: &Path, arguments: &[String]) -> Result<()> {
+    alone(root, arguments, harness::beside_prometheus)
 }
 
 /// Runs test scripts of PromQL alone: the files and folders named, or all that there are.

@@ -84,7 +84,8 @@ impl Reshape {
                     .is_none_or(|keys| keys.binary_search(key).is_ok())
         };
         // Where rows are left out, their keys must not be listed any more: what stays is looked at.
-        let same = input.kept.is_none()
+        let has_map = batch_schema(object.table).index_of("attributes").is_ok();
+        let same = (input.kept.is_none() || !has_map)
             && object.promoted.iter().all(chosen)
             && !choices.iter().any(|c| in_overflow(&c));
         let attributes = if same {
