@@ -121,7 +121,7 @@ async fn the_command_line_flushes() {
     verify.arg("verify").arg("--data-dir").arg(folder.path());
     let verified = verify.output().expect("the binary runs");
     let told = String::from_utf8_lossy(&verified.stdout);
-    assert!(told.contains("1 segments: 1 files"), "{verified:?}");
+    assert!(told.contains("1 segments: 2 files"), "{verified:?}");
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ const LINES: [(&str, &str); 34] = [
         r#"{service_name="shop"} | json n="user.name" | n="bob""#,
         "20",
     ),
-    (r#"{service_name="shop"} | json | __error__=""#, "20"),
+    (r##"{service_name="shop"} | json | __error__="""##, "20"),
     (r#"{service_name="shop"} | http_route="/pay""#, "20"),
     (r#"{service_name="shop"} | trace_id!="""#, "20"),
     (r#"{service_name=~".+"} | detected_level="warn""#, "30 50"),
