@@ -10,8 +10,7 @@ mod prometheus;
 mod schemas;
 
 pub(super) use operations::{
-    delete, deletions, flush, itself, live, metrics, ready, reconcile, replay, schema, sql,
-    storage, version,
+    flush, itself, live, metrics, ready, reconcile, replay, schema, sql, storage, version,
 };
 
 pub(super) use logs::all as logs;

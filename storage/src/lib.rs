@@ -9,7 +9,6 @@ pub mod buffered;
 pub mod catalog;
 pub mod config;
 pub mod conformance;
-pub mod deletion;
 pub mod error;
 pub mod id;
 pub mod objects;
