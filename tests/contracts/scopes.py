@@ -29,9 +29,16 @@ def ask(port, method, path, key, accept="*/*"):
         return error.code, error.headers, error.read()
 
 
+def asks_for_more(operation):
+    """Whether a parameter has to be there, which is not in these requests."""
+    return any(parameter.get("required") for parameter in operation.get("parameters", []))
+
+
 def complaints(answer, wanted, operation):
     """What is wrong with an answer that should have the status `wanted`."""
     status, headers, body = answer
+    if wanted == 200 and asks_for_more(operation) and status == 400:
+        return []
     if status != wanted:
         return [f"{status}, not {wanted}"]
     if status == 200:
@@ -64,6 +71,8 @@ def check_formats(port, document, key):
     """Each media type of an answer, asked for."""
     for path, item in document["paths"].items():
         for method, operation in item.items():
+            if asks_for_more(operation):
+                continue
             said = operation["responses"]["200"]
             found = []
             for media_type in said["content"]:
