@@ -274,6 +274,8 @@ def number(message):
 OF_HISTOGRAMS = [
     "count", "sum", "min", "max", "explicit_bounds", "bucket_counts", "scale", "zero_count", "zero_threshold",
     "positive_offset", "positive_counts", "negative_offset", "negative_counts", "quantiles", "quantile_values",
+    # What Prometheus says and OTLP cannot.
+    "count_double", "zero_count_double", "positive_counts_double", "negative_counts_double", "bucket_counts_double", "reset_hint",
 ]  # fmt: skip
 
 
