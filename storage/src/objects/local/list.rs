@@ -18,6 +18,9 @@ impl LocalStore {
             Err(error) if is_missing(&error) => return Ok(found),
             names => names.map_err(&failed)?,
         };
+        // What is told of is there for good: a process that was killed may have left a rename that only memory knows of, and
+        // a catalog is made from what is found.
+        self.world.disk.sync_directory(&folder).map_err(&failed)?;
         for name in names {
             match name.strip_suffix('/') {
                 Some(paths::UNFINISHED) if folder == self.root => {}
