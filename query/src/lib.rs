@@ -12,6 +12,7 @@
 //! - `scan`: the remaining segments and the buffered rows as one physical plan;
 //! - `condense`, over `codes`: batches that repeat themselves, on their way to an aggregation;
 //! - `promql`: the stored series as PromQL sees them, `logql`: the log records as LogQL does, `translate`: their names;
+//! - `batches`: what these two share;
 //! - `patterns`: templates mined from texts;
 //! - `completeness`: what an answer is based on;
 //! - `format`: answers as JSON, NDJSON, Arrow and CSV.
@@ -25,6 +26,7 @@
 //! Deliberately not here: HTTP, authentication, writing of any kind.
 
 pub mod attributes;
+mod batches;
 mod codes;
 mod columns;
 pub mod completeness;

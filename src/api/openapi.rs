@@ -3,6 +3,7 @@
 //! Paths, methods and scopes come from the operations that the router serves; media types, kinds of problems and their
 //! codes from where they are defined. `docs/api/openapi.json` is the same document.
 
+mod foreign;
 mod logs;
 mod loki;
 mod operations;

@@ -8,6 +8,18 @@ use super::{
 use std::sync::Arc;
 
 impl Histogram {
+    /// Whether this point can stand in the stretch of points that `before` is the last of: it is no reset, and has the same
+    /// buckets.
+    pub fn goes_on(&self, before: &Histogram) -> bool {
+        let unknown = self.clone().with_hint(ResetHint::Unknown);
+        before.hint != ResetHint::Gauge
+            && self.hint != ResetHint::Reset
+            && self.schema == before.schema
+            && self.zero_threshold == before.zero_threshold
+            && self.bounds == before.bounds
+            && !unknown.detect_reset(before)
+    }
+
     /// Whether the counter was reset between `before` and this point: as the hint says where it says so, and otherwise
     /// where any count went down or the buckets became finer.
     pub fn detect_reset(&self, before: &Histogram) -> bool {

@@ -99,7 +99,7 @@ pub fn as_stored<'a>(values: impl Iterator<Item = &'a mut ScriptValue>) {
         };
         if histogram.hint != ResetHint::Gauge {
             let hint = match &before {
-                Some(before) if goes_on(histogram, before) => ResetHint::NotReset,
+                Some(before) if histogram.goes_on(before) => ResetHint::NotReset,
                 _ => ResetHint::Unknown,
             };
             if histogram.hint != hint {
@@ -108,15 +108,4 @@ pub fn as_stored<'a>(values: impl Iterator<Item = &'a mut ScriptValue>) {
         }
         before = Some(Arc::clone(histogram));
     }
-}
-
-/// Whether a point can stand in the chunk of the one before it.
-fn goes_on(now: &Histogram, before: &Histogram) -> bool {
-    let unknown = now.clone().with_hint(ResetHint::Unknown);
-    before.hint != ResetHint::Gauge
-        && now.hint != ResetHint::Reset
-        && now.schema == before.schema
-        && now.zero_threshold == before.zero_threshold
-        && now.bounds == before.bounds
-        && !unknown.detect_reset(before)
 }

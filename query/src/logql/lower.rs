@@ -4,12 +4,12 @@
 //! too much through and never too little.
 
 use super::streams::{LEVEL, LEVELS};
+use crate::batches;
 use cairn_logql::{
     Needle,
     ast::{MatchOp, Matcher},
 };
 use datafusion::{
-    common::ScalarValue,
     functions::string::expr_fn::contains,
     logical_expr::{Expr, col, lit},
 };
@@ -23,16 +23,7 @@ pub(super) struct Interval {
 
 /// Records of an interval.
 pub(super) fn in_time(interval: Interval) -> [Expr; 2] {
-    let instant = |ns: i64| {
-        lit(ScalarValue::TimestampNanosecond(
-            Some(ns),
-            Some("UTC".into()),
-        ))
-    };
-    [
-        col("timestamp").gt_eq(instant(interval.from)),
-        col("timestamp").lt_eq(instant(interval.through)),
-    ]
+    batches::in_time(interval.from, interval.through)
 }
 
 /// Records whose streams `selector` may mean.

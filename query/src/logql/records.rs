@@ -5,16 +5,16 @@ use super::{
     streams::{self, LEVEL, Streams},
 };
 use crate::{
-    error::{Error, Result},
+    batches::{column, text, value},
+    error::Result,
     session::TenantSession,
 };
 use arrow::{
     array::{
-        Array, ArrayRef, AsArray, FixedSizeBinaryArray, Int32Array, RecordBatch, StringViewArray,
+        Array, AsArray, FixedSizeBinaryArray, Int32Array, RecordBatch, StringViewArray,
         TimestampNanosecondArray,
     },
-    compute::cast,
-    datatypes::{DataType, Int32Type, TimestampNanosecondType},
+    datatypes::{Int32Type, TimestampNanosecondType},
 };
 use cairn_storage::{
     schema::{ROW_EPOCH, ROW_ORDINAL, ROW_SEQUENCE},
@@ -22,7 +22,6 @@ use cairn_storage::{
 };
 use datafusion::{
     datasource::provider_as_source,
-    error::DataFusionError,
     logical_expr::{Expr, LogicalPlanBuilder, SortExpr, col},
 };
 use futures::stream::BoxStream;
@@ -249,23 +248,4 @@ fn numbers(
             .or_insert_with(|| streams.number(value(resources, row), level))
     };
     (0..resources.len()).map(number).collect()
-}
-
-fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
-    let missing = || Error::Internal(format!("a scan of logs came without {name}"));
-    batch.column_by_name(name).ok_or_else(missing)
-}
-
-/// A column of text, whatever its form.
-fn text(batch: &RecordBatch, name: &str) -> Result<StringViewArray> {
-    let views = cast(column(batch, name)?, &DataType::Utf8View).map_err(DataFusionError::from)?;
-    Ok(views.as_string_view().clone())
-}
-
-/// The text of a row, "" for NULL.
-fn value(texts: &StringViewArray, row: usize) -> &str {
-    match texts.is_null(row) {
-        true => "",
-        false => texts.value(row),
-    }
 }

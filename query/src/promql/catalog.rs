@@ -1,29 +1,25 @@
 //! The stored series that a selector may mean, with the labels that they have in Prometheus' terms.
 
 use super::{
+    collected::NANOS_PER_MILLI,
     identity::{Described, Texts},
     metric::{Metric, Part, Spelling},
 };
 use crate::{
+    batches::{self, column, text, value},
     columns::PART,
     error::{Error, Result},
     session::TenantSession,
     tables::SegmentTable,
 };
 use arrow::{
-    array::{
-        Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch,
-        StringViewArray,
-    },
-    compute::cast,
-    datatypes::{DataType, Int32Type, Int64Type},
+    array::{Array, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringViewArray},
+    datatypes::{Int32Type, Int64Type},
 };
 use cairn_promql::{labels::Labels, matcher::Matcher, source::Selection, source::Temporality};
 use cairn_storage::signal::Table;
 use datafusion::{
-    common::ScalarValue,
     datasource::provider_as_source,
-    error::DataFusionError,
     logical_expr::{Expr, LogicalPlanBuilder, col, lit},
 };
 use futures::StreamExt;
@@ -33,9 +29,7 @@ use std::{
 };
 
 /// Names that are told to the scan one by one; with more of them it reads every metric.
-const LISTED_METRICS: usize = 1_000;
-
-const NANOS_PER_MILLI: i64 = 1_000_000;
+pub(super) const LISTED_METRICS: usize = 1_000;
 
 /// What one selector means in the store.
 #[derive(Debug, Default)]
@@ -70,22 +64,11 @@ pub(super) struct Reading<'a> {
     pub(super) most_series: usize,
 }
 
-/// The time of `selection` as a filter on a table of points.
-pub(super) fn in_time(selection: &Selection) -> Vec<Expr> {
-    let instant = |ns: i64| {
-        lit(ScalarValue::TimestampNanosecond(
-            Some(ns),
-            Some("UTC".into()),
-        ))
-    };
+/// The time of `selection` as filters on a table of points.
+pub(super) fn in_time(selection: &Selection) -> [Expr; 2] {
     let from = selection.from_ms.saturating_mul(NANOS_PER_MILLI);
     let through = selection.through_ms.saturating_mul(NANOS_PER_MILLI);
-    let through = through.saturating_add(NANOS_PER_MILLI - 1);
-    let timestamp = || col("timestamp");
-    vec![
-        timestamp().gt_eq(instant(from)),
-        timestamp().lt_eq(instant(through)),
-    ]
+    batches::in_time(from, through.saturating_add(NANOS_PER_MILLI - 1))
 }
 
 impl Reading<'_> {
@@ -459,24 +442,5 @@ impl MetricColumns<'_> {
             monotonic: !self.monotonic.is_null(row) && self.monotonic.value(row),
             metadata: text(metadata),
         }
-    }
-}
-
-fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
-    let missing = || Error::Internal(format!("a scan of series came without {name}"));
-    batch.column_by_name(name).ok_or_else(missing)
-}
-
-/// A column of text, whatever its form.
-pub(super) fn text(batch: &RecordBatch, name: &str) -> Result<StringViewArray> {
-    let views = cast(column(batch, name)?, &DataType::Utf8View).map_err(DataFusionError::from)?;
-    Ok(views.as_string_view().clone())
-}
-
-/// The text of a row, "" for NULL.
-pub(super) fn value(texts: &StringViewArray, row: usize) -> &str {
-    match texts.is_null(row) {
-        true => "",
-        false => texts.value(row),
     }
 }

@@ -5,12 +5,13 @@ use super::{
     metric::Part,
 };
 use crate::{
+    batches,
     columns::PART,
     error::{Error, Result},
 };
 use arrow::{
     array::{
-        Array, ArrayRef, AsArray, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch,
+        Array, AsArray, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch,
         TimestampNanosecondArray, UInt64Array,
     },
     datatypes::{Float64Type, Int32Type, Int64Type, TimestampNanosecondType, UInt64Type},
@@ -125,10 +126,7 @@ fn doubles(lists: &ListArray, row: usize) -> Vec<f64> {
 impl<'a> Distributions<'a> {
     /// The columns of `batch`.
     pub(super) fn of(batch: &'a RecordBatch) -> Result<Distributions<'a>> {
-        let column = |name: &str| -> Result<&'a ArrayRef> {
-            let missing = || Error::Internal(format!("a scan of histograms came without {name}"));
-            batch.column_by_name(name).ok_or_else(missing)
-        };
+        let column = |name: &str| batches::column(batch, name);
         let float = |name| Ok::<_, Error>(column(name)?.as_primitive::<Float64Type>());
         let int = |name| Ok::<_, Error>(column(name)?.as_primitive::<Int32Type>());
         let long = |name| Ok::<_, Error>(column(name)?.as_primitive::<Int64Type>());

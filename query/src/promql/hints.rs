@@ -12,7 +12,7 @@ pub(super) fn complete(points: &mut [(i64, Arc<Histogram>)], others: &[i64]) {
     for (time, histogram) in points {
         if histogram.hint != ResetHint::Gauge {
             let follows = before.as_ref().is_some_and(|(since, before)| {
-                !interrupted(others, (*since, *time)) && goes_on(histogram, before)
+                !interrupted(others, (*since, *time)) && histogram.goes_on(before)
             });
             let hint = match follows {
                 true => ResetHint::NotReset,
@@ -30,16 +30,6 @@ pub(super) fn complete(points: &mut [(i64, Arc<Histogram>)], others: &[i64]) {
 fn interrupted(times: &[i64], (from, to): (i64, i64)) -> bool {
     let next = times.partition_point(|time| *time <= from);
     times.get(next).is_some_and(|time| *time < to)
-}
-
-fn goes_on(now: &Histogram, before: &Histogram) -> bool {
-    let unknown = now.clone().with_hint(ResetHint::Unknown);
-    before.hint != ResetHint::Gauge
-        && now.hint != ResetHint::Reset
-        && now.schema == before.schema
-        && now.zero_threshold == before.zero_threshold
-        && now.bounds == before.bounds
-        && !unknown.detect_reset(before)
 }
 
 #[cfg(test)]

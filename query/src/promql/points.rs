@@ -5,7 +5,7 @@
 //! the next pass begins with these.
 
 use super::{
-    catalog::{Selected, in_time},
+    catalog::{LISTED_METRICS, Selected, in_time},
     collected::{Collected, NANOS_PER_MILLI, NO_RECORDED_VALUE, POINT_BYTES, Pass, STALE},
     distributions::{self, Distributions},
     metric::Part,
@@ -34,9 +34,6 @@ use std::{
 
 /// Series that are told to the scan one by one; with more of them it reads their whole metric.
 const LISTED_SERIES: usize = 256;
-
-/// Metrics that are told to the scan one by one.
-const LISTED_METRICS: usize = 1_000;
 
 /// What a pass reads from and may take.
 pub(super) struct Reading<'a> {

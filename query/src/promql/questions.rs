@@ -6,6 +6,7 @@ use super::{
     source::StoredSeries,
 };
 use crate::{
+    batches,
     error::{Error, Result},
     workplace::Workplace,
 };
@@ -294,7 +295,7 @@ fn read(batch: &arrow::record_batch::RecordBatch) -> Result<Vec<(i64, Exemplar)>
     let times = columns[1].as_primitive::<TimestampNanosecondType>();
     let values = columns[2].as_primitive::<Float64Type>();
     let integers = columns[3].as_primitive::<Int64Type>();
-    let attributes = super::catalog::text(batch, "attributes")?;
+    let attributes = batches::text(batch, "attributes")?;
     let mut exemplars = Vec::with_capacity(batch.num_rows());
     for row in 0..batch.num_rows() {
         let value = match (values.is_null(row), integers.is_null(row)) {
@@ -309,7 +310,7 @@ fn read(batch: &arrow::record_batch::RecordBatch) -> Result<Vec<(i64, Exemplar)>
                 pairs.push((name.to_owned(), hex::encode(ids.value(row))));
             }
         }
-        for entry in decode::entries(super::catalog::value(&attributes, row)) {
+        for entry in decode::entries(batches::value(&attributes, row)) {
             if let Some(value) = convert::json_text(entry.value) {
                 pairs.push((entry.key().into_owned(), value.into_owned()));
             }
