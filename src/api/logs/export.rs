@@ -43,7 +43,7 @@ pub(in crate::api) async fn get(
     question: Result<Query<Question>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let Query(mut question) = question?;
+    let Query(question) = question?;
     let format = match sql::accepted(&headers)? {
         Format::Csv => Format::Csv,
         Format::Json | Format::Ndjson => Format::Ndjson,
@@ -55,14 +55,17 @@ pub(in crate::api) async fn get(
             ));
         }
     };
-    let left = question.limit.take().map(u64::from);
+    let left = match question.limit {
+        Some(_) => question.rows(u32::MAX, u32::MAX)?.into(),
+        None => u64::MAX,
+    };
     let mut export = Export {
         interval: question.interval(api.world.clock.as_ref())?,
         api,
         principal,
         question,
         format,
-        left: left.unwrap_or(u64::MAX),
+        left,
         at: Some(None),
     };
     // The first page is asked for before the answer begins: what is wrong with the question is said as a problem.
