@@ -2,10 +2,10 @@
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use cairn_storage::{
-    schema::{ROW_EPOCH, ROW_ORDINAL, ROW_SEQUENCE, batch_schema},
+    schema::{ROW_EPOCH, ROW_ORDINAL, ROW_SEQUENCE, batch_schema, timestamp_type},
     segment::{
         ObjectMeta,
-        layout::{fixed_schema, has_series, promoted_field},
+        layout::{MAX_TIMESTAMP, MIN_TIMESTAMP, fixed_schema, has_series, promoted_field},
     },
     signal::Table,
 };
@@ -14,6 +14,10 @@ use std::sync::Arc;
 /// The number of the segment or buffered request that a row comes from, within one snapshot. Hidden: only the
 /// tables that the `metrics` view joins have it, so that a join stays inside a segment.
 pub(crate) const PART: &str = "__part";
+
+/// When a series has its first and its last point in its part: of its own in a segment, of the whole request in the
+/// buffer. Hidden like [`PART`].
+pub(crate) const EXTENT: [&str; 2] = [MIN_TIMESTAMP, MAX_TIMESTAMP];
 
 /// The key in a file schema's metadata under which [`file_schema`] puts the number of the file in its scan.
 pub(crate) const FILE_NUMBER: &str = "cairn.file";
@@ -32,7 +36,14 @@ pub(crate) fn table_schema(table: Table) -> SchemaRef {
         fields.push(Field::new(ROW_SEQUENCE, DataType::Int64, false));
         fields.push(Field::new(ROW_ORDINAL, DataType::Int32, false));
     }
+    fields.extend(extent_fields(table));
     Arc::new(Schema::new(fields))
+}
+
+/// The columns [`EXTENT`], where `table` has them.
+fn extent_fields(table: Table) -> impl Iterator<Item = Field> {
+    let names = EXTENT.into_iter().filter(move |_| table == Table::Series);
+    names.map(|name| Field::new(name, timestamp_type(), false))
 }
 
 /// Whether rows of `table` have a stable id and are sorted newest first in every segment.
@@ -50,12 +61,13 @@ pub(crate) fn part_field() -> Field {
     Field::new(PART, DataType::Int32, false)
 }
 
-/// The columns of a buffered batch with what its rows share: row epoch, row sequence and part.
+/// The columns of a buffered batch with what its rows share: row epoch, row sequence, part and, for series, extent.
 pub(crate) fn buffered_schema(table: Table) -> SchemaRef {
     let mut fields: Vec<_> = batch_schema(table).fields().iter().cloned().collect();
     fields.push(Arc::new(Field::new(ROW_EPOCH, DataType::Int64, false)));
     fields.push(Arc::new(Field::new(ROW_SEQUENCE, DataType::Int64, false)));
     fields.push(Arc::new(part_field()));
+    fields.extend(extent_fields(table).map(Arc::new));
     Arc::new(Schema::new(fields))
 }
 

@@ -303,6 +303,7 @@ async fn check_all(server: &Server) {
             "old_count",
             "old_sum",
             "size_bytes",
+            "target_info",
         ])
     );
     let values = get(server, &format!("label/http_method/values?{interval}")).await;

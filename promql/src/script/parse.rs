@@ -70,6 +70,7 @@ fn ends_body(line: &str) -> bool {
 type Parsed<T> = Result<T, (usize, String)>;
 
 /// `load 5m`, `load_with_nhcb 5m` and, of our own, `load_delta 5m`: points that are changes since the one before.
+/// A series that one command names twice has what was written last.
 fn load(line: usize, head: &str, body: &[(usize, &str)]) -> Parsed<Vec<ScriptSeries>> {
     let (word, step) = head.split_once(char::is_whitespace).unwrap_or((head, ""));
     let step = millis(step.trim()).map_err(|message| (line, message))?;
@@ -78,7 +79,7 @@ fn load(line: usize, head: &str, body: &[(usize, &str)]) -> Parsed<Vec<ScriptSer
         "load_delta" => Temporality::Delta,
         _ => return Err((line, format!("{word:?} is no command"))),
     };
-    let mut loaded = Vec::new();
+    let mut loaded: Vec<ScriptSeries> = Vec::new();
     for (line, text) in body {
         let (labels, items) = series::parse(text).map_err(|message| (*line, message))?;
         let points = (0..).zip(items).filter_map(|(at, item)| {
@@ -90,6 +91,7 @@ fn load(line: usize, head: &str, body: &[(usize, &str)]) -> Parsed<Vec<ScriptSer
             };
             Some((step * at, value))
         });
+        loaded.retain(|before| before.labels != labels);
         loaded.push(ScriptSeries {
             labels,
             temporality,

@@ -2,22 +2,27 @@
 
 use super::{
     collected::NANOS_PER_MILLI,
-    identity::{Described, Texts},
+    identity::{Described, TARGET, Texts, resource_identity},
     metric::{Metric, Part, Spelling},
 };
 use crate::{
     batches::{self, column, text, value},
-    columns::PART,
     error::{Error, Result},
     session::TenantSession,
     tables::SegmentTable,
 };
 use arrow::{
-    array::{Array, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringViewArray},
-    datatypes::{Int32Type, Int64Type},
+    array::{
+        Array, AsArray, BooleanArray, Int64Array, RecordBatch, StringViewArray,
+        TimestampNanosecondArray,
+    },
+    datatypes::{Int64Type, TimestampNanosecondType},
 };
 use cairn_promql::{labels::Labels, matcher::Matcher, source::Selection, source::Temporality};
-use cairn_storage::signal::Table;
+use cairn_storage::{
+    segment::layout::{MAX_TIMESTAMP, MIN_TIMESTAMP},
+    signal::Table,
+};
 use datafusion::{
     datasource::provider_as_source,
     logical_expr::{Expr, LogicalPlanBuilder, col, lit},
@@ -40,8 +45,9 @@ pub(super) struct Selected {
     pub(super) members: HashMap<i64, Vec<(usize, Part)>>,
     /// Whether every group is made of series of one stored metric.
     pub(super) one_metric_each: bool,
-    /// Resources, as the series that Prometheus' users join with: the parts of the snapshot in which each has points.
-    pub(super) targets: Vec<(Labels, BTreeSet<i32>)>,
+    /// Resources, as the series that Prometheus' users join with, and the stretches of time (ms, both ends included)
+    /// in which each has points.
+    pub(super) targets: HashMap<Labels, BTreeSet<(i64, i64)>>,
 }
 
 /// One set of labels and the stored series that it is made of.
@@ -64,9 +70,10 @@ pub(super) struct Reading<'a> {
     pub(super) most_series: usize,
 }
 
-/// The time of `selection` as filters on a table of points.
-pub(super) fn in_time(selection: &Selection) -> [Expr; 2] {
-    let from = selection.from_ms.saturating_mul(NANOS_PER_MILLI);
+/// The time of `selection` as filters on a table of points, from `earlier_ms` before it on.
+pub(super) fn in_time(selection: &Selection, earlier_ms: i64) -> [Expr; 2] {
+    let from = selection.from_ms.saturating_sub(earlier_ms);
+    let from = from.saturating_mul(NANOS_PER_MILLI);
     let through = selection.through_ms.saturating_mul(NANOS_PER_MILLI);
     batches::in_time(from, through.saturating_add(NANOS_PER_MILLI - 1))
 }
@@ -92,6 +99,25 @@ impl Reading<'_> {
         Ok(metrics)
     }
 
+    /// Whether a resource with series in the time of `selection` has an identity.
+    pub(super) async fn has_targets(&self, selection: &Selection) -> Result<bool> {
+        const RESOURCE: &str = "resource_attributes";
+        let source = provider_as_source(Arc::new(self.series(selection)?));
+        let plan = LogicalPlanBuilder::scan("series", source, None)?
+            .project([col(RESOURCE)])?
+            .distinct()?
+            .build()?;
+        let mut rows = self.session.rows(plan).await?;
+        while let Some(batch) = rows.next().await {
+            let resources = text(&batch?, RESOURCE)?;
+            let mut rows = 0..resources.len();
+            if rows.any(|row| !resource_identity(value(&resources, row)).is_empty()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The series of `metrics` that the matchers of `selection` accept.
     pub(super) async fn select(
         &self,
@@ -111,6 +137,7 @@ impl Reading<'_> {
                 ..Selected::default()
             },
             by_labels: HashMap::new(),
+            by_resource: HashMap::new(),
             seen: HashSet::new(),
         };
         if wanted.parts.is_empty() && !wanted.targets {
@@ -147,7 +174,7 @@ impl Reading<'_> {
 
     /// The table of series, narrowed to the parts that hold points in the time of `selection`.
     fn series(&self, selection: &Selection) -> Result<SegmentTable> {
-        let filters = in_time(selection);
+        let filters = in_time(selection, 0);
         let mut parts = BTreeSet::new();
         for table in [Table::Samples, Table::Histograms] {
             parts.append(&mut self.session.table(table).parts(&filters)?);
@@ -157,9 +184,10 @@ impl Reading<'_> {
 }
 
 /// The columns that make a series.
-const DESCRIBED: [&str; 14] = [
+const DESCRIBED: [&str; 15] = [
     "series_id",
-    PART,
+    MIN_TIMESTAMP,
+    MAX_TIMESTAMP,
     "metric",
     "type",
     "unit",
@@ -177,7 +205,7 @@ const DESCRIBED: [&str; 14] = [
 /// Which parts of which metrics a selector may mean.
 struct Wanted {
     parts: HashMap<Metric, Vec<(Part, String)>>,
-    /// Whether `target_info` is meant.
+    /// Whether [`TARGET`] is meant.
     targets: bool,
 }
 
@@ -195,7 +223,7 @@ impl Wanted {
         }
         Wanted {
             parts,
-            targets: accepts("target_info"),
+            targets: accepts(TARGET),
         }
     }
 }
@@ -209,6 +237,8 @@ struct Building<'a> {
     texts: Texts,
     selected: Selected,
     by_labels: HashMap<(Labels, Part), usize>,
+    /// The labels of the resources that were looked at, of those that are meant.
+    by_resource: HashMap<String, Option<Labels>>,
     /// Series that were looked at: a series stands in every part that has points of it.
     seen: HashSet<i64>,
 }
@@ -309,32 +339,30 @@ impl Building<'_> {
     }
 
     fn target(&mut self, rows: &Rows<'_>, row: usize) {
-        let labels = self
-            .texts
-            .target(rows.described(row).resource, self.spelling);
-        // Without an identity there is nothing to join with.
-        if labels.get("job").is_empty() && labels.get("instance").is_empty() {
-            return;
+        let resource = rows.described(row).resource;
+        if !self.by_resource.contains_key(resource) {
+            let labels = self.meant(resource);
+            self.by_resource.insert(resource.to_owned(), labels);
         }
-        if !self
-            .matchers
-            .iter()
-            .all(|matcher| matcher.accepts(labels.get(&matcher.name)))
-        {
-            return;
+        if let Some(Some(labels)) = self.by_resource.get(resource) {
+            let stretches = match self.selected.targets.get_mut(labels) {
+                Some(stretches) => stretches,
+                None => self.selected.targets.entry(labels.clone()).or_default(),
+            };
+            stretches.insert(rows.extent(row));
         }
-        let part = rows.part.value(row);
-        match self
-            .selected
-            .targets
-            .iter_mut()
-            .find(|(known, _)| *known == labels)
-        {
-            Some((_, parts)) => {
-                parts.insert(part);
-            }
-            None => self.selected.targets.push((labels, BTreeSet::from([part]))),
+    }
+
+    /// The labels of a resource, if it is meant. Without an identity there is nothing to join with.
+    fn meant(&mut self, resource: &str) -> Option<Labels> {
+        if resource_identity(resource).is_empty() {
+            return None;
         }
+        let labels = self.texts.target(resource, self.spelling);
+        let mut matchers = self.matchers.iter();
+        matchers
+            .all(|m| m.accepts(labels.get(&m.name)))
+            .then_some(labels)
     }
 
     /// The groups in the order in which their points lie.
@@ -362,7 +390,8 @@ impl Building<'_> {
 /// The columns of a batch with [`DESCRIBED`].
 struct Rows<'a> {
     id: &'a Int64Array,
-    part: &'a Int32Array,
+    /// The first and the last point.
+    extent: [&'a TimestampNanosecondArray; 2],
     metrics: MetricColumns<'a>,
     /// Attributes, resource, and the scope's name, version and schema URL.
     texts: [StringViewArray; 5],
@@ -371,9 +400,11 @@ struct Rows<'a> {
 impl Rows<'_> {
     fn of(batch: &RecordBatch) -> Result<Rows<'_>> {
         let text = |name| text(batch, name);
+        let instants =
+            |name| Ok::<_, Error>(column(batch, name)?.as_primitive::<TimestampNanosecondType>());
         Ok(Rows {
             id: column(batch, "series_id")?.as_primitive::<Int64Type>(),
-            part: column(batch, PART)?.as_primitive::<Int32Type>(),
+            extent: [instants(MIN_TIMESTAMP)?, instants(MAX_TIMESTAMP)?],
             metrics: MetricColumns::of(batch)?,
             texts: [
                 text("attributes")?,
@@ -383,6 +414,14 @@ impl Rows<'_> {
                 text("scope_schema_url")?,
             ],
         })
+    }
+
+    /// When the series has its first and its last point here (ms).
+    fn extent(&self, row: usize) -> (i64, i64) {
+        let [first, last] = self
+            .extent
+            .map(|times| times.value(row).div_euclid(NANOS_PER_MILLI));
+        (first, last)
     }
 
     fn described(&self, row: usize) -> Described<'_> {

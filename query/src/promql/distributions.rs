@@ -3,6 +3,7 @@
 use super::{
     collected::{Collected, NANOS_PER_MILLI, NO_RECORDED_VALUE, POINT_BYTES, Pass, STALE},
     metric::Part,
+    points::Reading,
 };
 use crate::{
     batches,
@@ -17,7 +18,6 @@ use arrow::{
     datatypes::{Float64Type, Int32Type, Int64Type, TimestampNanosecondType, UInt64Type},
 };
 use cairn_promql::histogram::{Buckets, Histogram, MAX_SCHEMA, MIN_SCHEMA, ResetHint};
-use std::collections::HashMap;
 
 /// What is read of the table.
 pub(super) const COLUMNS: [&str; 23] = [
@@ -169,17 +169,19 @@ impl<'a> Distributions<'a> {
         })
     }
 
-    /// Adds the points of all rows to their groups.
-    pub(super) fn collect(
-        &self,
-        members: &HashMap<i64, Vec<(usize, Part)>>,
-        pass: &mut Pass,
-    ) -> Result<()> {
+    /// Adds the points of all rows to their groups: native histograms also from before the time that is asked for.
+    pub(super) fn collect(&self, reading: &Reading<'_>, pass: &mut Pass) -> Result<()> {
+        let from_ns = reading.selection.from_ms.saturating_mul(NANOS_PER_MILLI);
         for row in 0..self.ids.len() {
-            let Some(groups) = members.get(&self.ids.value(row)) else {
+            let Some(groups) = reading.selected.members.get(&self.ids.value(row)) else {
                 continue;
             };
-            for (group, part) in groups.iter().filter(|(_, part)| !part.is_number()) {
+            let is_early = self.times.value(row) < from_ns;
+            let wanted = |part: &Part| match is_early {
+                true => *part == Part::Native,
+                false => !part.is_number(),
+            };
+            for (group, part) in groups.iter().filter(|(_, part)| wanted(part)) {
                 if let Some(collected) = pass.group(*group) {
                     let bytes = self.point(row, *part, collected)?;
                     pass.bytes += bytes;
@@ -194,6 +196,7 @@ impl<'a> Distributions<'a> {
         let run = self.part.value(row);
         let time = self.times.value(row).div_euclid(NANOS_PER_MILLI);
         if self.flags.value(row) & NO_RECORDED_VALUE != 0 {
+            // One from before the time that is asked for counts as well: it ends a stretch of histograms.
             collected.floats.push(run, time, STALE);
             return Ok(POINT_BYTES);
         }

@@ -10,6 +10,9 @@ use std::{
     sync::Arc,
 };
 
+/// The series that has the attributes of a resource as its labels.
+pub(super) const TARGET: &str = "target_info";
+
 /// Texts that series share, each kept once.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
@@ -63,7 +66,7 @@ impl Texts {
         Labels::new(pairs)
     }
 
-    /// The labels of `target_info`: all attributes of the resource, beside `job` and `instance`.
+    /// The labels of [`TARGET`]: all attributes of the resource, beside `job` and `instance`.
     pub(super) fn target(&mut self, resource: &str, spelling: Spelling) -> Labels {
         let mut pairs: Vec<(Arc<str>, Arc<str>)> = Vec::with_capacity(8);
         self.map(resource, spelling, &mut pairs);
@@ -77,7 +80,7 @@ impl Texts {
         for (key, value) in resource_identity(resource) {
             pairs.push((self.share(key), self.share(&value)));
         }
-        pairs.push((self.share(METRIC_NAME), self.share("target_info")));
+        pairs.push((self.share(METRIC_NAME), self.share(TARGET)));
         Labels::new(pairs)
     }
 
@@ -119,7 +122,7 @@ impl Texts {
 const IDENTIFYING: [&str; 3] = ["service.name", "service.namespace", "service.instance.id"];
 
 /// `job` and `instance`, as far as the resource names them.
-fn resource_identity(resource: &str) -> Vec<(&'static str, String)> {
+pub(super) fn resource_identity(resource: &str) -> Vec<(&'static str, String)> {
     let text = |key: &str| -> Option<Cow<'_, str>> {
         let text = convert::json_text(decode::find(resource, key)?)?;
         (!text.is_empty()).then_some(text)

@@ -35,6 +35,10 @@ use std::{
 /// Series that are told to the scan one by one; with more of them it reads their whole metric.
 const LISTED_SERIES: usize = 256;
 
+/// How far before the time of a selector a native histogram is looked for, which tells whether the first one in it goes
+/// on from there.
+const BEFORE_MS: i64 = 5 * 60 * 1000;
+
 /// What a pass reads from and may take.
 pub(super) struct Reading<'a> {
     pub(super) session: &'a TenantSession,
@@ -87,7 +91,7 @@ impl Reading<'_> {
             let batch = batch?;
             match table {
                 Table::Samples => samples(&batch, &self.selected.members, pass),
-                _ => Distributions::of(&batch)?.collect(&self.selected.members, pass)?,
+                _ => Distributions::of(&batch)?.collect(self, pass)?,
             }
             self.fit(pass)?;
         }
@@ -97,7 +101,11 @@ impl Reading<'_> {
     fn plan(&self, table: Table, columns: &[&str], first: usize) -> Result<LogicalPlan> {
         let source = provider_as_source(Arc::new(self.session.table(table)));
         let mut plan = LogicalPlanBuilder::scan(table.as_str(), source, None)?;
-        for filter in in_time(self.selection)
+        let earlier_ms = match table {
+            Table::Histograms => BEFORE_MS,
+            _ => 0,
+        };
+        for filter in in_time(self.selection, earlier_ms)
             .into_iter()
             .chain(self.series(first))
         {

@@ -2,6 +2,7 @@
 
 use super::{
     collected::NANOS_PER_MILLI,
+    identity::TARGET,
     metric::{Metric, Spelling},
     source::StoredSeries,
 };
@@ -117,7 +118,7 @@ fn each(asking: &Asking, place: Workplace, mut see: impl FnMut(&Labels)) -> Resu
             continue;
         }
         selected.groups.iter().for_each(|group| see(&group.labels));
-        selected.targets.iter().for_each(|(labels, _)| see(labels));
+        selected.targets.keys().for_each(&mut see);
     }
     Ok(())
 }
@@ -174,6 +175,9 @@ fn names(asking: &Asking, place: Workplace) -> Result<BTreeSet<String>> {
             .iter()
             .flat_map(|metric| metric.parts(Spelling::Translated));
         seen.extend(parts.map(|(_, name)| name));
+        if source.has_targets(&selection)? {
+            seen.insert(TARGET.to_owned());
+        }
     }
     Ok(seen)
 }
@@ -242,7 +246,7 @@ pub(crate) fn exemplars(asking: &Asking, place: Workplace) -> Result<Vec<Exempla
         let selected = source.selected(&selection)?;
         let table = Arc::new(source.session.table(Table::Exemplars));
         let mut plan = LogicalPlanBuilder::scan("exemplars", provider_as_source(table), None)?;
-        for filter in super::catalog::in_time(&selection) {
+        for filter in super::catalog::in_time(&selection, 0) {
             plan = plan.filter(filter)?;
         }
         let metrics: BTreeSet<&str> = selected.groups.iter().map(|g| &*g.metric).collect();

@@ -4,7 +4,7 @@
 
 use super::{
     catalog::{self, Selected},
-    collected::{Bound, Collected, NANOS_PER_MILLI, Pass},
+    collected::{Bound, Collected, Pass},
     hints,
     metric::Metric,
     points,
@@ -13,15 +13,9 @@ use crate::{
     error::{Error, Result},
     session::TenantSession,
 };
-use arrow::{array::AsArray, compute, datatypes::TimestampNanosecondType};
 use cairn_promql::{
     labels::Labels,
     source::{Floats, Selection, Series, SeriesIter, Source, Temporality},
-};
-use cairn_storage::{
-    segment::{Bounds, ObjectMeta},
-    signal::{Signal, Table},
-    snapshot::Snapshot,
 };
 use datafusion::execution::memory_pool::MemoryReservation;
 use parking_lot::Mutex;
@@ -83,6 +77,11 @@ impl StoredSeries {
         self.wait(self.catalog().select(selection, &metrics))
     }
 
+    /// Whether a resource with series in the time of `selection` has an identity.
+    pub(super) fn has_targets(&self, selection: &Selection) -> Result<bool> {
+        self.wait(self.catalog().has_targets(selection))
+    }
+
     fn catalog(&self) -> catalog::Reading<'_> {
         catalog::Reading {
             session: &self.session,
@@ -93,9 +92,8 @@ impl StoredSeries {
     /// The series of `selection`, one after another.
     pub(super) fn read(&self, selection: &Selection) -> Result<Reader<'_>> {
         let mut selected = self.selected(selection)?;
-        let snapshot = self.session.snapshot(Signal::Metrics);
         let targets = std::mem::take(&mut selected.targets).into_iter();
-        let ready = targets.map(|(labels, parts)| target(labels, &parts, &snapshot, selection));
+        let ready = targets.map(|(labels, stretches)| target(labels, &stretches, selection));
         Ok(Reader {
             source: self,
             selection: selection.clone(),
@@ -168,7 +166,7 @@ impl Reader<'_> {
     /// The series of a group that have points.
     fn expand(&mut self, group: usize, collected: Collected) {
         let group = &self.selected.groups[group];
-        let (floats, stale_ms) = collected.floats.floats();
+        let (floats, mut stale_ms) = collected.floats.floats();
         let Some(own_label) = group.part.own_label() else {
             let (times, histograms) = collected.natives.in_order();
             let mut histograms: Vec<_> = times.into_iter().zip(histograms).collect();
@@ -176,7 +174,9 @@ impl Reader<'_> {
                 let mut others = [floats.times_ms.as_slice(), &stale_ms].concat();
                 others.sort_unstable();
                 hints::complete(&mut histograms, &others);
+                histograms.retain(|(time, _)| *time >= self.selection.from_ms);
             }
+            stale_ms.retain(|time| *time >= self.selection.from_ms);
             let series = Series {
                 labels: group.labels.clone(),
                 temporality: group.temporality,
@@ -247,25 +247,14 @@ fn bound_text(bound: f64) -> String {
 }
 
 /// The series that says that a resource was there: a 1 at least every minute while it sent points.
-fn target(
-    labels: Labels,
-    parts: &BTreeSet<i32>,
-    snapshot: &Snapshot,
-    selection: &Selection,
-) -> Series {
+fn target(labels: Labels, stretches: &BTreeSet<(i64, i64)>, selection: &Selection) -> Series {
     let mut times = BTreeSet::new();
-    for (from, through) in parts.iter().filter_map(|part| instants(snapshot, *part)) {
-        let (from, through) = (
-            from.max(selection.from_ms),
-            through.min(selection.through_ms),
-        );
-        let mut time = from;
-        while time < through {
-            times.insert(time);
-            time += TARGET_STEP_MS;
-        }
+    for (first, last) in stretches {
+        let from = selection.from_ms.max(*first);
+        let through = selection.through_ms.min(*last);
         if from <= through {
-            times.insert(through);
+            let step = usize::try_from(TARGET_STEP_MS).unwrap_or(1);
+            times.extend((from..through).step_by(step).chain([through]));
         }
     }
     Series {
@@ -277,47 +266,5 @@ fn target(
         },
         histograms: Vec::new(),
         stale_ms: Vec::new(),
-    }
-}
-
-/// The first and the last instant (ms) of the points of a part of `snapshot`.
-fn instants(snapshot: &Snapshot, part: i32) -> Option<(i64, i64)> {
-    let part = usize::try_from(part).ok()?;
-    let tables = [Table::Samples, Table::Histograms];
-    let of_tables: Vec<(i64, i64)> = match snapshot.segments.get(part) {
-        Some(segment) => {
-            let objects = segment.meta.objects.iter();
-            objects
-                .filter(|object| tables.contains(&object.table))
-                .filter_map(of_object)
-                .collect()
-        }
-        None => {
-            let request = snapshot.buffered.get(part - snapshot.segments.len())?;
-            let batches = tables.into_iter().filter_map(|table| request.batch(table));
-            let of_batch = |batch: &arrow::record_batch::RecordBatch| {
-                let times = batch.column_by_name("timestamp")?;
-                let times = times.as_primitive_opt::<TimestampNanosecondType>()?;
-                Some((compute::min(times)?, compute::max(times)?))
-            };
-            batches.filter_map(of_batch).collect()
-        }
-    };
-    let from = of_tables.iter().map(|(from, _)| *from).min()?;
-    let through = of_tables.iter().map(|(_, through)| *through).max()?;
-    Some((
-        from.div_euclid(NANOS_PER_MILLI),
-        through.div_euclid(NANOS_PER_MILLI),
-    ))
-}
-
-fn of_object(object: &ObjectMeta) -> Option<(i64, i64)> {
-    let stats = object
-        .columns
-        .iter()
-        .find(|stats| stats.column == "timestamp")?;
-    match stats.bounds {
-        Some(Bounds::Int(from, through)) => Some((from, through)),
-        _ => None,
     }
 }

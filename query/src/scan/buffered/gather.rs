@@ -9,12 +9,15 @@ use crate::{
 use arrow::{
     array::{
         ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions,
+        TimestampNanosecondArray,
     },
-    compute::{concat_batches, filter_record_batch, interleave_record_batch},
+    compute::{concat_batches, filter_record_batch, interleave_record_batch, max, min},
     datatypes::{Int32Type, Int64Type, Schema, SchemaRef, TimestampNanosecondType},
 };
 use cairn_storage::{
+    buffered::BufferedRequest,
     schema::{ROW_EPOCH, ROW_ORDINAL, ROW_SEQUENCE},
+    segment::layout::{MAX_TIMESTAMP, MIN_TIMESTAMP},
     signal::Table,
 };
 use datafusion::{
@@ -27,6 +30,19 @@ use datafusion::{
     physical_expr_adapter::PhysicalExprAdapterFactory,
 };
 use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
+
+/// The first and the last instant (ns) of the points of a request.
+fn extent(request: &BufferedRequest) -> Option<(i64, i64)> {
+    let of_table = |table| {
+        let times = request.batch(table)?.column_by_name("timestamp")?;
+        let times = times.as_primitive_opt::<TimestampNanosecondType>()?;
+        Some((min(times)?, max(times)?))
+    };
+    let extents = [Table::Samples, Table::Histograms].into_iter();
+    extents
+        .filter_map(of_table)
+        .reduce(|(first, last), (min, max)| (first.min(min), last.max(max)))
+}
 
 /// What is made of the requests of one partition.
 pub(super) struct Gather<'a> {
@@ -176,6 +192,15 @@ impl Plan {
                     Arc::new(Int64Array::from_value(part.request.sequence as i64, count))
                 }
                 PART => Arc::new(Int32Array::from_value(part.number, count)),
+                MIN_TIMESTAMP | MAX_TIMESTAMP => {
+                    let (min, max) = extent(&part.request).unwrap_or_default();
+                    let instant = match field.name().as_str() {
+                        MIN_TIMESTAMP => min,
+                        _ => max,
+                    };
+                    let instants = TimestampNanosecondArray::from_value(instant, count);
+                    Arc::new(instants.with_data_type(field.data_type().clone()))
+                }
                 name => rows.column_by_name(name).ok_or_else(missing)?.clone(),
             })
         };
