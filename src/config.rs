@@ -3,6 +3,7 @@
 //! File < environment < flags. This file and `config/` are the only ones that read the environment. `reference`
 //! makes `config.example.toml` and `docs/configuration.md` from the same types and their doc comments.
 
+mod machine;
 pub(crate) mod reference;
 mod sources;
 

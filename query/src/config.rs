@@ -14,6 +14,9 @@ pub struct Config {
     pub memory_bytes: u64,
     /// Memory that one query may take, in bytes; at most `memory_bytes`.
     pub statement_memory_bytes: u64,
+    /// Memory of the whole process, in bytes, over which the query that made it grow is stopped. 0: what storage, its
+    /// cache, merges and queries may take, and 256 MiB; at most four fifths of the memory there is.
+    pub process_memory_bytes: u64,
     /// Disk that all running queries may spill to together, in bytes.
     pub spill_bytes: u64,
     /// A query is stopped after this many seconds, planning included, unless its request sets less or more.
@@ -42,6 +45,7 @@ impl Default for Config {
             batch_rows: 8_192,
             memory_bytes: 512 << 20,
             statement_memory_bytes: 256 << 20,
+            process_memory_bytes: 0,
             spill_bytes: 4 << 30,
             timeout_seconds: 30,
             max_timeout_seconds: 600,

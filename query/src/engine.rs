@@ -19,7 +19,7 @@ use crate::{
         describe::{self, Described},
         lanes::{LaneLimits, Lanes},
         memory::Memory,
-        pressure::Pressure,
+        pressure::{self, Pressure},
         run::{self, Job},
         scrub::Scrub,
     },
@@ -85,8 +85,11 @@ impl Engine {
     ) -> Result<Engine> {
         config.validate()?;
         let memory = Memory::new(&config, spill_dir, store.world())?;
-        let budgets_bytes = store.memory_limit_bytes() + config.memory_bytes;
-        let pressure = Pressure::new(store.world().clone(), budgets_bytes);
+        let limit_bytes = match config.process_memory_bytes {
+            0 => pressure::limit_bytes(store.memory_limit_bytes() + config.memory_bytes),
+            bytes => bytes,
+        };
+        let pressure = Pressure::new(store.world().clone(), limit_bytes);
         let lanes = Lanes::new(LaneLimits {
             lanes: config.lanes,
             per_tenant: config.concurrent,

@@ -112,6 +112,10 @@ pub(crate) fn page() -> String {
          environment, then from flags; what comes later wins. A setting `section.name` is the variable\n\
          `CAIRN_SECTION__NAME` and the flag `--set section.name=value`. An unknown name is an error. `cairn config\n\
          check` reads all three and says what is wrong; `cairn config example` prints a file to start from.\n\n\
+         Where the machine, or the control group of a container, has less memory than the default budgets take together\n\
+         (`memory_bytes` of storage and query, `compaction_memory_bytes`, `cache_memory_bytes`, and 384 MiB beside them), they,\n\
+         the sizes that depend on them and the queries that run at the same time are lowered to fit; `cairn config check`\n\
+         shows it. Who sets one of them has all of them as they are set.\n\n\
          This page is made by `cairn config reference`.\n",
     );
     for section in &SECTIONS {

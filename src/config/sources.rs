@@ -1,6 +1,6 @@
 //! File, environment and flags -> one `Config`, remembering which value came from where.
 
-use super::{Config, Error};
+use super::{Config, Error, machine};
 use cairn_storage::{config::Variables, objects::variables_in_force};
 use serde::Deserialize;
 use std::{
@@ -49,7 +49,8 @@ pub(crate) struct Loaded {
     pub(crate) origins: BTreeMap<String, String>,
 }
 
-/// Reads the settings: the file, then this process's environment, then `flags`.
+/// Reads the settings: the file, then this process's environment, then `flags`. Budgets of memory that none of them
+/// names are held to the memory there is.
 pub(crate) fn load(flags: &Flags) -> Result<Loaded, Error> {
     let named = flags.config.clone();
     let path = named.clone().unwrap_or_else(|| DEFAULT_FILE.into());
@@ -60,6 +61,9 @@ pub(crate) fn load(flags: &Flags) -> Result<Loaded, Error> {
     };
     let file = text.as_deref().map(|text| (path.as_path(), text));
     let mut loaded = merge(file, environment(), flags)?;
+    if let Some(memory_bytes) = machine::memory_bytes(|path| read_file(path).ok()) {
+        machine::fit(&mut loaded, memory_bytes);
+    }
     let folder = &mut loaded.config.storage.data_dir;
     // Storage wants a path that means the same wherever the process goes.
     *folder = std::path::absolute(&*folder).map_err(|source| Error::File {

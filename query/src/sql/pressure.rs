@@ -55,12 +55,17 @@ pub(crate) struct Watched {
     number: u64,
 }
 
+/// What a process may hold whose parts may take `budgets_bytes` together.
+pub(crate) fn limit_bytes(budgets_bytes: u64) -> u64 {
+    budgets_bytes.saturating_add(SLACK_BYTES)
+}
+
 impl Pressure {
-    /// Watches a process whose parts may take `budgets_bytes` together.
-    pub(crate) fn new(world: World, budgets_bytes: u64) -> Arc<Pressure> {
+    /// Watches a process that may hold `limit_bytes`.
+    pub(crate) fn new(world: World, limit_bytes: u64) -> Arc<Pressure> {
         Arc::new(Pressure {
             world,
-            limit_bytes: budgets_bytes.saturating_add(SLACK_BYTES),
+            limit_bytes,
             state: Mutex::default(),
         })
     }

@@ -31,6 +31,9 @@ use datafusion::{
 };
 use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
 
+/// Requests of about this size are put together in one batch: rows may hold long values.
+const CHUNK_BYTES: usize = 16 << 20;
+
 /// The first and the last instant (ns) of the points of a request.
 fn extent(request: &BufferedRequest) -> Option<(i64, i64)> {
     let of_table = |table| {
@@ -141,8 +144,8 @@ impl Plan {
         let mut at = 0;
         Box::new(std::iter::from_fn(move || {
             let mut batches = Vec::new();
-            let mut rows = 0;
-            while rows < self.batch_rows && at < parts.len() {
+            let (mut rows, mut bytes) = (0, 0);
+            while rows < self.batch_rows && bytes < CHUNK_BYTES && at < parts.len() {
                 // The newest requests come last: with them first, runs are nearly in order.
                 let part = if self.ordered {
                     parts.len() - 1 - at
@@ -151,10 +154,13 @@ impl Plan {
                 };
                 at += 1;
                 match self.columns_of(&parts[part]) {
-                    Ok(batch) => batches.push(batch),
+                    Ok(batch) => {
+                        rows += batch.num_rows();
+                        bytes += batch.get_array_memory_size();
+                        batches.push(batch);
+                    }
                     Err(error) => return Some(Err(error)),
                 }
-                rows += batches.last().map_or(0, RecordBatch::num_rows);
             }
             report.buffered_rows_seen(rows as u64);
             (!batches.is_empty()).then(|| self.chunk(&batches))
