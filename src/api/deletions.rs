@@ -46,7 +46,9 @@ pub(super) async fn post(
         )));
     };
     let store = api.parts()?.store;
-    let deleted = store.delete(&principal.tenant, signal, predicate).await;
+    let deleted = store
+        .delete(&principal.tenant, signal, predicate, &principal.key_name)
+        .await;
     let tombstone = deleted.map_err(cairn_query::error::Error::from)?;
     let (headers, body) = answer(shown(&tombstone));
     Ok((StatusCode::ACCEPTED, headers, body))
@@ -73,6 +75,7 @@ fn shown(tombstone: &Tombstone) -> Value {
         "signal": tombstone.signal.as_str(),
         "sequence": tombstone.sequence,
         "accepted": tombstone.accepted.0,
+        "requested_by": tombstone.requested_by,
         "completed": tombstone.completed.map(|completed| completed.0),
         "predicate_sha256": tombstone.predicate_sha256,
         "deleted": deleted,

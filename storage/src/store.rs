@@ -17,6 +17,7 @@ mod commit;
 mod compact;
 mod compacting;
 mod delete;
+mod deletion_events;
 mod documents;
 mod drain;
 mod erase;
@@ -195,7 +196,7 @@ impl Store {
 
     /// Deletes what meets `predicate` of all requests up to now: it is in no later snapshot, and the background makes sure
     /// that no byte of it is left. It is durable when this returns; nothing but the returned hash and the counts is kept of
-    /// the predicate in the end.
+    /// the predicate in the end. `by` says who asked for it, in the ledger entry and in events.
     ///
     /// `Invalid` says what is wrong with the predicate;
     /// `Limited` when too much is deleted at once; after `Unavailable` [`Store::tombstones`] says whether it was accepted.
@@ -204,8 +205,9 @@ impl Store {
         tenant: &TenantId,
         signal: Signal,
         predicate: Predicate,
+        by: &str,
     ) -> Result<Tombstone> {
-        delete::delete(&self.state, (tenant.clone(), signal), predicate).await
+        delete::delete(&self.state, (tenant.clone(), signal), predicate, by).await
     }
 
     /// The deletions of a tenant, the oldest first: those that are not done, and what is known of those that are.

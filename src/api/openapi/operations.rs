@@ -119,7 +119,7 @@ pub(in crate::api) fn delete() -> Operation {
         ),
     });
     let path = (Method::Post, "/api/v1/deletions");
-    Operation::new(path, &[Scope::Operate], deleted::post, about)
+    Operation::new(path, &[Scope::Admin], deleted::post, about)
 }
 
 /// `GET /api/v1/deletions`.
@@ -133,7 +133,7 @@ pub(in crate::api) fn deletions() -> Operation {
         ),
     });
     let path = (Method::Get, "/api/v1/deletions");
-    Operation::new(path, &[Scope::Operate], deleted::get, about)
+    Operation::new(path, &[Scope::Admin, Scope::Operate], deleted::get, about)
 }
 
 /// `POST /api/v1/flush`.

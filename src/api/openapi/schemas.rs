@@ -2,7 +2,11 @@
 
 use crate::api::{health, problem::Problem};
 use axum::http::StatusCode;
-use cairn_storage::{append::Reason, signal::Signal};
+use cairn_storage::{
+    append::Reason,
+    deletion::predicate::{MAX_CONDITIONS, MAX_VALUES},
+    signal::Signal,
+};
 use serde_json::{Value, json};
 
 /// Every schema by its name.
@@ -50,7 +54,7 @@ fn deletion() -> Value {
         "required": ["field", "values"],
         "properties": {
             "field": { "oneOf": [one("column"), one("attribute"), one("resource")] },
-            "values": { "type": "array", "minItems": 1, "items": { "type": "string" } },
+            "values": { "type": "array", "minItems": 1, "maxItems": MAX_VALUES, "items": { "type": "string" } },
         },
     });
     json!({
@@ -65,7 +69,7 @@ fn deletion() -> Value {
                 "properties": {
                     "from": instant,
                     "before": instant,
-                    "conditions": { "type": "array", "minItems": 1, "items": condition },
+                    "conditions": { "type": "array", "minItems": 1, "maxItems": MAX_CONDITIONS, "items": condition },
                 },
             },
         },
@@ -78,6 +82,7 @@ fn deleted() -> Value {
         "signal": { "enum": Signal::ALL.map(Signal::as_str) },
         "sequence": whole("Rows of requests with a higher commit sequence are not touched."),
         "accepted": { "type": "integer", "description": "When, in nanoseconds since 1970." },
+        "requested_by": told("The name of the key that asked for it."),
         "completed": { "type": ["integer", "null"], "description": "When no byte was left; null until then." },
         "predicate_sha256": told("SHA-256 of the predicate's JSON."),
         "deleted": { "type": "object", "description": "Rows by table, at least." },

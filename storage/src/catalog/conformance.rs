@@ -142,6 +142,7 @@ pub(super) fn tombstone(number: u128) -> Tombstone {
         signal: Signal::Spans,
         sequence: u64::MAX >> 1,
         accepted: Nanos(i64::MAX),
+        requested_by: "data \"protection\"".to_string(),
         completed: None,
         predicate_sha256: predicate.sha256(),
         predicate: Some(predicate),

@@ -18,6 +18,9 @@ pub struct Tombstone {
     /// Rows of requests with a higher sequence are not touched.
     pub sequence: u64,
     pub accepted: Nanos,
+    /// Who asked for it: the name of a key.
+    #[serde(default)]
+    pub requested_by: String,
     /// When nothing of the rows was left anywhere.
     pub completed: Option<Nanos>,
     /// What is deleted; `None` once every row is gone, so that its values are gone too.

@@ -260,7 +260,7 @@ impl Surroundings {
         let Some((number, tenant, signal, predicate)) = offered else {
             return Ok(());
         };
-        match store.delete(&tenant, signal, predicate).await {
+        match store.delete(&tenant, signal, predicate, "a client").await {
             Ok(tombstone) => {
                 let mut model = self.model.lock();
                 model.deletions.acknowledge(number, tombstone.sequence);

@@ -9,7 +9,9 @@
 
 use super::{
     buffer::Key,
-    claim, documents, kept,
+    claim,
+    deletion_events::{DELETION_ACCEPTED, event},
+    documents, kept,
     state::{State, subject},
 };
 use crate::{
@@ -39,16 +41,17 @@ pub(super) async fn delete(
     state: &Arc<State>,
     key: Key,
     predicate: Predicate,
+    by: &str,
 ) -> Result<Tombstone> {
     let predicate = predicate.normal(key.1)?;
-    let state = state.clone();
-    let accepting = tokio::spawn(async move { accept(&state, key, predicate).await });
+    let (state, by) = (state.clone(), by.to_string());
+    let accepting = tokio::spawn(async move { accept(&state, key, predicate, by).await });
     accepting
         .await
         .map_err(|e| Error::Internal(format!("accepting a deletion: {e}")))?
 }
 
-async fn accept(state: &State, key: Key, predicate: Predicate) -> Result<Tombstone> {
+async fn accept(state: &State, key: Key, predicate: Predicate, by: String) -> Result<Tombstone> {
     check_room(state, &key.0)?;
     claim::confirm(state).await?;
     let spans = match key.1 {
@@ -68,6 +71,7 @@ async fn accept(state: &State, key: Key, predicate: Predicate) -> Result<Tombsto
         signal: key.1,
         sequence,
         accepted: state.now(),
+        requested_by: by,
         completed: None,
         predicate_sha256: predicate.sha256(),
         predicate: Some(predicate),
@@ -91,6 +95,7 @@ async fn accept(state: &State, key: Key, predicate: Predicate) -> Result<Tombsto
         id = %tombstone.id,
         table = subject(&key),
         sequence,
+        by = tombstone.requested_by,
         predicate_sha256 = tombstone.predicate_sha256,
         "a deletion is accepted"
     );
@@ -194,6 +199,7 @@ async fn commit(state: &State, tombstone: &Tombstone) -> Result<()> {
     loop {
         let commit = Commit {
             tombstones: vec![tombstone.clone()],
+            events: vec![event(DELETION_ACCEPTED, tombstone, tombstone.accepted)],
             ..Commit::default()
         };
         let Err(error) = state.catalog.commit(commit).await else {

@@ -4,13 +4,15 @@
 //!    them (`rewrite`), as a merge is.
 //! 2. The files of the log that hold requests up to the sequence go: others are flushed for that (`log`).
 //! 3. Objects of segments that are no longer live go when no query can be reading them, as always: ten minutes. What a
-//!    crash left in the bucket goes too (`strays`), and the cache on disk begins anew.
+//!    crash left in the bucket goes too (`strays`), and what could not be removed from the staging folder (`staged`); the cache
+//!    on disk begins anew.
 //! 4. The tombstone forgets what it deleted, the catalog is scrubbed, and the tombstone is done.
 //!
 //! Each step can be repeated. What it waits for longer than [`DEADLINE`] is a problem in health.
 
 mod log;
 mod rewrite;
+mod staged;
 mod strays;
 
 use super::{
@@ -18,13 +20,14 @@ use super::{
     buffer::Key,
     compact::Running,
     delete::keys,
+    deletion_events::{DELETION_COMPLETED, event},
     documents,
     health::Part,
     retire,
     state::{State, subject},
 };
 use crate::{
-    catalog::Commit,
+    catalog::{Commit, Event},
     deletion::{Owners, Tombstone},
     error::{Error, Result},
     id::TombstoneId,
@@ -107,6 +110,7 @@ async fn erase(state: &State, wal: &Wal<Cargo>, id: TombstoneId) -> Result<Optio
         let mut left = set_aside(state).await?;
         for key in &keys {
             left.extend(strays::remove(state, &tombstone, key).await?);
+            staged::remove(state, key).await?;
         }
         if let Some(blocks) = state.readers.blocks()
             && !blocks.renew().await?
@@ -119,14 +123,16 @@ async fn erase(state: &State, wal: &Wal<Cargo>, id: TombstoneId) -> Result<Optio
         tombstone.left = left;
         tombstone.predicate = None;
         tombstone.owners = Owners::default();
-        put(state, &tombstone).await?;
+        put(state, &tombstone, Vec::new()).await?;
     }
     state.catalog.scrub().await?;
     tombstone.completed = Some(state.now());
-    put(state, &tombstone).await?;
+    let completed = event(DELETION_COMPLETED, &tombstone, state.now());
+    put(state, &tombstone, vec![completed]).await?;
     tracing::info!(
         id = %tombstone.id,
         table = subject(&(tombstone.tenant.clone(), tombstone.signal)),
+        by = tombstone.requested_by,
         deleted = ?tombstone.deleted,
         left = ?tombstone.left,
         "a deletion is done"
@@ -139,10 +145,11 @@ fn current(state: &State, id: TombstoneId) -> Option<Tombstone> {
     Some(Tombstone::clone(&tombstone))
 }
 
-/// Makes the tombstone durable as it is.
-async fn put(state: &State, tombstone: &Tombstone) -> Result<()> {
+/// Makes the tombstone durable as it is, and these events with it.
+async fn put(state: &State, tombstone: &Tombstone, events: Vec<Event>) -> Result<()> {
     let commit = Commit {
         tombstones: vec![tombstone.clone()],
+        events,
         ..Commit::default()
     };
     state.catalog.commit(commit).await?;

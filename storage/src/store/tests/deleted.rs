@@ -8,6 +8,9 @@ use crate::{
     world::simulated::Stop,
 };
 
+/// Who asks for deletions.
+const BY: &str = "data protection";
+
 /// Longer than the grace of retired segments.
 const GRACE: Duration = Duration::from_secs(700);
 
@@ -28,7 +31,7 @@ fn bodies(values: &[&str]) -> Predicate {
 
 async fn delete(store: &Store, predicate: Predicate) -> Result<Tombstone> {
     let tenant = TenantId::default_tenant();
-    store.delete(&tenant, Signal::Logs, predicate).await
+    store.delete(&tenant, Signal::Logs, predicate, BY).await
 }
 
 async fn put(store: &Store, text: &str) {
@@ -102,6 +105,24 @@ fn rows_are_gone_at_once_from_buffer_and_segments_also_after_a_restart() {
         assert!(done.completed.is_some(), "{:?}", store.health());
         assert_eq!(fixture.objects("tombstones").await, Vec::<String>::new());
         assert_eq!(store.health().problems, []);
+        let told = fixture.catalog.events(0, 100).await.expect("known");
+        let told = told
+            .iter()
+            .filter(|(_, event)| event.kind.contains("deletion"));
+        let told: Vec<(&str, String)> = told
+            .map(|(_, event)| {
+                let body: serde_json::Value = serde_json::from_str(&event.body).expect("JSON");
+                (
+                    event.kind.as_str(),
+                    format!("{} {}", body["requested_by"], body["rows"]),
+                )
+            })
+            .collect();
+        let expected = [
+            ("cairn.deletion.accepted.v1", format!("\"{BY}\" 1")),
+            ("cairn.deletion.completed.v1", format!("\"{BY}\" 2")),
+        ];
+        assert_eq!(told, expected);
         // A retry of what was deleted is known, and brings nothing back.
         let again = append(&store, request("4 a-2\n5 b\n")).await;
         assert!(again.expect("known").deduplicated);
@@ -172,6 +193,32 @@ fn no_byte_is_left_on_disk_or_in_the_bucket() {
         let tenant = TenantId::default_tenant();
         assert!(store.tombstones(&tenant)[0].completed.is_some());
         assert_eq!(records(&store, Signal::Logs).await, ["also-kept", "kept"]);
+    });
+}
+
+/// A merge was given up and its files could not be removed: they go with the deletion.
+#[test]
+fn what_stayed_in_the_staging_folder_goes() {
+    let fixture = Fixture::new();
+    fixture.run(async {
+        let store = fixture.open().await;
+        put(&store, "1 kept\n2 marked-1\n").await;
+        store.flush_all().await.expect("flushed");
+        let paths = fixture.objects(".logs.parquet").await;
+        let [path] = paths.try_into().expect("one");
+        let (folder, _) = path.rsplit_once('/').expect("in a folder");
+        let disk = fixture.simulation.world().disk;
+        let folder = fixture.config.data_dir.join("staging").join(folder);
+        disk.create_directories(&folder).expect("made");
+        for name in ["01arz3ndektsv4rrffq69g5fav.logs.parquet", "cut off"] {
+            let file = disk.create(&folder.join(name)).expect("made");
+            file.write_at(0, b"marked-1").expect("written");
+        }
+        delete(&store, bodies(&["marked-1"]))
+            .await
+            .expect("accepted");
+        later(&store, GRACE).await;
+        assert!(!holds(&all_bytes(&fixture).await, "marked-1"));
     });
 }
 

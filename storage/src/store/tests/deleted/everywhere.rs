@@ -6,6 +6,8 @@ use crate::{
     append::{Decoded, Envelope, Rejected},
     catalog::sqlite::SqliteCatalog,
     schema,
+    segment::index::Blocks,
+    text::{demand::Demand, token::Subject},
     world::{World, real},
 };
 use arrow::{
@@ -253,6 +255,28 @@ fn marked(machine: &Machine) -> Vec<String> {
     marked
 }
 
+/// In how many sidecars of logs the mark is known, as words of bodies and as a pair.
+async fn indexed(store: &Store) -> [usize; 2] {
+    let demands = [
+        Demand::words(Subject::BodyWords, MARK),
+        Demand::pair(Subject::ResourcePairs, "host", MARK),
+    ];
+    let mut known = [0; 2];
+    for segment in &store
+        .snapshot(&TenantId::default_tenant(), Signal::Logs)
+        .segments
+    {
+        let counters = Default::default();
+        let index = store.index(segment, &counters).await.expect("read");
+        let index = index.expect("logs have words");
+        for (known, demand) in known.iter_mut().zip(&demands) {
+            let found = index.blocks_that(Table::Logs, demand, &counters).await;
+            *known += usize::from(found.expect("read") != Blocks::Rows(Vec::new()));
+        }
+    }
+    known
+}
+
 fn counts(view: &BTreeMap<Table, Vec<String>>, wanted: bool) -> BTreeMap<Table, usize> {
     let count = |rows: &Vec<String>| rows.iter().filter(|row| is_marked(row) == wanted).count();
     view.iter()
@@ -292,9 +316,10 @@ async fn no_file_holds_a_byte_of_what_was_deleted() {
     let before = view(&store).await;
     assert!(counts(&before, true).values().all(|count| *count > 0));
     assert!(marked(&machine).len() > 10, "{:?}", marked(&machine));
+    assert!(indexed(&store).await.iter().all(|known| *known > 0));
     let tenant = TenantId::default_tenant();
     for signal in SIGNALS {
-        let accepted = store.delete(&tenant, signal, predicate(signal)).await;
+        let accepted = store.delete(&tenant, signal, predicate(signal), BY).await;
         accepted.expect("accepted");
     }
     let after = view(&store).await;
@@ -320,6 +345,7 @@ async fn no_file_holds_a_byte_of_what_was_deleted() {
     assert_eq!(left, 0, "{:?}", store.health());
     let last = view(&store).await;
     assert_eq!(counts(&last, false), counts(&before, false));
+    assert_eq!(indexed(&store).await, [0, 0]);
     let deleted: BTreeMap<Table, u64> = {
         let mut all = BTreeMap::new();
         for tombstone in store.tombstones(&tenant) {
