@@ -1,6 +1,7 @@
-//! Tombstones in the bucket: small documents, so that a catalog that is made anew brings nothing back.
+//! Tombstones in the bucket: small documents, so that a catalog that is made anew brings nothing back, and knows what was
+//! deleted.
 //!
-//! One is written before its tombstone is accepted and removed when every row is gone. `docs/formats/bucket.md` describes the
+//! One is written before its tombstone is accepted, and again without what it deletes when every row is gone. `docs/formats/bucket.md` describes the
 //! bytes.
 
 use crate::{

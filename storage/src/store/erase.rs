@@ -6,7 +6,7 @@
 //! 3. Objects of segments that are no longer live go when no query can be reading them, as always: ten minutes. What a
 //!    crash left in the bucket goes too (`strays`), and what could not be removed from the staging folder (`staged`); the cache
 //!    on disk begins anew.
-//! 4. The tombstone forgets what it deleted, the catalog is scrubbed, and the tombstone is done.
+//! 4. The tombstone forgets what it deleted, in the bucket and in the catalog, the catalog is scrubbed, and the tombstone is done.
 //!
 //! Each step can be repeated. What it waits for longer than [`DEADLINE`] is a problem in health.
 
@@ -117,16 +117,17 @@ async fn erase(state: &State, wal: &Wal<Cargo>, id: TombstoneId) -> Result<Optio
         {
             return Ok(Some("the cache on disk is being opened"));
         }
-        documents::remove(&*state.bucket, &tombstone).await?;
         // Counts may have grown meanwhile.
         tombstone = current(state, id).unwrap_or(tombstone);
         tombstone.left = left;
         tombstone.predicate = None;
         tombstone.owners = Owners::default();
+        documents::put(&*state.bucket, &tombstone).await?;
         put(state, &tombstone, Vec::new()).await?;
     }
     state.catalog.scrub().await?;
     tombstone.completed = Some(state.now());
+    documents::put(&*state.bucket, &tombstone).await?;
     let completed = event(DELETION_COMPLETED, &tombstone, state.now());
     put(state, &tombstone, vec![completed]).await?;
     tracing::info!(

@@ -90,7 +90,7 @@ fn rows_are_gone_at_once_from_buffer_and_segments_also_after_a_restart() {
         tombstone
     });
     fixture.simulation.cut_power();
-    fixture.run(async {
+    let done = fixture.run(async {
         let store = fixture.open().await;
         let expected = ["a", "a-2", "b", "c"];
         assert_eq!(records(&store, Signal::Logs).await, expected);
@@ -103,7 +103,7 @@ fn rows_are_gone_at_once_from_buffer_and_segments_also_after_a_restart() {
         assert_eq!(done.predicate_sha256, tombstone.predicate_sha256);
         assert_eq!(done.deleted, [(Table::Logs, 2)].into());
         assert!(done.completed.is_some(), "{:?}", store.health());
-        assert_eq!(fixture.objects("tombstones").await, Vec::<String>::new());
+        assert_eq!(fixture.objects("tombstones").await.len(), 1);
         assert_eq!(store.health().problems, []);
         let told = fixture.catalog.events(0, 100).await.expect("known");
         let told = told
@@ -118,20 +118,23 @@ fn rows_are_gone_at_once_from_buffer_and_segments_also_after_a_restart() {
                 )
             })
             .collect();
-        let expected = [
+        let expected_events = [
             ("cairn.deletion.accepted.v1", format!("\"{BY}\" 1")),
             ("cairn.deletion.completed.v1", format!("\"{BY}\" 2")),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(told, expected_events);
         // A retry of what was deleted is known, and brings nothing back.
         let again = append(&store, request("4 a-2\n5 b\n")).await;
         assert!(again.expect("known").deduplicated);
         assert_eq!(records(&store, Signal::Logs).await, expected);
+        done
     });
     fixture.catalog.lose();
     fixture.run(async {
         let store = fixture.open().await;
         assert_eq!(records(&store, Signal::Logs).await, ["a", "a-2", "b", "c"]);
+        // The ledger outlives the catalog.
+        assert_eq!(store.tombstones(&TenantId::default_tenant()), [done]);
         assert_eq!(fixture.verify().await.report.findings, []);
     });
 }
@@ -153,7 +156,7 @@ fn what_a_catalog_has_lost_stays_deleted() {
         assert_eq!(records(&store, Signal::Logs).await, ["a", "c"]);
         later(&store, GRACE).await;
         assert_eq!(records(&store, Signal::Logs).await, ["a", "c"]);
-        assert_eq!(fixture.objects("tombstones").await, Vec::<String>::new());
+        assert_eq!(fixture.objects("tombstones").await.len(), 1);
     });
 }
 
@@ -342,7 +345,6 @@ async fn check_after_a_crash(fixture: &Fixture) {
         "{all:?} {:?}",
         store.health()
     );
-    assert_eq!(fixture.objects("tombstones").await, Vec::<String>::new());
     assert!(!holds(&all_bytes(fixture).await, "gone"));
     drop(store);
     fixture.catalog.lose();
