@@ -294,6 +294,22 @@ fn predicate(signal: Signal) -> Predicate {
     one_of(field, &[MARK])
 }
 
+/// Rows of every signal in merged segments, in small ones, and in the buffer.
+async fn fill(store: &Store) {
+    for number in 0..4 {
+        for signal in SIGNALS {
+            put(store, signal, number).await;
+        }
+        store.flush_all().await.expect("flushed");
+    }
+    assert!(store.compact_all().await.expect("merged") > 0);
+    for signal in SIGNALS {
+        put(store, signal, 10).await;
+        store.flush_all().await.expect("flushed");
+        put(store, signal, 11).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_file_holds_a_byte_of_what_was_deleted() {
     let machine = Machine {
@@ -301,18 +317,7 @@ async fn no_file_holds_a_byte_of_what_was_deleted() {
         world: real::world(),
     };
     let (store, catalog) = machine.open().await;
-    for number in 0..4 {
-        for signal in SIGNALS {
-            put(&store, signal, number).await;
-        }
-        store.flush_all().await.expect("flushed");
-    }
-    assert!(store.compact_all().await.expect("merged") > 0);
-    for signal in SIGNALS {
-        put(&store, signal, 10).await;
-        store.flush_all().await.expect("flushed");
-        put(&store, signal, 11).await;
-    }
+    fill(&store).await;
     let before = view(&store).await;
     assert!(counts(&before, true).values().all(|count| *count > 0));
     assert!(marked(&machine).len() > 10, "{:?}", marked(&machine));
