@@ -150,6 +150,8 @@ fn current(state: &State, id: TombstoneId) -> Option<Tombstone> {
 async fn put(state: &State, tombstone: &Tombstone, events: Vec<Event>) -> Result<()> {
     let commit = Commit {
         tombstones: vec![tombstone.clone()],
+        // Answers may say what was wrong with a record.
+        forget_digests_before: state.retries.oldest_received(),
         events,
         ..Commit::default()
     };
