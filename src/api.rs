@@ -6,6 +6,7 @@
 mod access;
 mod body;
 mod dead_letters;
+mod deletions;
 mod flush;
 mod health;
 mod logs;
@@ -43,6 +44,8 @@ fn operations() -> Vec<Operation> {
         openapi::schema(),
         openapi::flush(),
         openapi::replay(),
+        openapi::delete(),
+        openapi::deletions(),
         openapi::storage(),
         openapi::reconcile(),
         openapi::version(),

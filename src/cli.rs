@@ -32,6 +32,9 @@ pub(crate) enum Command {
     /// Look at what could not become rows, and offer it again
     #[command(subcommand)]
     DeadLetters(DeadLetters),
+    /// Delete rows for ever by what they say, and look at what was deleted
+    #[command(subcommand)]
+    Deletions(Deletions),
     /// Read every object of the bucket and check it, with the server stopped
     Verify(Offline),
     /// Check any OTLP server against what the specification asks of it
@@ -125,7 +128,7 @@ pub(crate) struct Server {
     /// The API of the server
     #[arg(long, default_value = "http://127.0.0.1:4319")]
     pub(crate) url: String,
-    /// An API key with the scope that the command needs (`query`, `operate`); better in the variable CAIRN_KEY,
+    /// An API key with the scope that the command needs (`query`, `operate`, `admin`); better in the variable CAIRN_KEY,
     /// where other users do not see it
     #[arg(long)]
     pub(crate) key: Option<String>,
@@ -166,6 +169,43 @@ pub(crate) struct ReplayLetters {
     /// Only those received before this instant
     #[arg(long)]
     pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+/// `cairn deletions …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Deletions {
+    /// The tenant's deletions, the oldest first, those that are done included
+    List(Server),
+    /// Delete rows of the tenant that have arrived until now and meet every condition (a key with the scope `admin`)
+    Add(NewDeletion),
+}
+
+/// `cairn deletions add`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct NewDeletion {
+    /// Rows of which signal: logs, metrics, spans or dead_letters
+    #[arg(long)]
+    pub(crate) signal: String,
+    /// A column has this value; given again for the same column: or that one
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) column: Vec<String>,
+    /// An attribute has this value, as text
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) attribute: Vec<String>,
+    /// An attribute of the resource has this value, as text
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) resource: Vec<String>,
+    /// Only rows from this instant on, nanoseconds since 1970
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) from: Option<i64>,
+    /// Only rows before this instant
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) before: Option<i64>,
+    /// Yes, for ever
+    #[arg(long)]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) server: Server,
 }

@@ -3,6 +3,7 @@
 mod catalog;
 mod client;
 mod dead_letters;
+mod deletions;
 mod flush;
 mod key;
 mod logs;
@@ -32,6 +33,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Logs(command) => logs::run(command).await,
         Command::Flush(server) => flush::run(&server).await,
         Command::DeadLetters(command) => dead_letters::run(command).await,
+        Command::Deletions(command) => deletions::run(command).await,
         Command::OtlpCheck(options) => otlp_check::run(&options).await,
         Command::Promqltest(options) => promqltest::run(&options).await,
         Command::Verify(options) => verify::run(config::load(&options.flags)?.config).await,

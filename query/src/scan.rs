@@ -7,6 +7,7 @@
 
 mod adapt;
 mod buffered;
+mod deleted;
 mod files;
 mod groups;
 mod keep_order;
@@ -106,6 +107,7 @@ pub(crate) async fn plan(
     let asked = probe::Asked::of(request.filters, outline.predicate.as_ref());
     let files = probe::probe(segments, &asked, request.scope).await?;
     let pruned = considered - files.len();
+    let files = deleted::leave_out(files, &snapshot, request.scope).await?;
     request
         .scope
         .report()

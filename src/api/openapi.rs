@@ -11,7 +11,8 @@ mod prometheus;
 mod schemas;
 
 pub(super) use operations::{
-    flush, itself, live, metrics, ready, reconcile, replay, schema, sql, storage, version,
+    delete, deletions, flush, itself, live, metrics, ready, reconcile, replay, schema, sql,
+    storage, version,
 };
 
 pub(super) use logs::all as logs;

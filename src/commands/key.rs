@@ -15,7 +15,9 @@ pub(super) fn new(options: &NewKey) -> Result<ExitCode> {
         .iter()
         .map(|name| {
             let known = Scope::ALL.into_iter().find(|scope| scope.as_str() == name);
-            known.with_context(|| format!("--scopes: {name} is none of ingest, query, operate"))
+            known.with_context(|| {
+                format!("--scopes: {name} is none of ingest, query, operate, admin")
+            })
         })
         .collect::<Result<_>>()?;
     let made = secret::generate(&world::real::world());

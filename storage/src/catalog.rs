@@ -12,6 +12,7 @@ pub mod sqlite;
 
 use crate::{
     append::Answer,
+    deletion::Tombstone,
     error::Result,
     id::{OwnerId, SegmentId, TenantId},
     segment::SegmentMeta,
@@ -71,6 +72,8 @@ pub struct Commit {
     /// Digests received before this instant are forgotten, and later ones of such an age never kept.
     pub forget_digests_before: Option<Nanos>,
     pub events: Vec<Event>,
+    /// Deletions as they are from now on, each in the place of what was known of it.
+    pub tombstones: Vec<Tombstone>,
 }
 
 /// All that a starting store needs.
@@ -86,6 +89,8 @@ pub struct CatalogState {
     pub retired: Vec<SegmentMeta>,
     pub flushed_through: Vec<FlushMark>,
     pub digests: Vec<Digest>,
+    /// Every deletion that was accepted, done ones included, by id.
+    pub tombstones: Vec<Tombstone>,
     /// Rows that failed their checksum or could not be read, described for the operator.
     pub damaged: Vec<String>,
 }
@@ -114,6 +119,9 @@ pub trait Catalog: Send + Sync {
 
     /// Integration events after `after` (an event's number, 0 for all), oldest first, with their numbers.
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<(u64, Event)>>;
+
+    /// Makes sure that its files hold no byte of what it was made to forget. May take seconds.
+    async fn scrub(&self) -> Result<()>;
 
     /// Replaces everything by `state` and `field_ids` (an owner of `None` leaves none): the end of `cairn catalog rebuild`. Undelivered events are
     /// forgotten; epochs and the numbers of events go on.

@@ -1,4 +1,4 @@
-//! Ids that cannot hold an invalid value: tenant, segment, owner.
+//! Ids that cannot hold an invalid value: tenant, segment, owner, tombstone.
 
 use crate::{
     error::{Error, Result},
@@ -135,6 +135,45 @@ impl From<OwnerId> for String {
 }
 
 impl fmt::Display for OwnerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_string().to_lowercase())
+    }
+}
+
+/// The id of a deletion: a ULID.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(try_from = "String", into = "String")]
+pub struct TombstoneId(pub Ulid);
+
+impl FromStr for TombstoneId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<TombstoneId> {
+        let parsed = Ulid::from_string(text);
+        parsed.map(TombstoneId).map_err(|e| Error::Invalid {
+            what: "tombstone id",
+            detail: e.to_string(),
+        })
+    }
+}
+
+impl TryFrom<String> for TombstoneId {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<TombstoneId> {
+        text.parse()
+    }
+}
+
+impl From<TombstoneId> for String {
+    fn from(id: TombstoneId) -> String {
+        id.to_string()
+    }
+}
+
+impl fmt::Display for TombstoneId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.to_string().to_lowercase())
     }

@@ -9,6 +9,7 @@ pub mod buffered;
 pub mod catalog;
 pub mod config;
 pub mod conformance;
+pub mod deletion;
 pub mod error;
 pub mod id;
 pub mod objects;

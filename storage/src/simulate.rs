@@ -1,15 +1,17 @@
-//! Storage under a seeded world: lives of a store with clients, flushes, kills, power cuts, outages, lost catalogs and
-//! steps of the clock.
+//! Storage under a seeded world: lives of a store with clients, flushes, deletions, kills, power cuts, outages, lost catalogs
+//! and steps of the clock.
 //!
 //! After each start, all the time while it runs and at the end: what was acknowledged is there, once, until it has been kept
-//! long enough; nothing is there twice; nothing is there that nobody sent; nothing comes back that was gone. The same seed gives the same run, call by call. Run it with
+//! long enough or was deleted; nothing is there twice; nothing is there that nobody sent; nothing comes back that was gone. The same seed gives the same run, call by call. Run it with
 //! `cargo xtask simulate --seeds N`.
 
+mod deleted;
 mod forgetful;
 mod life;
 mod model;
 mod read;
 mod records;
+mod request;
 
 pub use read::{Row, rows};
 pub use records::TextDecode;
@@ -67,6 +69,8 @@ pub struct Report {
     pub calls: u64,
     /// The last commit sequence.
     pub sequence: u64,
+    /// Deletions that were acknowledged.
+    pub deletions: u64,
     /// Segments that were made of others and committed, since the catalog was last lost.
     pub merges: u64,
 }
@@ -121,6 +125,7 @@ pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Result<Report, Box<Failure>
         expired: 0,
         calls: 0,
         sequence: 0,
+        deletions: 0,
         merges: 0,
     };
     let failed = |life, what| {
@@ -141,6 +146,7 @@ pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Result<Report, Box<Failure>
     report.lives += 1;
     report.merges = machine.events(SEGMENT_COMMITTED, 1..);
     report.requests = machine.model.lock().requests.len() as u64;
+    report.deletions = machine.model.lock().deletions.acknowledged().len() as u64;
     report.expired = machine.events(SEGMENT_EXPIRED, 0..);
     report.calls = machine.simulation.calls();
     report.trace = machine.simulation.trace();

@@ -3,6 +3,7 @@
 pub use crate::{buffered::BufferedRequest, segment::LiveSegment};
 
 use crate::{
+    deletion::Tombstone,
     id::{SegmentId, TenantId},
     signal::{Signal, Table},
     time::Nanos,
@@ -23,6 +24,9 @@ pub struct Snapshot {
     pub taken: Nanos,
     /// What is known to be damaged or gone and is not in the view.
     pub missing: Vec<Missing>,
+    /// Deletions that are not done: rows of `segments` that they delete are not in the view (`Store::kept` says which).
+    /// `buffered` has none.
+    pub tombstones: Vec<Arc<Tombstone>>,
 }
 
 /// Rows that a query should have and cannot get, and why.

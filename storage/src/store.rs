@@ -1,9 +1,9 @@
 //! The store: what is promised to those who write rows and to those who read them.
 //!
 //! In: `append` (dedupe, frame, group commit) fills the `buffer`. Out of memory: `flush` runs `stage` (segments on the
-//! local disk, read at once), `upload` and `commit` as `policy` says; `compact` merges small segments. Away: `evict` bounds
-//! the dead letters, `expire` is retention (what `clock` allows), both by `retire`; `reconcile` holds the bucket against the
-//! catalog. A remote bucket is counted and read through a cache (`cached`). Start: `load` (whose bucket: `claim`), then
+//! local disk, read at once), `upload` and `commit` as `policy` says (`drain` on demand); `compact` merges small segments.
+//! Away: `evict` bounds the dead letters, `expire` is retention (what `clock` allows), both by `retire`; `delete` accepts
+//! deletions, `kept` leaves their rows out, `erase` makes them so; `reconcile` holds the bucket against the catalog. A remote bucket is counted and read through a cache (`cached`). Start: `load` (whose bucket: `claim`), then
 //! `replay`. Offline: `rebuild` makes the catalog from the bucket, `verify` reads everything, `orphans` finds what nobody
 //! needs; `report` says what there is.
 
@@ -16,10 +16,17 @@ mod clock;
 mod commit;
 mod compact;
 mod compacting;
+mod delete;
+mod deletion_events;
+mod documents;
+mod drain;
+mod erase;
 mod evict;
 mod expire;
 mod flush;
+mod flushed;
 mod health;
+mod kept;
 mod letters;
 mod load;
 mod looked;
@@ -37,6 +44,7 @@ mod rows;
 mod stage;
 mod staged;
 mod state;
+mod tombstones;
 mod upload;
 mod verify;
 mod warm;
@@ -56,6 +64,7 @@ use crate::{
     budget::{Budget, Reservation},
     catalog::Catalog,
     config::Config,
+    deletion::{Predicate, Tombstone},
     error::{Error, Result},
     id::{SegmentId, TenantId},
     objects::local::LocalStore,
@@ -73,6 +82,7 @@ use crate::{
     world::World,
 };
 use append::Cargo;
+use arrow::buffer::BooleanBuffer;
 use health::Part;
 use object_store::ObjectStore;
 use replay::Marks;
@@ -131,6 +141,9 @@ impl Store {
                 .collect(),
         );
         retire::resume(&state, loaded.retired);
+        for tombstone in loaded.tombstones {
+            state.tombstones.lock().put(tombstone, state.monotonic());
+        }
         replay::load_digests(&state, loaded.digests);
         let replayed = replay::replay(&state, marks).await?;
         let epoch = begin_epoch(&state, &replayed).await?;
@@ -151,7 +164,7 @@ impl Store {
         let (wal, writer) = Wal::new(state.world.clone(), settings, start, durable);
         state.wal_bytes.store(wal.bytes(), Ordering::Relaxed);
         tokio::spawn(writer.run());
-        flush::trim(&state, &wal).await;
+        drain::trim(&state, &wal).await;
         Ok(Arc::new(Store {
             state,
             wal,
@@ -171,9 +184,52 @@ impl Store {
 
     /// Everything of one tenant and signal that is acknowledged now, each row once. Cheap; never waits for disk.
     pub fn snapshot(&self, tenant: &TenantId, signal: Signal) -> Snapshot {
-        self.state
-            .buffers
-            .snapshot(&(tenant.clone(), signal), self.state.now())
+        let key = (tenant.clone(), signal);
+        // Before the segments: one that is done by then has none that had rows of it.
+        let tombstones = self.state.tombstones.lock().active(&key);
+        let snapshot = self.state.buffers.snapshot(&key, self.state.now());
+        Snapshot {
+            tombstones,
+            ..snapshot
+        }
+    }
+
+    /// Deletes what meets `predicate` of all requests up to now: it is in no later snapshot, and the background makes sure
+    /// that no byte of it is left. It is durable when this returns; nothing but the returned hash and the counts is kept of
+    /// the predicate in the end. `by` says who asked for it, in the ledger entry and in events.
+    ///
+    /// `Invalid` says what is wrong with the predicate;
+    /// `Limited` when too much is deleted at once; after `Unavailable` [`Store::tombstones`] says whether it was accepted.
+    pub async fn delete(
+        &self,
+        tenant: &TenantId,
+        signal: Signal,
+        predicate: Predicate,
+        by: &str,
+    ) -> Result<Tombstone> {
+        delete::delete(&self.state, (tenant.clone(), signal), predicate, by).await
+    }
+
+    /// The deletions of a tenant, the oldest first: those that are not done, and what is known of those that are.
+    pub fn tombstones(&self, tenant: &TenantId) -> Vec<Tombstone> {
+        self.state.tombstones.lock().of_tenant(tenant)
+    }
+
+    /// The rows of `table` in a segment of `snapshot` that are in the view, one bit a row in the order of its file; `None`
+    /// where all are, as always when nothing is being deleted. Reads what it takes once, and remembers it.
+    pub async fn kept(
+        &self,
+        snapshot: &Snapshot,
+        segment: &LiveSegment,
+        table: Table,
+    ) -> Result<Option<BooleanBuffer>> {
+        kept::kept(&self.state, &snapshot.tombstones, segment, table).await
+    }
+
+    /// Takes every deletion as far as it comes now, as [`Store::run`] does by and by; returns how many are not done. They wait
+    /// for queries that may be reading what they delete, or for a merge.
+    pub async fn erase(&self) -> Result<usize> {
+        erase::pass(&self.state, &self.wal).await
     }
 
     /// A reader of the object that holds `table` in `segment`, which is of a snapshot of this store; `NotFound` if
@@ -222,7 +278,7 @@ impl Store {
     /// Flushes everything that is buffered now, and returns when it is committed. The first error, after all
     /// was tried; the rows of what failed stay readable and are tried again in the background.
     pub async fn flush_all(&self) -> Result<()> {
-        flush::flush_all(&self.state, &self.wal, "explicit").await
+        drain::flush_all(&self.state, &self.wal, "explicit").await
     }
 
     /// Merges segments until nothing is left to merge, as [`Store::run`] does by and by; returns how many merges that
@@ -248,7 +304,7 @@ impl Store {
         let last = async {
             // Requests that are in the queue become visible first, and the file they are in can go.
             self.wal.close().await;
-            let flushed = flush::flush_all(&self.state, &self.wal, "shutdown").await;
+            let flushed = drain::flush_all(&self.state, &self.wal, "shutdown").await;
             if let Some(blocks) = self.state.readers.blocks() {
                 blocks.close().await;
             }

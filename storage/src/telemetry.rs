@@ -49,6 +49,10 @@ pub struct Telemetry {
     pub expired_rows: Family<ExpiredLabels, Counter>,
     /// Bytes of these.
     pub expired_bytes: Family<ExpiredLabels, Counter>,
+    /// Rows deleted by predicate, of all tables; they stay counted as stored.
+    pub deleted_rows: Family<TableLabels, Counter>,
+    /// Deletions that are not done.
+    pub tombstones: Gauge,
     /// Segments that are no longer live and whose objects wait for their deletion.
     pub retired_segments: Gauge,
     /// Bytes of these.
@@ -212,6 +216,8 @@ impl Telemetry {
             dead_letters_evicted_records: Family::default(),
             expired_rows: Family::default(),
             expired_bytes: Family::default(),
+            deleted_rows: Family::default(),
+            tombstones: Gauge::default(),
             retired_segments: Gauge::default(),
             retired_bytes: Gauge::default(),
             orphan_objects: Gauge::default(),
@@ -334,6 +340,16 @@ impl Telemetry {
             "expired_bytes",
             "Bytes of segments that were kept long enough",
             self.expired_bytes.clone(),
+        );
+        registry.register(
+            "deleted_rows",
+            "Rows deleted by predicate; they stay counted as stored",
+            self.deleted_rows.clone(),
+        );
+        registry.register(
+            "tombstones",
+            "Deletions by predicate that are not done",
+            self.tombstones.clone(),
         );
         registry.register(
             "retired_segments",

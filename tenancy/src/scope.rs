@@ -13,11 +13,13 @@ pub enum Scope {
     /// Looking after the server: the metrics of all tenants and of the process, flushing on demand. Not reading
     /// telemetry.
     Operate,
+    /// Deleting the tenant's telemetry for ever, by what it says.
+    Admin,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 3] = [Scope::Ingest, Scope::Query, Scope::Operate];
+    pub const ALL: [Scope; 4] = [Scope::Ingest, Scope::Query, Scope::Operate, Scope::Admin];
 
     /// The name in settings, metrics and error texts.
     pub fn as_str(self) -> &'static str {
@@ -25,6 +27,7 @@ impl Scope {
             Scope::Ingest => "ingest",
             Scope::Query => "query",
             Scope::Operate => "operate",
+            Scope::Admin => "admin",
         }
     }
 }

@@ -24,7 +24,7 @@ from server import Server  # noqa: E402
 
 TENANT = "contracts"
 DOCUMENT = "/api/v1/openapi.json"
-SCOPES = ["ingest", "query", "operate"]
+SCOPES = ["ingest", "query", "operate", "admin"]
 
 # Statements that wait for their deadline are many here.
 SETTINGS = ["query.timeout_seconds=1", "query.max_timeout_seconds=1"]

@@ -10,7 +10,7 @@ use serde_json::json;
 use std::{path::Path, process::Command};
 
 /// A key and its entry for the settings.
-fn key(tenant: &str, scopes: &str) -> (String, String) {
+pub(crate) fn key(tenant: &str, scopes: &str) -> (String, String) {
     let name = format!("{tenant} {scopes}");
     let arguments = [
         "key", "new", "--tenant", tenant, "--name", &name, "--scopes", scopes,
@@ -31,7 +31,7 @@ fn key(tenant: &str, scopes: &str) -> (String, String) {
     clippy::disallowed_methods,
     reason = "the test writes a settings file as a user would"
 )]
-fn write_settings(path: &Path, entries: &[&str]) {
+pub(crate) fn write_settings(path: &Path, entries: &[&str]) {
     std::fs::write(path, entries.join("\n")).expect("the folder is there");
 }
 

@@ -80,7 +80,11 @@ fn split(schema: &Schema) -> (Schema, Option<Arc<Field>>) {
 }
 
 fn file(number: usize, probed: Probed, columns: &Schema, with_part: bool) -> Timed {
-    let Probed { part, selection } = probed;
+    let Probed {
+        part,
+        selection,
+        is_whole,
+    } = probed;
     let part = Arc::new(part);
     let object = part.object();
     // The name is for people who read plans; readers go by the extension.
@@ -91,7 +95,11 @@ fn file(number: usize, probed: Probed, columns: &Schema, with_part: bool) -> Tim
     if with_part {
         file = file.with_partition_values(vec![ScalarValue::Int32(Some(part.number))]);
     }
-    file = file.with_statistics(Arc::new(statistics::of_object(object, columns)));
+    let statistics = match is_whole {
+        true => statistics::of_object(object, columns),
+        false => statistics::of_object(object, columns).to_inexact(),
+    };
+    file = file.with_statistics(Arc::new(statistics));
     if let Some(selection) = selection {
         file = file.with_extension(ParquetRowSelection::new(selection));
     }

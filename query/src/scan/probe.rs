@@ -26,6 +26,8 @@ use std::{collections::HashSet, ops::Range, sync::Arc};
 pub(super) struct Probed {
     pub(super) part: SegmentPart,
     pub(super) selection: Option<RowSelection>,
+    /// Whether all rows of the file are in the view; its statistics are exact only then.
+    pub(super) is_whole: bool,
 }
 
 /// Sidecars that are asked at the same time: enough to hide the latency of an object store.
@@ -102,6 +104,7 @@ async fn probe_one(part: SegmentPart, asked: &Asked, scope: &Scope) -> Result<Op
         return Ok(Some(Probed {
             part,
             selection: None,
+            is_whole: true,
         }));
     };
     let selected: u64 = kept
@@ -118,7 +121,11 @@ async fn probe_one(part: SegmentPart, asked: &Asked, scope: &Scope) -> Result<Op
             .map(|range| range.start as usize..range.end.min(rows) as usize);
         RowSelection::from_consecutive_ranges(ranges, rows as usize)
     });
-    Ok(Some(Probed { part, selection }))
+    Ok(Some(Probed {
+        part,
+        selection,
+        is_whole: true,
+    }))
 }
 
 /// The rows that may hold all that is asked for; `None` where nothing is, or no index says.

@@ -2,7 +2,7 @@
 
 use super::{READERS, problem};
 use crate::api::{
-    dead_letters, flush as flushing, health, metrics as telemetry,
+    dead_letters, deletions as deleted, flush as flushing, health, metrics as telemetry,
     operation::{Method, Operation},
     schema as tables, sql as statements, storage as stored,
 };
@@ -102,6 +102,38 @@ pub(in crate::api) fn schema() -> Operation {
     });
     let path = (Method::Get, "/api/v1/schema");
     Operation::new(path, &[Scope::Query], tables::get, about)
+}
+
+/// `POST /api/v1/deletions`.
+pub(in crate::api) fn delete() -> Operation {
+    let wanted = json!({ "$ref": "#/components/schemas/Deletion" });
+    let about = json!({
+        "operationId": "delete",
+        "summary": "Deletes rows of the caller's tenant for ever.",
+        "description": "Rows of requests that were acknowledged before are in no answer from now on, and no byte of them is left \
+                        when the deletion is completed.",
+        "requestBody": { "required": true, "content": { "application/json": { "schema": wanted } } },
+        "responses": with_problems(
+            json!({ "202": json_of("Deleted", "It is accepted and durable.") }),
+            &[StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE],
+        ),
+    });
+    let path = (Method::Post, "/api/v1/deletions");
+    Operation::new(path, &[Scope::Admin], deleted::post, about)
+}
+
+/// `GET /api/v1/deletions`.
+pub(in crate::api) fn deletions() -> Operation {
+    let about = json!({
+        "operationId": "deletions",
+        "summary": "The deletions of the caller's tenant, the oldest first.",
+        "responses": with_problems(
+            json!({ "200": json_of("Deletions", "Those under way and those that are done.") }),
+            &[StatusCode::SERVICE_UNAVAILABLE],
+        ),
+    });
+    let path = (Method::Get, "/api/v1/deletions");
+    Operation::new(path, &[Scope::Admin, Scope::Operate], deleted::get, about)
 }
 
 /// `POST /api/v1/flush`.

@@ -2,7 +2,11 @@
 
 use crate::api::{health, problem::Problem};
 use axum::http::StatusCode;
-use cairn_storage::{append::Reason, signal::Signal};
+use cairn_storage::{
+    append::Reason,
+    deletion::predicate::{MAX_CONDITIONS, MAX_VALUES},
+    signal::Signal,
+};
 use serde_json::{Value, json};
 
 /// Every schema by its name.
@@ -17,6 +21,9 @@ pub(super) fn all() -> Value {
             "sequence": whole("Every request with this commit sequence or a lower one is in segments."),
         })),
         "Storage": storage(),
+        "Deletion": deletion(),
+        "Deleted": deleted(),
+        "Deletions": object(json!({ "deletions": { "type": "array", "items": deleted() } })),
         "LogFields": log_fields(),
         "LogPatterns": log_patterns(),
         "Orphans": orphans(),
@@ -35,6 +42,52 @@ pub(super) fn all() -> Value {
             },
         })),
     })
+}
+
+fn deletion() -> Value {
+    let instant = json!({ "type": ["integer", "null"], "description": "Nanoseconds since 1970." });
+    let name = json!({ "type": "string" });
+    let one =
+        |key: &str| json!({ "type": "object", "required": [key], "properties": { key: name } });
+    let condition = json!({
+        "type": "object",
+        "required": ["field", "values"],
+        "properties": {
+            "field": { "oneOf": [one("column"), one("attribute"), one("resource")] },
+            "values": { "type": "array", "minItems": 1, "maxItems": MAX_VALUES, "items": { "type": "string" } },
+        },
+    });
+    json!({
+        "type": "object",
+        "required": ["signal", "predicate"],
+        "properties": {
+            "signal": { "enum": Signal::ALL.map(Signal::as_str) },
+            "predicate": {
+                "type": "object",
+                "description": "All conditions hold; the time is from `from` to before `before`.",
+                "required": ["conditions"],
+                "properties": {
+                    "from": instant,
+                    "before": instant,
+                    "conditions": { "type": "array", "minItems": 1, "maxItems": MAX_CONDITIONS, "items": condition },
+                },
+            },
+        },
+    })
+}
+
+fn deleted() -> Value {
+    object(json!({
+        "id": told("The deletion."),
+        "signal": { "enum": Signal::ALL.map(Signal::as_str) },
+        "sequence": whole("Rows of requests with a higher commit sequence are not touched."),
+        "accepted": { "type": "integer", "description": "When, in nanoseconds since 1970." },
+        "requested_by": told("The name of the key that asked for it."),
+        "completed": { "type": ["integer", "null"], "description": "When no byte was left; null until then." },
+        "predicate_sha256": told("SHA-256 of the predicate's JSON."),
+        "deleted": { "type": "object", "description": "Rows by table, at least." },
+        "left": { "type": "array", "description": "Files that have to be looked at by hand.", "items": { "type": "string" } },
+    }))
 }
 
 fn log_fields() -> Value {

@@ -3,8 +3,9 @@
 use super::{Catalog, CatalogState, Commit, Digest, Event, FlushMark};
 use crate::{
     append::Answer,
+    deletion::{Condition, Field, Owners, Predicate, Tombstone},
     error::Kind,
-    id::{OwnerId, SegmentId, TenantId},
+    id::{OwnerId, SegmentId, TenantId, TombstoneId},
     schema::FIRST_PROMOTED_FIELD_ID,
     segment::{Bounds, ColumnStats, FileMeta, ObjectMeta, SegmentMeta, WalRange},
     signal::{Encoding, Signal, Table},
@@ -25,6 +26,7 @@ pub(super) async fn suite(make: impl AsyncFn() -> Box<dyn Catalog>) {
     everything_can_be_replaced(make().await).await;
     what_is_retired_is_kept_until_it_is_forgotten(make().await).await;
     what_is_announced_is_retired_until_it_is_added(make().await).await;
+    tombstones_are_kept_as_they_are_last(make().await).await;
 }
 
 fn tenant(name: &str) -> TenantId {
@@ -125,6 +127,31 @@ pub(super) fn event(number: u64) -> Event {
     }
 }
 
+pub(super) fn tombstone(number: u128) -> Tombstone {
+    let predicate = Predicate {
+        from: Some(Nanos(-1)),
+        before: None,
+        conditions: vec![Condition {
+            field: Field::Attribute("user".to_string()),
+            values: vec!["ü\"".to_string(), "marker-of-a-tombstone".to_string()],
+        }],
+    };
+    Tombstone {
+        id: TombstoneId(Ulid(number)),
+        tenant: tenant("shop"),
+        signal: Signal::Spans,
+        sequence: u64::MAX >> 1,
+        accepted: Nanos(i64::MAX),
+        requested_by: "data \"protection\"".to_string(),
+        completed: None,
+        predicate_sha256: predicate.sha256(),
+        predicate: Some(predicate),
+        owners: Owners::new(vec![(u64::MAX, 1, 7), (3, u64::MAX, u32::MAX)]),
+        deleted: [(Table::Spans, 3), (Table::SpanEvents, u64::MAX >> 1)].into(),
+        left: vec!["wal/damaged/x".to_string()],
+    }
+}
+
 fn adding(numbers: impl IntoIterator<Item = u128>) -> Commit {
     Commit {
         add: numbers.into_iter().map(segment).collect(),
@@ -165,6 +192,7 @@ async fn commits_come_back(catalog: Box<dyn Catalog>) {
         ],
         forget_digests_before: None,
         events: vec![event(1)],
+        tombstones: vec![tombstone(1)],
     };
     catalog.commit(everything).await.expect("fits");
     let state = catalog.load().await.expect("loads");
@@ -354,6 +382,7 @@ async fn everything_can_be_replaced(catalog: Box<dyn Catalog>) {
         retired: vec![segment(8)],
         flushed_through: vec![mark(0, "zoo", 1)],
         digests: vec![digest(9, "zoo")],
+        tombstones: vec![tombstone(4)],
         damaged: Vec::new(),
     };
     let fields = vec![(
@@ -414,6 +443,32 @@ async fn what_is_announced_is_retired_until_it_is_added(catalog: Box<dyn Catalog
     let twice = catalog.commit(finish).await.expect_err("it is done");
     assert_eq!(twice.kind(), Kind::Conflict);
     assert_eq!(catalog.load().await.expect("loads"), expected);
+}
+
+async fn tombstones_are_kept_as_they_are_last(catalog: Box<dyn Catalog>) {
+    let put = async |tombstones: Vec<Tombstone>| {
+        let commit = Commit {
+            tombstones,
+            ..Commit::default()
+        };
+        catalog.commit(commit).await.expect("fits");
+        catalog.load().await.expect("loads").tombstones
+    };
+    let (first, second) = (tombstone(1), tombstone(2));
+    let both = put(vec![second.clone(), first.clone()]).await;
+    assert_eq!(both, [first.clone(), second.clone()]);
+    let done = Tombstone {
+        completed: Some(Nanos(5)),
+        predicate: None,
+        owners: Owners::default(),
+        ..first
+    };
+    assert_eq!(
+        put(vec![done.clone()]).await,
+        [done.clone(), second.clone()]
+    );
+    catalog.scrub().await.expect("works");
+    assert_eq!(put(Vec::new()).await, [done, second]);
 }
 
 async fn what_is_retired_is_kept_until_it_is_forgotten(catalog: Box<dyn Catalog>) {

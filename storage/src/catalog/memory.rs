@@ -4,8 +4,9 @@
 
 use super::{Catalog, CatalogState, Commit, Digest, Event, FlushMark, row::group_digests};
 use crate::{
+    deletion::Tombstone,
     error::{Error, Result},
-    id::{OwnerId, SegmentId, TenantId},
+    id::{OwnerId, SegmentId, TenantId, TombstoneId},
     schema::FIRST_PROMOTED_FIELD_ID,
     segment::SegmentMeta,
     signal::{Signal, Table},
@@ -47,6 +48,7 @@ struct State {
     /// In the order of their commits.
     digests: Vec<Digest>,
     events: BTreeMap<u64, Event>,
+    tombstones: BTreeMap<TombstoneId, Tombstone>,
     last_event: u64,
     fields: BTreeMap<(Table, String), i32>,
     epoch: u64,
@@ -115,6 +117,7 @@ impl Catalog for MemoryCatalog {
             retired: state.retired.values().cloned().collect(),
             flushed_through: state.marks.iter().map(mark).collect(),
             digests: state.digests.clone(),
+            tombstones: state.tombstones.values().cloned().collect(),
             damaged: Vec::new(),
         })
     }
@@ -160,6 +163,10 @@ impl Catalog for MemoryCatalog {
             .collect())
     }
 
+    async fn scrub(&self) -> Result<()> {
+        self.write(|_| Ok(())).await
+    }
+
     async fn replace_all(
         &self,
         new: CatalogState,
@@ -183,6 +190,7 @@ impl Catalog for MemoryCatalog {
                 add: new.segments,
                 flushed_through: new.flushed_through,
                 digests: new.digests,
+                tombstones: new.tombstones,
                 ..Commit::default()
             })?;
             *state = replaced;
@@ -221,6 +229,9 @@ impl State {
             self.last_event += 1;
             self.events.insert(self.last_event, event);
         }
+        let tombstones = commit.tombstones.into_iter();
+        self.tombstones
+            .extend(tombstones.map(|tombstone| (tombstone.id, tombstone)));
         Ok(())
     }
 

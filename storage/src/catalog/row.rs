@@ -1,8 +1,9 @@
-//! What the columns of catalog rows hold: checksums, and compact bodies of segments and digests.
+//! What the columns of catalog rows hold: checksums, and compact bodies of segments, digests and tombstones.
 
 use super::Digest;
 use crate::{
     append::Answer,
+    deletion::Tombstone,
     id::TenantId,
     segment::SegmentMeta,
     signal::{Encoding, Signal},
@@ -13,7 +14,7 @@ use bytes::{Buf, BufMut};
 /// Favours speed: bodies are a few kilobytes and most of the gain comes at the first level.
 const ZSTD_LEVEL: i32 = 1;
 
-/// No segment's body is longer; more is damage.
+/// No body of a segment or a tombstone is longer; more is damage.
 const MAX_BODY_BYTES: u64 = 64 << 20;
 
 /// The checksum of a row: crc32c over the table's name and every column, each with its kind and length, so
@@ -50,12 +51,30 @@ impl Checksum {
 
 /// A segment as zstd JSON.
 pub(super) fn pack_segment(meta: &SegmentMeta) -> Vec<u8> {
-    let json = serde_json::to_vec(meta).expect("a segment's fields all have a JSON form");
+    pack(meta)
+}
+
+/// A tombstone as zstd JSON.
+pub(super) fn pack_tombstone(tombstone: &Tombstone) -> Vec<u8> {
+    pack(tombstone)
+}
+
+/// Reads what [`pack_tombstone`] made; the error says what is wrong.
+pub(super) fn unpack_tombstone(body: &[u8]) -> Result<Tombstone, String> {
+    unpack(body)
+}
+
+fn pack(value: &impl serde::Serialize) -> Vec<u8> {
+    let json = serde_json::to_vec(value).expect("its fields all have a JSON form");
     zstd::bulk::compress(&json, ZSTD_LEVEL).expect("compression into memory does not fail")
 }
 
 /// Reads what [`pack_segment`] made; the error says what is wrong.
 pub(super) fn unpack_segment(body: &[u8]) -> Result<SegmentMeta, String> {
+    unpack(body)
+}
+
+fn unpack<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     let length = zstd::zstd_safe::get_frame_content_size(body).ok().flatten();
     let length = length
         .filter(|length| *length <= MAX_BODY_BYTES)

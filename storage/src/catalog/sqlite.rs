@@ -135,6 +135,11 @@ impl Catalog for SqliteCatalog {
         self.run(&mut open, work).await
     }
 
+    async fn scrub(&self) -> Result<()> {
+        let mut open = self.open.lock().await;
+        self.run(&mut open, async |c| file::scrub(c).await).await
+    }
+
     async fn replace_all(
         &self,
         state: CatalogState,

@@ -30,7 +30,7 @@ use std::{
     ops::Range,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -53,7 +53,10 @@ pub(crate) struct BlockCache {
     tiers: Arc<Tiers>,
     flights: Flights,
     telemetry: BucketTelemetry,
+    world: World,
     capacity: Capacity,
+    /// Whether the attempt to open it is over.
+    settled: Arc<AtomicBool>,
     ahead_bytes: AtomicU64,
 }
 
@@ -71,13 +74,16 @@ impl BlockCache {
         capacity: Capacity,
     ) -> BlockCache {
         let tiers = Arc::new(Tiers::new(telemetry.clone(), world.clock.clone()));
+        let settled = Arc::new(AtomicBool::new(false));
         let opening = tokio::spawn({
             let (world, capacity, tiers) = (world.clone(), capacity.clone(), tiers.clone());
+            let settled = settled.clone();
             async move {
                 match disk::open(&world, &capacity).await {
                     Ok(hybrid) => tiers.open(hybrid),
                     Err(error) => tracing::error!(%error, "there is no cache"),
                 }
+                settled.store(true, Ordering::Release);
             }
         });
         select(opening, world.clock.sleep(OPENING)).await;
@@ -86,7 +92,9 @@ impl BlockCache {
             flights: Flights::new(tiers.clone(), Arc::new(hedger)),
             tiers,
             telemetry,
+            world: world.clone(),
             capacity,
+            settled,
             ahead_bytes: AtomicU64::new(0),
         }
     }
@@ -144,6 +152,21 @@ impl BlockCache {
         for number in extent.all() {
             self.tiers.remove(&Key::of(extent, number));
         }
+    }
+
+    /// Begins anew with nothing, in memory and on disk: no byte of what was deleted is left. `false`, and nothing happens,
+    /// while it is being opened; an error where files cannot be removed.
+    pub(crate) async fn renew(&self) -> crate::error::Result<bool> {
+        if !self.settled.load(Ordering::Acquire) {
+            return Ok(false);
+        }
+        self.tiers.shut().await;
+        disk::clear(&self.world, &self.capacity.folder).await?;
+        match disk::open(&self.world, &self.capacity).await {
+            Ok(hybrid) => self.tiers.open(hybrid),
+            Err(error) => tracing::error!(%error, "there is no cache"),
+        }
+        Ok(true)
     }
 
     /// Bytes of blocks in memory now.

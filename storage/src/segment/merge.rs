@@ -3,19 +3,24 @@
 //! Files are sorted, so each table is a k-way merge: `input` reads batches measured in bytes, `reshape` gives them the
 //! columns of the output, `cursor` finds whose rows come next, `table` writes a row group when enough of them are
 //! there. Promoted columns are chosen anew (`choose`), for all that the inputs hold. In two steps, as at a flush: the
-//! field ids of promoted columns are asked for in between.
+//! field ids of promoted columns are asked for in between. Rows that are deleted are left out on the way (`sieve`), and
+//! nothing tells of them afterwards.
 
 mod choose;
 mod cursor;
 mod extents;
 mod input;
 mod reshape;
+mod scan;
+mod sieve;
 mod table;
 
 #[cfg(test)]
 mod tests;
 
 pub use choose::Asked;
+pub use scan::{Visit, scan};
+pub use sieve::Sifted;
 
 use super::{
     LiveSegment, SEGMENT_FORMAT_VERSION, SegmentMeta, WalRange,
@@ -37,6 +42,7 @@ use extents::Extents;
 use input::Input;
 use std::sync::Arc;
 use table::{Output, TableMerge};
+use tokio::runtime::Handle;
 
 /// What a merge reads with and how much it may hold.
 pub struct Reading {
@@ -44,6 +50,8 @@ pub struct Reading {
     pub counters: Arc<super::read::ReadCounters>,
     /// Bytes that the merge may hold at a time, within a factor of two.
     pub memory_bytes: u64,
+    /// Where the connections of the object store live; without it the runtime in which inputs are opened.
+    pub runtime: Option<Handle>,
 }
 
 /// Segments that are merged, with their promoted columns chosen.
@@ -71,17 +79,46 @@ impl Merge {
         asked: &Asked,
     ) -> Result<Option<Merge>> {
         let tables = tables(segments);
-        let mut opened = Vec::with_capacity(segments.len());
-        for segment in segments {
-            opened.push(Input::open_all(segment, &tables, reading).await?);
-        }
+        let opened = open(segments, &tables, reading).await?;
         let count = (2..=opened.len())
             .take_while(|count| fits(&opened[..*count], reading.memory_bytes / 2))
             .last();
         let Some(count) = count else {
             return Ok(None);
         };
+        let mut opened = opened;
         opened.truncate(count);
+        let merge = Merge::of(&segments[..count], opened, tables, reading, asked);
+        merge.await.map(Some)
+    }
+
+    /// Opens all of `segments`, one or more, whatever they take, to be written without the rows that are not `sifted`; for
+    /// the rest as [`Merge::prepare`]. Some rows have to stay.
+    pub async fn without(
+        segments: &[Arc<LiveSegment>],
+        sifted: &Sifted,
+        reading: &Reading,
+        asked: &Asked,
+    ) -> Result<Merge> {
+        let tables = tables(segments);
+        let mut opened = open(segments, &tables, reading).await?;
+        for (segment, inputs) in segments.iter().zip(&mut opened) {
+            for (table, input) in inputs.iter_mut() {
+                input.kept = sifted.get(&(segment.meta.id, *table)).cloned();
+            }
+            inputs.retain(|_, input| input.rows() > 0);
+        }
+        Merge::of(segments, opened, tables, reading, asked).await
+    }
+
+    /// The merge of what is open of `segments`.
+    async fn of(
+        segments: &[Arc<LiveSegment>],
+        mut opened: Vec<input::Inputs>,
+        tables: Vec<Table>,
+        reading: &Reading,
+        asked: &Asked,
+    ) -> Result<Merge> {
         let mut merged = Vec::with_capacity(tables.len());
         for table in tables {
             let inputs: Vec<Input> = opened
@@ -102,11 +139,11 @@ impl Merge {
                 choices,
             });
         }
-        Ok(Some(Merge {
-            inputs: segments[..count].to_vec(),
+        Ok(Merge {
+            inputs: segments.to_vec(),
             tables: merged,
             memory_bytes: reading.memory_bytes,
-        }))
+        })
     }
 
     /// The segments that become one.
@@ -135,7 +172,7 @@ impl Merge {
         target: Target,
         field_ids: FieldIds,
     ) -> Result<Written> {
-        let (bare, window) = bare(&self.inputs, identity);
+        let (bare, window) = bare(&self.inputs, &self.tables, identity);
         let output = Output {
             target,
             field_ids,
@@ -162,6 +199,18 @@ impl Merge {
     }
 }
 
+async fn open(
+    segments: &[Arc<LiveSegment>],
+    tables: &[Table],
+    reading: &Reading,
+) -> Result<Vec<input::Inputs>> {
+    let mut opened = Vec::with_capacity(segments.len());
+    for segment in segments {
+        opened.push(Input::open_all(segment, tables, reading).await?);
+    }
+    Ok(opened)
+}
+
 /// The tables of the inputs in the order of a segment's objects: `series` follows from the others and comes last.
 fn tables(segments: &[Arc<LiveSegment>]) -> Vec<Table> {
     let objects = segments.iter().flat_map(|segment| &segment.meta.objects);
@@ -181,7 +230,11 @@ fn fits(opened: &[input::Inputs], limit_bytes: u64) -> bool {
 }
 
 /// The catalog entry without objects, and the window of its paths.
-fn bare(inputs: &[Arc<LiveSegment>], identity: Identity) -> (SegmentMeta, Window) {
+fn bare(
+    inputs: &[Arc<LiveSegment>],
+    tables: &[TableInputs],
+    identity: Identity,
+) -> (SegmentMeta, Window) {
     let metas = || inputs.iter().map(|segment| &segment.meta);
     let time = metas()
         .map(|meta| meta.time)
@@ -194,7 +247,7 @@ fn bare(inputs: &[Arc<LiveSegment>], identity: Identity) -> (SegmentMeta, Window
         signal: identity.signal,
         level: identity.level,
         time,
-        rows: metas().map(|meta| meta.rows).sum(),
+        rows: records(tables),
         objects: Vec::new(),
         index: None,
         wal: identity.wal,
@@ -202,6 +255,18 @@ fn bare(inputs: &[Arc<LiveSegment>], identity: Identity) -> (SegmentMeta, Window
         siblings: identity.siblings,
     };
     (meta, Window::of(time))
+}
+
+/// Rows of the signal's records among the inputs: see [`SegmentMeta::rows`].
+fn records(tables: &[TableInputs]) -> u64 {
+    let of_records = tables.iter().filter(|inputs| {
+        matches!(
+            inputs.table,
+            Table::Logs | Table::Spans | Table::Samples | Table::Histograms | Table::DeadLetters
+        )
+    });
+    let inputs = of_records.flat_map(|inputs| &inputs.inputs);
+    inputs.map(Input::rows).sum()
 }
 
 /// The stretches of the log whose rows the inputs hold, in order. Two are one where no row of the tenant's signal that

@@ -64,6 +64,10 @@ impl Catalog for ForgetfulCatalog {
         self.catalog.events(after, limit).await
     }
 
+    async fn scrub(&self) -> Result<()> {
+        self.catalog.scrub().await
+    }
+
     async fn replace_all(
         &self,
         state: CatalogState,

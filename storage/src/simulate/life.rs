@@ -58,6 +58,9 @@ const CLOCK_ERRORS_SECONDS: [i64; 9] = [
 /// Between two steps of the clock at most: a client is there for a few seconds.
 const STEP_MILLISECONDS: u64 = 1_500;
 
+/// Longer than objects of retired segments stay.
+const GRACE: Duration = Duration::from_secs(700);
+
 /// Clients that send at the same time.
 const CLIENTS: u64 = 4;
 
@@ -147,11 +150,29 @@ impl Surroundings {
             ));
         }
         self.verify(&store).await?;
+        self.finish_deletions(&store).await?;
+        self.verify(&store).await?;
         store
             .close()
             .await
             .map_err(|e| format!("the store did not close: {e}"))?;
         Ok(store.sequence())
+    }
+
+    /// Every deletion gets done when the machine works.
+    async fn finish_deletions(&self, store: &Store) -> Result<(), Wrong> {
+        for _ in 0..4 {
+            let erased = store.erase().await;
+            let left = erased.map_err(|e| format!("deletions come no further: {e}"))?;
+            if left == 0 {
+                return Ok(());
+            }
+            self.world.clock.sleep(GRACE).await;
+        }
+        let tenants = Model::tables().map(|(tenant, _)| tenant);
+        let all = tenants.flat_map(|tenant| store.tombstones(&tenant));
+        let left: Vec<_> = all.filter(|t| t.completed.is_none()).collect();
+        Err(format!("deletions are not done: {left:?}"))
     }
 
     /// Compares everything that the store shows with what the clients know.
@@ -209,6 +230,7 @@ impl Surroundings {
                     // Failures show in the next verification, if they lost anything.
                     let _ = store.flush_all().await;
                 }
+                5 => self.delete(&store).await?,
                 1..=4 => {
                     if let Some(number) = self.known() {
                         self.send(&store, number).await?;
@@ -222,6 +244,30 @@ impl Surroundings {
             }
         }
         Ok(())
+    }
+
+    /// Deletes some records of what was sent.
+    async fn delete(&self, store: &Store) -> Result<(), Wrong> {
+        let offered = {
+            let mut model = self.model.lock();
+            let Model {
+                requests,
+                deletions,
+                ..
+            } = &mut *model;
+            deletions.offer(requests, &*self.world.random)
+        };
+        let Some((number, tenant, signal, predicate)) = offered else {
+            return Ok(());
+        };
+        match store.delete(&tenant, signal, predicate, "a client").await {
+            Ok(tombstone) => {
+                let mut model = self.model.lock();
+                model.deletions.acknowledge(number, tombstone.sequence);
+                Ok(())
+            }
+            Err(error) => self.allow("a deletion was refused", error),
+        }
     }
 
     /// A request that may be sent again: one in doubt, or one that was acknowledged and has times.

@@ -1,11 +1,12 @@
 //! What the clients know: every record offered, and every request that was acknowledged.
 
 use super::{
+    deleted::{Deletions, Fate},
     read::Row,
     records::{Record, encode},
+    request::Request,
 };
 use crate::{id::TenantId, signal::Signal, time::Nanos, world::Random};
-use bytes::Bytes;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -14,23 +15,6 @@ use std::{
 /// The tenants of every run.
 const TENANTS: [&str; 3] = ["a", "b", "c"];
 
-/// A request as a client keeps it: sent again, byte by byte, until it is acknowledged.
-#[derive(Debug, Clone)]
-pub(super) struct Request {
-    pub(super) tenant: TenantId,
-    pub(super) signal: Signal,
-    pub(super) payload: Bytes,
-    pub(super) records: Vec<Record>,
-    /// The sequence it was acknowledged with.
-    pub(super) acknowledged: Option<u64>,
-    /// Whether its digest may be gone with a catalog.
-    forgotten: bool,
-    /// Whether each attempt may have been stored: it has no times, or was not acknowledged when its digest went.
-    doubtful: bool,
-    /// No row of a record without a time is older: the clock of a machine goes back by some hours at most.
-    not_before: Nanos,
-}
-
 /// How far the clock of a machine whose rows expire goes back in all its lives together.
 const MOST_BACK: Duration = Duration::from_secs(15 * 3_600);
 
@@ -38,12 +22,19 @@ const MOST_BACK: Duration = Duration::from_secs(15 * 3_600);
 #[derive(Default)]
 pub(super) struct Model {
     pub(super) requests: Vec<Request>,
+    pub(super) deletions: Deletions,
     /// How long rows are kept; `None` for ever.
     kept: Option<Duration>,
     /// The latest time that a clock that is believed has shown.
     latest: Nanos,
     /// The row ids that were seen of each tenant's signal, and those of them that were not there later.
     seen: BTreeMap<(TenantId, Signal), Seen>,
+}
+
+/// What was acknowledged at an instant, by its number.
+pub(super) struct Acknowledged {
+    pub(super) requests: BTreeSet<usize>,
+    deletions: BTreeSet<usize>,
 }
 
 #[derive(Default)]
@@ -56,26 +47,6 @@ type RowId = (u64, u64, u32);
 
 /// What is wrong with what the store shows.
 pub(super) type Wrong = String;
-
-impl Request {
-    /// Whether it may be sent again after it was acknowledged: requests without times are not deduped, and those whose
-    /// digests are gone.
-    pub(super) fn deduped(&self) -> bool {
-        !self.forgotten && self.records.iter().all(|record| record.time.is_some())
-    }
-
-    /// Whether the row of a record may have been kept long enough at `latest`.
-    fn may_be_gone(&self, record: &Record, kept: Option<Duration>, latest: Nanos) -> bool {
-        let time = record.time.unwrap_or(self.not_before);
-        kept.is_some_and(|kept| time.plus(kept) <= latest)
-    }
-
-    /// The ids of records that become rows, and those that become dead letters.
-    fn outcomes(&self) -> (Vec<&str>, Vec<&str>) {
-        let ids = self.records.iter().map(|record| record.id.as_str());
-        ids.partition(|id| !id.starts_with("bad") && !id.starts_with("old"))
-    }
-}
 
 impl Model {
     /// Nothing was sent yet; rows are `kept` for so long, for ever without.
@@ -152,13 +123,16 @@ impl Model {
         })
     }
 
-    /// The requests that were acknowledged so far.
-    pub(super) fn acknowledged(&self) -> BTreeSet<usize> {
+    /// What was acknowledged so far.
+    pub(super) fn acknowledged(&self) -> Acknowledged {
         let numbered = self.requests.iter().enumerate();
-        numbered
-            .filter(|(_, r)| r.acknowledged.is_some())
-            .map(|(number, _)| number)
-            .collect()
+        Acknowledged {
+            requests: numbered
+                .filter(|(_, r)| r.acknowledged.is_some())
+                .map(|(number, _)| number)
+                .collect(),
+            deletions: self.deletions.acknowledged(),
+        }
     }
 
     /// Compares what the store shows of one tenant's signal with what was promised: the rows of `acknowledged` are
@@ -168,7 +142,7 @@ impl Model {
         &mut self,
         (tenant, signal): (&TenantId, Signal),
         rows: &[Row],
-        acknowledged: &BTreeSet<usize>,
+        acknowledged: &Acknowledged,
     ) -> Result<(), Wrong> {
         if let Some(twice) = rows.windows(2).find(|pair| pair[0].id == pair[1].id) {
             return Err(format!(
@@ -190,7 +164,7 @@ impl Model {
         &self,
         (tenant, signal): (&TenantId, Signal),
         rows: &[Row],
-        acknowledged: &BTreeSet<usize>,
+        acknowledged: &Acknowledged,
     ) -> Result<(), Wrong> {
         let mut found: BTreeMap<&str, u64> = BTreeMap::new();
         for row in rows {
@@ -208,12 +182,24 @@ impl Model {
                 .filter(|r| kept.contains(&r.id.as_str()))
             {
                 let count = found.remove(record.id.as_str()).unwrap_or(0);
+                match self
+                    .deletions
+                    .fate(request, &record.id, &acknowledged.deletions)
+                {
+                    Fate::Stays => {}
+                    Fate::InDoubt => continue,
+                    Fate::Gone if count == 0 => continue,
+                    Fate::Gone => {
+                        let id = &record.id;
+                        return Err(format!("{tenant}/{signal}: {id} was deleted and is there"));
+                    }
+                }
                 // Each goes at its time, and what is not there tells nothing of the others.
                 if count > 0 || !request.may_be_gone(record, self.kept, self.latest) {
                     counts.insert(count);
                 }
             }
-            let promised = acknowledged.contains(&number);
+            let promised = acknowledged.requests.contains(&number);
             let right = counts
                 .iter()
                 .all(|count| *count == 1 || (*count == 0 && !promised));
@@ -237,13 +223,13 @@ impl Model {
         &self,
         tenant: &TenantId,
         rows: &[Row],
-        acknowledged: &BTreeSet<usize>,
+        acknowledged: &Acknowledged,
     ) -> Result<(), Wrong> {
         let mut by_sequence: BTreeMap<u64, usize> = BTreeMap::new();
         for row in rows {
             *by_sequence.entry(row.id.1).or_default() += 1;
         }
-        for number in acknowledged {
+        for number in &acknowledged.requests {
             let request = &self.requests[*number];
             let Some(sequence) = request.acknowledged.filter(|_| request.tenant == *tenant) else {
                 continue;

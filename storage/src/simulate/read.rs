@@ -11,7 +11,9 @@ use crate::{
     store::Store,
 };
 use arrow::{
-    array::{Array, AsArray, RecordBatch},
+    array::{Array, AsArray, BooleanArray, RecordBatch},
+    buffer::BooleanBuffer,
+    compute::filter_record_batch,
     datatypes::{DataType, Int32Type, Int64Type},
 };
 use futures::TryStreamExt;
@@ -27,7 +29,7 @@ pub struct Row {
     pub record: String,
 }
 
-/// Every row of a tenant's signal, sorted; and the commit sequence of the view.
+/// Every row of a tenant's signal that is not deleted, sorted; and the commit sequence of the view.
 pub async fn rows(store: &Store, tenant: &TenantId, signal: Signal) -> Result<(Vec<Row>, u64)> {
     let table = signal.tables()[0];
     let snapshot = store.snapshot(tenant, signal);
@@ -49,7 +51,15 @@ pub async fn rows(store: &Store, tenant: &TenantId, signal: Signal) -> Result<(V
         }
     }
     for segment in &snapshot.segments {
+        let kept = store.kept(&snapshot, segment, table).await?;
+        let mut given = 0;
         for batch in segment_batches(store, segment, table).await? {
+            let from = given;
+            given += batch.num_rows();
+            let batch = match &kept {
+                Some(kept) => left(&batch, kept.slice(from, batch.num_rows()))?,
+                None => batch,
+            };
             collect(&mut rows, table, &batch, None)?;
         }
     }
@@ -76,6 +86,14 @@ async fn segment_batches(
         .try_collect()
         .await
         .map_err(failed)
+}
+
+fn left(batch: &RecordBatch, kept: BooleanBuffer) -> Result<RecordBatch> {
+    let kept = BooleanArray::new(kept, None);
+    filter_record_batch(batch, &kept).map_err(|source| Error::Arrow {
+        doing: "leaving out deleted rows",
+        source,
+    })
 }
 
 /// `seat` is the epoch and sequence of a buffered request; a segment has them as columns.

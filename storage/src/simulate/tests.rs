@@ -29,18 +29,21 @@ fn every_seed_keeps_every_promise_4() {
 fn check_seeds(quarter: u64) {
     const COUNT: u64 = SEEDS / 4;
     let (mut crashes, mut requests, mut merges, mut expired) = (0, 0, 0, 0);
+    let mut deletions = 0;
     for seed in quarter * COUNT..(quarter + 1) * COUNT {
         let report = run(seed, None).unwrap_or_else(|e| panic!("{e}\n{}", e.calls.join("\n")));
         crashes += report.crashes;
         requests += report.requests;
         merges += report.merges;
         expired += report.expired;
+        deletions += report.deletions;
     }
     // A harness that never got anywhere would pass, too.
     assert!(
         crashes > COUNT && requests > 20 * COUNT && merges > 2 * COUNT && expired > COUNT / 16,
         "{crashes} crashes, {requests} requests, {merges} merges, {expired} segments expired"
     );
+    assert!(deletions > 2 * COUNT, "{deletions} deletions");
 }
 
 #[test]

@@ -3,11 +3,13 @@
 //! All of it changes under one lock, in single steps, so that a snapshot holds every acknowledged row once at
 //! any instant. Nothing here waits for disk or network.
 
+use super::flushed::Flushed;
+pub(super) use super::flushed::Key;
 use crate::{
     budget::Reservation,
     catalog::Digest,
     id::{SegmentId, TenantId},
-    signal::{Signal, Table},
+    signal::Table,
     snapshot::{BufferedRequest, LiveSegment, Missing, MissingPart, Snapshot},
     time::Nanos,
 };
@@ -18,9 +20,6 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
-
-/// A tenant's signal.
-pub(super) type Key = (TenantId, Signal);
 
 /// A request in the buffer with what goes along with it until it is flushed.
 pub(super) struct Pending {
@@ -67,13 +66,6 @@ pub(super) struct Open {
     pub(super) frozen_bytes: u64,
     /// Whether an earlier flush of it waits to be committed.
     pub(super) staged: bool,
-}
-
-/// Up to where every tenant's signal is in committed segments, at one instant.
-pub(super) struct Flushed {
-    sequence: u64,
-    /// The lowest sequence of each table that is not committed.
-    first: BTreeMap<Key, u64>,
 }
 
 /// Everything that can be read; shared by appends, flushes and queries.
@@ -153,19 +145,6 @@ impl Stage {
     }
 }
 
-impl Flushed {
-    /// Every frame of this signal with this sequence or a lower one is committed, its dead letters included.
-    pub(super) fn through(&self, tenant: &TenantId, signal: Signal) -> u64 {
-        let first = |signal| self.first.get(&(tenant.clone(), signal)).copied();
-        let first = first(signal)
-            .into_iter()
-            .chain(first(Signal::DeadLetters))
-            .min();
-        // What is durable and not visible yet is above the commit sequence.
-        first.map_or(self.sequence, |first| first - 1)
-    }
-}
-
 impl Buffers {
     /// Makes requests visible in one step, and `sequence` with them. They are in order of sequence, above all
     /// that came before. Returns the largest number of open bytes among the tables that got any.
@@ -214,6 +193,7 @@ impl Buffers {
             sequence: inner.sequence,
             taken,
             missing: Vec::new(),
+            tombstones: Vec::new(),
         };
         if let Some(table) = inner.tables.get(key) {
             table.fill(&mut snapshot);
@@ -282,10 +262,7 @@ impl Buffers {
                 .open(key)
                 .map(|open| (key.clone(), open.first_uncommitted))
         };
-        Flushed {
-            sequence: inner.sequence,
-            first: inner.tables.iter().filter_map(first).collect(),
-        }
+        Flushed::new(inner.sequence, inner.tables.iter().filter_map(first))
     }
 
     /// Up to where everything of the tenant but `key` itself is committed.
@@ -349,6 +326,45 @@ impl Buffers {
             .position(|stage| stage.number() == staged.number);
         let position = position.expect("a frozen flush stays until it is staged");
         table.flushes[position] = Stage::Staged(Arc::new(staged));
+    }
+
+    /// The requests of `key` that are in no segment, the oldest first.
+    pub(super) fn unstaged(&self, key: &Key) -> Vec<Arc<BufferedRequest>> {
+        let inner = self.inner.read();
+        let Some(table) = inner.tables.get(key) else {
+            return Vec::new();
+        };
+        let frozen = table.flushes.iter().filter_map(|stage| match stage {
+            Stage::Frozen(frozen) => Some(frozen.rows()),
+            Stage::Staged(_) => None,
+        });
+        let open = table.open.iter().map(|pending| pending.request.clone());
+        frozen.flatten().chain(open).collect()
+    }
+
+    /// Puts these requests, which lost rows, in the place of those of the same sequences. The caller has the stage lane of
+    /// `key`, so that none of them is being staged.
+    pub(super) fn swap(&self, key: &Key, requests: Vec<Arc<BufferedRequest>>) {
+        let mut requests: BTreeMap<u64, Arc<BufferedRequest>> = requests
+            .into_iter()
+            .map(|request| (request.sequence, request))
+            .collect();
+        let mut inner = self.inner.write();
+        let Some(table) = inner.tables.get_mut(key) else {
+            return;
+        };
+        let frozen = table.flushes.iter_mut().filter_map(|stage| match stage {
+            Stage::Frozen(frozen) => {
+                let frozen = Arc::get_mut(frozen).expect("only who stages it has another");
+                Some(&mut frozen.requests)
+            }
+            Stage::Staged(_) => None,
+        });
+        for pending in frozen.flatten().chain(&mut table.open) {
+            if let Some(request) = requests.remove(&pending.request.sequence) {
+                pending.request = request;
+            }
+        }
     }
 
     /// The oldest flush of `key`, where it is staged.

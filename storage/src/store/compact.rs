@@ -16,6 +16,7 @@ use super::{
     commit::{SEGMENT_COMMITTED, event},
     compacting::FIRST_BACK_OFF,
     health::Part,
+    kept::reading,
     retire::GRACE,
     stage::{field_ids, keep_footers, segment_id},
     state::{State, subject},
@@ -23,12 +24,12 @@ use super::{
 };
 use crate::{
     catalog::Commit,
+    deletion::Tombstone,
     error::{Error, Kind, Result},
     id::SegmentId,
     segment::{
         LiveSegment, SegmentMeta, WalRange,
-        merge::{Merge, Reading, wal_ranges},
-        read::ReadCounters,
+        merge::{Merge, wal_ranges},
         write::{Identity, Target},
     },
     signal::Signal,
@@ -51,10 +52,11 @@ const LONGEST_COMMIT_WAIT: Duration = Duration::from_secs(1);
 const COMPRESSION_LEVEL: i32 = 3;
 
 /// Says that no merge is under way any more, also when it is dropped.
-struct Running<'a>(&'a State);
+pub(super) struct Running<'a>(&'a State);
 
 impl<'a> Running<'a> {
-    fn begin(state: &'a State) -> Option<Running<'a>> {
+    /// `None` while one is under way.
+    pub(super) fn begin(state: &'a State) -> Option<Running<'a>> {
         let is_free = !std::mem::replace(&mut state.compacting.lock().running, true);
         is_free.then(|| Running(state))
     }
@@ -79,6 +81,10 @@ pub(super) async fn pass(state: &State) {
         return;
     };
     loop {
+        // Deletions have a time to keep.
+        if state.tombstones.lock().is_due(state.monotonic()) {
+            return;
+        }
         let next = state.compacting.lock().next();
         let Some(key) = next else {
             return;
@@ -154,6 +160,10 @@ fn choose(state: &State, key: &Key) -> Option<Vec<Arc<LiveSegment>>> {
         live.retain(|segment| !too_large.contains(&segment.meta.id));
     }
     live.retain(|segment| !unfinished.contains(&segment.meta.id));
+    // What has rows to be deleted is written anew first: they must not get among others.
+    let tombstones = state.tombstones.lock();
+    live.retain(|segment| tombstones.pending(&segment.meta).is_empty());
+    drop(tombstones);
     let metas: Vec<&SegmentMeta> = live.iter().map(|segment| &segment.meta).collect();
     let rules = Rules {
         target_bytes: state.config.compaction_target_bytes,
@@ -168,11 +178,7 @@ fn choose(state: &State, key: &Key) -> Option<Vec<Arc<LiveSegment>>> {
 
 /// Merges `inputs`, as many of the first as fit into the memory, and makes the result live.
 async fn compact(state: &State, key: &Key, inputs: &[Arc<LiveSegment>]) -> Result<()> {
-    let reading = Reading {
-        cache: state.readers.clone(),
-        counters: Arc::new(ReadCounters::default()),
-        memory_bytes: state.config.compaction_memory_bytes,
-    };
+    let reading = reading(state);
     let asked = state.compacting.lock().asked.get(key).cloned();
     let merge = Merge::prepare(inputs, &reading, &asked.unwrap_or_default()).await?;
     let Some(merge) = merge else {
@@ -187,16 +193,8 @@ async fn compact(state: &State, key: &Key, inputs: &[Arc<LiveSegment>]) -> Resul
         return Ok(());
     };
     let inputs = merge.inputs().to_vec();
-    let merged = write(state, key, merge).await?;
+    let merged = replace(state, key, merge, &[]).await?;
     let bytes = merged.bytes();
-    state.staged_bytes.fetch_add(bytes, Ordering::Relaxed);
-    let outcome = finish(state, key, &inputs, &merged).await;
-    state.staged_bytes.fetch_sub(bytes, Ordering::Relaxed);
-    if let Err(error) = upload::clean(state, [&merged]).await {
-        // They take space until the next start; nothing else depends on them.
-        tracing::warn!(%error, "staged files of a merge stay");
-    }
-    outcome?;
     let sizes: Vec<u64> = inputs.iter().map(|segment| segment.meta.bytes()).collect();
     state.telemetry.compaction.done(key.1, &sizes, bytes);
     tracing::debug!(
@@ -208,6 +206,26 @@ async fn compact(state: &State, key: &Key, inputs: &[Arc<LiveSegment>]) -> Resul
         "merged"
     );
     Ok(())
+}
+
+/// Writes the merged segment and makes it live in the place of its inputs, together with these tombstones.
+pub(super) async fn replace(
+    state: &State,
+    key: &Key,
+    merge: Merge,
+    tombstones: &[Tombstone],
+) -> Result<SegmentMeta> {
+    let inputs = merge.inputs().to_vec();
+    let merged = write(state, key, merge).await?;
+    let bytes = merged.bytes();
+    state.staged_bytes.fetch_add(bytes, Ordering::Relaxed);
+    let outcome = finish(state, key, &inputs, &merged, tombstones).await;
+    state.staged_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    if let Err(error) = upload::clean(state, [&merged]).await {
+        // They take space until the next start; nothing else depends on them.
+        tracing::warn!(%error, "staged files of a merge stay");
+    }
+    outcome.map(|()| merged)
 }
 
 /// Writes the merged segment into the staging folder.
@@ -273,6 +291,7 @@ async fn finish(
     key: &Key,
     inputs: &[Arc<LiveSegment>],
     merged: &SegmentMeta,
+    tombstones: &[Tombstone],
 ) -> Result<()> {
     claim::confirm(state).await?;
     let announced = async {
@@ -286,7 +305,7 @@ async fn finish(
         bring(state, merged).await?;
         let lanes = state.lanes(key);
         let _lane = lanes.commit.lock().await;
-        make_live(state, key, inputs, merged).await
+        make_live(state, key, inputs, merged, tombstones).await
     };
     let outcome = announced.await;
     if outcome.is_err() {
@@ -318,6 +337,7 @@ async fn make_live(
     key: &Key,
     inputs: &[Arc<LiveSegment>],
     merged: &SegmentMeta,
+    tombstones: &[Tombstone],
 ) -> Result<()> {
     let ids: Vec<SegmentId> = inputs.iter().map(|segment| segment.meta.id).collect();
     let live: BTreeSet<SegmentId> = (state.buffers.whole(key).iter())
@@ -334,6 +354,7 @@ async fn make_live(
         forget: vec![merged.id],
         add: vec![merged.clone()],
         events: vec![event(SEGMENT_COMMITTED, merged, state.now())],
+        tombstones: tombstones.to_vec(),
         ..Commit::default()
     };
     commit_surely(state, commit, merged.id).await?;

@@ -1,16 +1,17 @@
-//! The background of a store: which flush runs when, retries with back-off, removal of log files.
+//! The background of a store: which flush runs when, retries with back-off, and all the chores beside.
 
 use super::{
     append::{Cargo, under_pressure},
     buffer::{Key, Open},
-    commit, compact, evict, expire,
+    compact,
+    drain::{MAX_STAGING, commit_and_trim, sweep, trim},
+    erase, expire,
     health::Part,
     policy::{self, Due, Load},
     reconcile, retire, stage,
     state::State,
-    upload,
 };
-use crate::{error::Result, signal::Signal, wal::writer::Wal};
+use crate::wal::writer::Wal;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,9 +22,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the loop looks, whether or not somebody wakes it.
 const TICK: Duration = Duration::from_secs(1);
-
-/// Buffers that are encoded at the same time: each takes a processor.
-pub(super) const MAX_STAGING: usize = 2;
 
 /// Flushes that are uploaded at the same time.
 const MAX_COMMITTING: usize = 4;
@@ -53,6 +51,8 @@ enum Chore {
     Tidy,
     /// Deletes objects of retired segments.
     Delete,
+    /// Makes deletions so.
+    Erase,
     /// Merges segments.
     Compact,
     /// Retires segments whose rows have been kept long enough.
@@ -137,6 +137,14 @@ fn next_chores<'a>(
             Chore::Delete
         };
         begun.push(delete.boxed());
+    }
+    if erase::is_due(state) && doing.insert(Chore::Erase) {
+        let erase = async move {
+            // It was said in the log, and is tried again.
+            let _ = erase::pass(state, wal).await;
+            Chore::Erase
+        };
+        begun.push(erase.boxed());
     }
     if compact::is_due(state) && doing.insert(Chore::Compact) {
         let compact = async move {
@@ -233,63 +241,6 @@ fn due(state: &State, wal: &Wal<Cargo>, open: &[Open], refused_bytes: u64) -> Ve
     let left = open.iter().filter(|open| open.frozen_bytes > 0);
     due.extend(left.map(|open| (open.key.clone(), "retry")));
     due
-}
-
-async fn commit_and_trim(state: &State, wal: &Wal<Cargo>, key: &Key) -> Result<()> {
-    if commit::commit(state, key).await? > 0 {
-        state.compacting.lock().changed(key);
-    }
-    if key.1 == Signal::DeadLetters {
-        evict::evict(state, &key.0).await?;
-    }
-    trim(state, wal).await;
-    Ok(())
-}
-
-/// Removes the files of the log whose every frame is in committed segments.
-pub(super) async fn trim(state: &State, wal: &Wal<Cargo>) {
-    let flushed = state.buffers.flushed();
-    let retired = wal
-        .retire(|tenant, signal| flushed.through(tenant, signal))
-        .await;
-    state.wal_bytes.store(wal.bytes(), Ordering::Relaxed);
-    if let Err(error) = retired {
-        tracing::warn!(%error, "files of the write-ahead log cannot be removed");
-    }
-}
-
-/// Removes the folders that staged files have left.
-async fn sweep(state: &State) {
-    if let Err(error) = upload::sweep(state).await {
-        // The next start clears the whole folder.
-        tracing::warn!(%error, "empty folders of staged files stay");
-    }
-}
-
-/// Flushes everything that is buffered now; the first error, after all was tried.
-pub(super) async fn flush_all(state: &State, wal: &Wal<Cargo>, reason: &'static str) -> Result<()> {
-    let keys: Vec<Key> = state
-        .buffers
-        .uncommitted()
-        .into_iter()
-        .map(|open| open.key)
-        .collect();
-    let flushes = keys.into_iter().map(|key| flush(state, wal, key, reason));
-    let outcomes: Vec<Result<()>> = futures::stream::iter(flushes)
-        .buffer_unordered(MAX_STAGING)
-        .collect()
-        .await;
-    trim(state, wal).await;
-    sweep(state).await;
-    outcomes.into_iter().collect()
-}
-
-async fn flush(state: &State, wal: &Wal<Cargo>, key: Key, reason: &'static str) -> Result<()> {
-    // Earlier flushes of it may be frozen still; what is open now comes after them.
-    for _ in 0..=state.buffers.frozen(&key) {
-        stage::stage(state, &key, reason).await?;
-    }
-    commit_and_trim(state, wal, &key).await
 }
 
 impl Progress {

@@ -19,7 +19,8 @@ pub struct Health {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// `wal`, `replay`, `flush`, `upload`, `catalog`, `compaction`, `segment`, `disk`, `bucket` or `retention`.
+    /// `wal`, `replay`, `flush`, `upload`, `catalog`, `compaction`, `segment`, `disk`, `bucket`,
+    /// `retention` or `deletion`.
     pub part: &'static str,
     /// What it concerns, for example a tenant's signal, a file or a segment.
     pub subject: String,
@@ -62,6 +63,8 @@ pub(super) enum Part {
     Bucket,
     /// Nothing expires, because the wall clock is not believed.
     Retention,
+    /// A deletion takes longer than it should.
+    Deletion,
 }
 
 impl Part {
@@ -77,6 +80,7 @@ impl Part {
             Part::Disk => "disk",
             Part::Bucket => "bucket",
             Part::Retention => "retention",
+            Part::Deletion => "deletion",
         }
     }
 }

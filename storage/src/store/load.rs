@@ -5,6 +5,7 @@
 
 use super::{
     claim::{self, Claim, MARKER},
+    documents,
     health::Part,
     rebuild,
     state::State,
@@ -36,7 +37,7 @@ pub(super) async fn load(state: &State) -> Result<CatalogState> {
     take_bucket(state, owner, fresh).await?;
     let cause = if !damage.is_empty() {
         format!("was damaged ({damage})")
-    } else if fresh && has_segments(&*state.bucket).await? {
+    } else if fresh && is_in_use(&*state.bucket).await? {
         "was empty, and the bucket holds segments: it was lost".to_string()
     } else {
         if loaded.owner.is_none() {
@@ -105,14 +106,16 @@ async fn take_bucket(state: &State, owner: OwnerId, fresh: bool) -> Result<()> {
     }
 }
 
-async fn has_segments(bucket: &dyn ObjectStore) -> Result<bool> {
+/// Whether the bucket holds segments or tombstones: only a catalog that was in use made them.
+async fn is_in_use(bucket: &dyn ObjectStore) -> Result<bool> {
     let failed = |source| Error::Objects {
         doing: "listing the bucket",
         source,
     };
     let mut listed = bucket.list(None);
     while let Some(ObjectMeta { location, .. }) = listed.try_next().await.map_err(failed)? {
-        if location.extension() == Some("parquet") {
+        let is_segment = location.extension() == Some("parquet");
+        if is_segment || documents::is_document(location.as_ref()) {
             return Ok(true);
         }
     }

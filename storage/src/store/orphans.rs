@@ -5,6 +5,7 @@
 
 use super::{
     claim::{self, MARKER},
+    documents,
     looked::Orphans,
 };
 use crate::{
@@ -30,11 +31,6 @@ const MIN_AGE: Duration = Duration::from_secs(86_400);
 /// Missing objects that are named, of all that are counted.
 const MAX_NAMED: usize = 100;
 
-/// An object of a segment, by its path.
-struct Located {
-    segment: SegmentId,
-}
-
 /// What a listing told.
 pub(super) struct Listed {
     pub(super) orphans: Orphans,
@@ -43,7 +39,7 @@ pub(super) struct Listed {
 }
 
 /// The segment that a path names, where it is a path of ours.
-fn locate(path: &str) -> Option<Located> {
+pub(super) fn locate(path: &str) -> Option<SegmentId> {
     let mut parts = path.split('/');
     let tenant = parts.next()?.strip_prefix("tenant=")?;
     let signal = parts.next()?.strip_prefix("signal=")?;
@@ -57,7 +53,7 @@ fn locate(path: &str) -> Option<Located> {
     let is_table = |table: &Table| rest.strip_suffix(".parquet") == Some(table.as_str());
     let is_file = rest == "idx" || signal.tables().iter().any(is_table);
     let segment: SegmentId = id.parse().ok()?;
-    (is_whole && is_file && segment.to_string() == id).then_some(Located { segment })
+    (is_whole && is_file && segment.to_string() == id).then_some(segment)
 }
 
 /// Holds what the bucket lists against what is known: `live` segments with their files, and `others` that are under way or
@@ -91,10 +87,10 @@ pub(super) async fn list(
         let path = object.location.as_ref();
         unseen.remove(path);
         match locate(path) {
-            None if path == MARKER => {}
+            None if path == MARKER || documents::is_document(path) => {}
             None => orphans.foreign_objects += 1,
-            Some(Located { segment }) if known.contains(&segment) => {}
-            Some(Located { segment }) if now.since(segment.time()) < MIN_AGE => {}
+            Some(segment) if known.contains(&segment) => {}
+            Some(segment) if now.since(segment.time()) < MIN_AGE => {}
             Some(_) => {
                 orphans.objects += 1;
                 orphans.bytes += object.size;

@@ -9,12 +9,14 @@ mod choose;
 use super::{
     bound,
     claim::{self, Claim, MARKER},
+    documents,
 };
 use crate::{
     catalog::{Catalog, CatalogState, FlushMark},
     config::Config,
+    deletion::Tombstone,
     error::{Error, Kind, Result},
-    id::{OwnerId, SegmentId, TenantId},
+    id::{OwnerId, SegmentId, TenantId, TombstoneId},
     segment::{
         FileMeta, SegmentMeta,
         recover::{self, Recovered},
@@ -113,6 +115,7 @@ pub(super) async fn anew(
         retired,
         flushed_through: marks.into_iter().chain(kept.flushed_through).collect(),
         digests: kept.digests,
+        tombstones: tombstones(kept.tombstones, found.tombstones),
         damaged: Vec::new(),
     };
     catalog.replace_all(state, found.field_ids).await?;
@@ -126,6 +129,8 @@ struct Found {
     field_ids: Vec<(Table, String, i32)>,
     /// The highest sequence of all objects, those of segments that are not whole included.
     last_sequence: u64,
+    /// Deletions that are not done.
+    tombstones: Vec<Tombstone>,
     /// Whether there are objects that do not say what they hold.
     unreadable: bool,
 }
@@ -136,12 +141,22 @@ fn last_sequence(found: &Found, kept: &CatalogState) -> u64 {
         .flushed_through
         .iter()
         .map(|mark: &FlushMark| mark.sequence);
-    let known = marks.chain([kept.last_sequence, found.last_sequence]);
+    let tombstones = found.tombstones.iter().map(|tombstone| tombstone.sequence);
+    let known = marks
+        .chain(tombstones)
+        .chain([kept.last_sequence, found.last_sequence]);
     let last = known.max().unwrap_or(0);
     match found.unreadable {
         true => last.saturating_add(UNREADABLE_SEQUENCES),
         false => last,
     }
+}
+
+/// What the catalog still knows of deletions, and what it has lost.
+fn tombstones(kept: Vec<Tombstone>, found: Vec<Tombstone>) -> Vec<Tombstone> {
+    let all = found.into_iter().chain(kept);
+    let by_id: BTreeMap<TombstoneId, Tombstone> = all.map(|t| (t.id, t)).collect();
+    by_id.into_values().collect()
 }
 
 /// The segments that stay, and dead letters that are over a tenant's bytes, the oldest first.
@@ -163,13 +178,21 @@ fn within_bound(
     live.into_iter().partition(|meta| !over.contains(&meta.id))
 }
 
-async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> {
+/// The sidecars of segments by their path.
+type Sidecars = BTreeMap<String, ObjectMeta>;
+
+/// What the bucket lists: objects of segments and their sidecars. Tombstones are read into `found`.
+async fn list(
+    bucket: &dyn ObjectStore,
+    found: &mut Found,
+    rebuilt: &mut Rebuilt,
+) -> Result<(Vec<ObjectMeta>, Sidecars)> {
     let failed = |source| Error::Objects {
         doing: "listing the bucket",
         source,
     };
     let listed: Vec<ObjectMeta> = bucket.list(None).try_collect().await.map_err(failed)?;
-    let mut sidecars: BTreeMap<String, ObjectMeta> = BTreeMap::new();
+    let mut sidecars = Sidecars::new();
     let mut objects = Vec::new();
     for object in listed {
         match object.location.extension() {
@@ -178,11 +201,28 @@ async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> 
                 sidecars.insert(object.location.to_string(), object);
             }
             _ if object.location.as_ref() == MARKER => {}
+            _ if documents::is_document(object.location.as_ref()) => {
+                match documents::read(bucket, &object.location).await {
+                    Ok(tombstone) => found.tombstones.extend(tombstone),
+                    Err(error @ Error::Corrupt { .. }) => {
+                        let detail =
+                            "what it deletes is there again, unless the catalog still knows of it";
+                        rebuilt.problems.push(format!("{error}: {detail}"));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
             _ => rebuilt
                 .left_out
                 .push(format!("{}: no file of a segment", object.location)),
         }
     }
+    Ok((objects, sidecars))
+}
+
+async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> {
+    let mut found = Found::default();
+    let (mut objects, sidecars) = list(bucket, &mut found, rebuilt).await?;
     objects.sort_by(|a, b| a.location.cmp(&b.location));
     let reads = objects.into_iter().map(|object| async move {
         let recovered = recover::object(bucket, &object.location, object.size).await;
@@ -192,7 +232,6 @@ async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> 
         .buffered(MAX_READING)
         .collect()
         .await;
-    let mut found = Found::default();
     let mut segments: BTreeMap<SegmentId, Vec<Recovered>> = BTreeMap::new();
     for (path, recovered) in recovered {
         match recovered {

@@ -6,7 +6,7 @@
 use super::{
     append::{remember, under_pressure},
     buffer::{Key, Pending},
-    flush::MAX_STAGING,
+    drain::MAX_STAGING,
     health::Part,
     letters::{Fate, Origin},
     lost::{self, Loss},
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     append::Decode,
     catalog::{Digest, FlushMark},
+    deletion::purge::purge,
     error::{Error, Result},
     refuse,
     signal::Signal,
@@ -96,7 +97,7 @@ pub(super) async fn replay(state: &Arc<State>, marks: Marks) -> Result<Replayed>
     while let Some(read) = frames {
         let work = future::join(decode_all(state, read, &marks), next_file(state, reader));
         let (decoded, next) = alongside(work.boxed(), &mut staging).await;
-        insert(state, decoded?);
+        insert(state, decoded?)?;
         (reader, frames) = next?;
         if staging.len() < MAX_STAGING && under_pressure(state) {
             staging.push(stage_all(state, pressing(state)).boxed());
@@ -275,11 +276,11 @@ fn origin(request: &Request) -> Origin {
     }
 }
 
-/// Makes the frames of one file visible in one step.
-fn insert(state: &State, frames: Vec<Replayable>) {
+/// Makes the frames of one file visible in one step, without rows that are deleted.
+fn insert(state: &State, frames: Vec<Replayable>) -> Result<()> {
     let now = state.monotonic();
     let Some(last) = frames.last().map(|frame| frame.sequence) else {
-        return;
+        return Ok(());
     };
     let mut visible: Vec<(Key, Pending)> = Vec::new();
     for frame in frames {
@@ -322,7 +323,22 @@ fn insert(state: &State, frames: Vec<Replayable>) {
         };
         visible.extend(rows.seated(&seat, state.budget.empty(), digest));
     }
+    for (key, pending) in &mut visible {
+        purge_deleted(state, key, pending)?;
+    }
     state.buffers.insert(visible, last, now);
+    Ok(())
+}
+
+/// Takes out what was deleted after it came. Not counted again: it was, as long as it was in the buffer then.
+fn purge_deleted(state: &State, key: &Key, pending: &mut Pending) -> Result<()> {
+    let active = state.tombstones.lock().active(key);
+    for tombstone in active {
+        if let Some((purged, _)) = purge(&tombstone, key.1, &pending.request)? {
+            pending.request = Arc::new(purged);
+        }
+    }
+    Ok(())
 }
 
 fn quarantined(state: &State, request: &Request, sequence: u64, detail: String) {

@@ -111,6 +111,7 @@ pub(super) fn is_due(state: &State) -> bool {
 
 /// Deletes the objects of retired segments whose grace is over: of each tenant's signal until none is left or one fails.
 pub(super) async fn delete(state: &State) {
+    let _deleting = state.deleting.lock().await;
     let keys = state.retired.lock().due(state.monotonic());
     let deletions = futures::stream::iter(keys);
     deletions

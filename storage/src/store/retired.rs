@@ -102,6 +102,12 @@ impl Retired {
         (self.count, self.bytes)
     }
 
+    /// Whether one of `key` that waits may hold requests up to this sequence.
+    pub(super) fn holds(&self, key: &Key, sequence: u64) -> bool {
+        let mut waiting = self.queues.get(key).into_iter().flat_map(|q| &q.waiting);
+        waiting.any(|(_, segment)| segment.wal.iter().any(|range| range.first <= sequence))
+    }
+
     /// The ids of all that wait.
     pub(super) fn ids(&self) -> impl Iterator<Item = SegmentId> {
         let queues = self.queues.values();

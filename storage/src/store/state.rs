@@ -8,6 +8,7 @@ use super::{
     looked::Reconciling,
     retired::Retired,
     retries::Retries,
+    tombstones::Tombstones,
 };
 use crate::{
     append::Decode,
@@ -64,6 +65,10 @@ pub(super) struct State {
     pub(super) staged_bytes: AtomicU64,
     /// Segments whose objects are to be deleted.
     pub(super) retired: Mutex<Retired>,
+    /// Held while objects of retired segments are deleted.
+    pub(super) deleting: tokio::sync::Mutex<()>,
+    /// What is known of deletions.
+    pub(super) tombstones: Mutex<Tombstones>,
     /// What is known of compactions.
     pub(super) compacting: Mutex<Compacting>,
     /// The passes over what expires.
@@ -141,6 +146,8 @@ impl State {
             wal_bytes: AtomicU64::new(0),
             staged_bytes: AtomicU64::new(0),
             retired: Mutex::default(),
+            deleting: tokio::sync::Mutex::default(),
+            tombstones: Mutex::default(),
             compacting: Mutex::default(),
             passes: Mutex::default(),
             reconciling: Mutex::default(),

@@ -178,7 +178,7 @@ fn read_part(world: &World, path: &Path, range: Range<u64>) -> Result<Bytes> {
     })
 }
 
-fn ignore_missing(removed: io::Result<()>, path: &Path) -> Result<()> {
+pub(super) fn ignore_missing(removed: io::Result<()>, path: &Path) -> Result<()> {
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::Disk {
             doing: "removing a staged file",

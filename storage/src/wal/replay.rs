@@ -29,6 +29,8 @@ pub struct FileSummary {
     pub name: String,
     /// The length up to which it was acknowledged (of a replayed file: up to which it holds frames, or held them).
     pub bytes: u64,
+    /// The lowest sequence of all, `None` without frames.
+    pub first: Option<u64>,
     /// The highest sequence of each tenant's signal: the file is needed until all are flushed.
     pub last: BTreeMap<(TenantId, Signal), u64>,
     /// Whether a frame that was acknowledged is damaged.
@@ -47,6 +49,7 @@ impl FileSummary {
             id,
             name,
             bytes: 0,
+            first: None,
             last: BTreeMap::new(),
             damaged: false,
             open: true,
@@ -60,6 +63,7 @@ impl FileSummary {
             .entry((request.tenant.clone(), request.signal))
             .or_default();
         *last = sequence.max(*last);
+        self.first = Some(self.first.map_or(sequence, |first| first.min(sequence)));
     }
 }
 

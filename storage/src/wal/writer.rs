@@ -21,7 +21,7 @@ use crate::{
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// Frames are gathered up to this many bytes before they are handed to the disk, so that a batch needs little
@@ -103,6 +103,7 @@ pub struct Wal<T> {
     files: Files,
     witness: Arc<Witness>,
     fault: Arc<Mutex<Option<Fault>>>,
+    rotate: Arc<Notify>,
     ended: CancellationToken,
 }
 
@@ -124,6 +125,8 @@ pub struct Writer<T> {
     witness: Arc<Witness>,
     /// Set before the requests of a failed write are told, taken back by a write or a probe that works.
     fault: Arc<Mutex<Option<Fault>>>,
+    /// Told when the file that is written is to get no more frames.
+    rotate: Arc<Notify>,
     ended: CancellationToken,
 }
 
@@ -159,6 +162,7 @@ impl<T: Send + 'static> Wal<T> {
         let files: Files = Arc::new(Mutex::new(files));
         let ended = CancellationToken::new();
         let fault = Arc::default();
+        let rotate = Arc::new(Notify::new());
         let wal = Wal {
             queue: Mutex::new(Some(sender)),
             world: world.clone(),
@@ -166,6 +170,7 @@ impl<T: Send + 'static> Wal<T> {
             files: files.clone(),
             witness: witness.clone(),
             fault: Arc::clone(&fault),
+            rotate: rotate.clone(),
             ended: ended.clone(),
         };
         let writer = Writer {
@@ -182,6 +187,7 @@ impl<T: Send + 'static> Wal<T> {
             files,
             witness,
             fault,
+            rotate,
             ended,
         };
         (wal, writer)
@@ -233,6 +239,11 @@ impl<T: Send + 'static> Wal<T> {
         self.files.lock().values().map(|file| file.bytes).sum()
     }
 
+    /// Has the file that is written end soon, so that it can go when what is in it is flushed. [`Wal::files`] says when.
+    pub fn rotate(&self) {
+        self.rotate.notify_one();
+    }
+
     /// Removes the files that nobody needs any more, durably; completes with their ids.
     ///
     /// `flushed` says up to which sequence a tenant's signal is in committed segments; it is asked at once, not
@@ -274,8 +285,16 @@ impl<T: Send + 'static> Writer<T> {
         let mut waiting = Vec::new();
         let limit = self.settings.queue_requests;
         loop {
+            let rotate = self.rotate.clone();
             let received = match self.until_probe() {
-                None => self.queue.recv_many(&mut waiting, limit).await,
+                None => tokio::select! {
+                    biased;
+                    () = rotate.notified() => {
+                        self.end_current();
+                        continue;
+                    }
+                    received = self.queue.recv_many(&mut waiting, limit) => received,
+                },
                 Some(wait) => {
                     let probe_at = self.world.clock.sleep(wait);
                     tokio::select! {

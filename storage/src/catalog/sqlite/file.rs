@@ -12,7 +12,16 @@ use sqlx::{
 use std::path::{Path, PathBuf};
 
 /// The version of the tables that this build reads and writes.
-pub(super) const FORMAT_VERSION: i64 = 1;
+pub(super) const FORMAT_VERSION: i64 = 2;
+
+/// What version 2 has more than version 1.
+const TOMBSTONES: &str = "
+CREATE TABLE IF NOT EXISTS tombstones (
+    id TEXT PRIMARY KEY,
+    body BLOB NOT NULL,
+    crc INTEGER NOT NULL
+);
+";
 
 /// The tables of version 1; `docs/formats/catalog.md` describes them.
 const TABLES: &str = "
@@ -186,6 +195,8 @@ async fn attempt(path: &Path, may_make: bool) -> Result<Opened, Refusal> {
         .create_if_missing(may_make)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        // What is deleted is overwritten with zeros.
+        .pragma("secure_delete", "ON")
         .disable_statement_logging();
     let mut connection = options.connect().await.map_err(Refusal::of("opening"))?;
     let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
@@ -202,7 +213,7 @@ async fn attempt(path: &Path, may_make: bool) -> Result<Opened, Refusal> {
             damaged,
         });
     }
-    check_version(&mut connection, &mut damaged).await?;
+    let version = check_version(&mut connection, &mut damaged).await?;
     // Checks the trees and the indexes; the rows have their own checksums.
     let checked = sqlx::query_scalar::<_, String>("PRAGMA quick_check(10)");
     match checked.fetch_all(&mut connection).await {
@@ -218,16 +229,22 @@ async fn attempt(path: &Path, may_make: bool) -> Result<Opened, Refusal> {
         Err(error) if read::is_damage(&error) => damaged.push(error.to_string()),
         Err(error) => return Err(Refusal::of("checking")(error)),
     }
+    if version < FORMAT_VERSION && damaged.is_empty() {
+        bring_up(&mut connection)
+            .await
+            .map_err(Refusal::of("bringing it to the newest version"))?;
+    }
     Ok(Opened {
         connection,
         damaged,
     })
 }
 
+/// The version of the file; a damaged one counts as ours.
 async fn check_version(
     connection: &mut SqliteConnection,
     damaged: &mut Vec<String>,
-) -> Result<(), Refusal> {
+) -> Result<i64, Refusal> {
     let row: Option<(i64, i64)> =
         sqlx::query_as("SELECT value, crc FROM meta WHERE name = 'format_version'")
             .fetch_optional(connection)
@@ -242,7 +259,9 @@ async fn check_version(
     let (version, crc) = row.ok_or_else(|| Refusal::Damaged("no version".to_string()))?;
     if crc != read::meta_checksum("format_version", version) {
         damaged.push("the checksum does not match the format version".to_string());
-    } else if version != FORMAT_VERSION {
+        return Ok(FORMAT_VERSION);
+    }
+    if !(1..=FORMAT_VERSION).contains(&version) {
         return Err(Refusal::Other(Error::Invalid {
             what: "catalog",
             detail: format!(
@@ -250,12 +269,38 @@ async fn check_version(
             ),
         }));
     }
-    Ok(())
+    Ok(version)
+}
+
+/// Brings a file of version 1 to the newest version, in one transaction.
+async fn bring_up(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    let mut transaction = connection.begin().await?;
+    transaction.execute(TOMBSTONES).await?;
+    put_meta(&mut transaction, "format_version", FORMAT_VERSION).await?;
+    transaction.commit().await
+}
+
+/// Writes the file anew without what was deleted from it, and empties its log.
+pub(super) async fn scrub(connection: &mut SqliteConnection) -> Result<()> {
+    let doing = super::failed("scrubbing");
+    let vacuum = sqlx::query("VACUUM").execute(&mut *connection);
+    vacuum.await.map_err(&doing)?;
+    let folded: sqlx::Result<(i64, i64, i64)> = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+        .fetch_one(connection)
+        .await;
+    match folded.map_err(&doing)? {
+        (0, ..) => Ok(()),
+        _ => Err(Error::Unavailable {
+            what: "the catalog",
+            detail: "somebody else reads it".to_string(),
+        }),
+    }
 }
 
 async fn make_tables(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     let mut transaction = connection.begin().await?;
     transaction.execute(TABLES).await?;
+    transaction.execute(TOMBSTONES).await?;
     put_meta(&mut transaction, "format_version", FORMAT_VERSION).await?;
     transaction.commit().await
 }

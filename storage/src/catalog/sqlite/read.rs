@@ -4,8 +4,9 @@ use super::failed;
 use crate::{
     catalog::{
         CatalogState, Digest, Event, FlushMark,
-        row::{Checksum, unpack_digests, unpack_segment},
+        row::{Checksum, unpack_digests, unpack_segment, unpack_tombstone},
     },
+    deletion::Tombstone,
     error::Result,
     id::{OwnerId, TenantId},
     segment::SegmentMeta,
@@ -66,6 +67,15 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<CatalogSta
     marks.sort_by(|a, b| (a.shard, &a.tenant, a.signal).cmp(&(b.shard, &b.tenant, b.signal)));
     let digests = "SELECT tenant, signal, newest, body, crc FROM digests ORDER BY number";
     let digests = rows(connection, "digests", digests, digests_of, &mut damaged).await?;
+    let tombstones = "SELECT id, body, crc FROM tombstones ORDER BY id";
+    let tombstones = rows(
+        connection,
+        "tombstones",
+        tombstones,
+        tombstone,
+        &mut damaged,
+    )
+    .await?;
     let (live, retired): (Vec<_>, Vec<_>) = segments.into_iter().partition(|(live, _)| *live);
     let metas = |rows: Vec<(bool, SegmentMeta)>| rows.into_iter().map(|(_, meta)| meta).collect();
     let mut numbers = Vec::new();
@@ -87,6 +97,7 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<CatalogSta
         retired: metas(retired),
         flushed_through: marks,
         digests: digests.into_iter().flatten().collect(),
+        tombstones,
         damaged,
     })
 }
@@ -108,7 +119,8 @@ async fn rows<T>(
                 Err(detail) => damaged.push(format!("row {number} of {table}: {detail}")),
             },
             Ok(None) => break,
-            Err(error) if is_damage(&error) => {
+            // A damaged file of version 1 was not brought to version 2, and lacks a table.
+            Err(error) if is_damage(&error) || primary_code(&error) == Some(MISSING_CODE) => {
                 damaged.push(format!(
                     "table {table} ends after {} rows: {error}",
                     number - 1
@@ -209,6 +221,17 @@ pub(super) fn digests_checksum(
         .text(signal.as_str())
         .int(newest)
         .bytes(body)
+}
+
+fn tombstone(row: &SqliteRow) -> Result<Tombstone, String> {
+    let (id, body): (&str, &[u8]) = (get(row, "id")?, get(row, "body")?);
+    check(row, tombstone_checksum(id, body))?;
+    unpack_tombstone(body)
+}
+
+/// The checksum of a row of `tombstones`.
+pub(super) fn tombstone_checksum(id: &str, body: &[u8]) -> Checksum {
+    Checksum::of("tombstones").text(id).bytes(body)
 }
 
 /// Events after `after`, oldest first. An event whose row is damaged is an error: it must not get lost unseen.

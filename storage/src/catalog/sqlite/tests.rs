@@ -276,7 +276,7 @@ async fn a_newer_format_is_refused_by_name() {
     let mut connection = SqliteConnection::connect_with(&options)
         .await
         .expect("opens");
-    file::put_meta(&mut connection, "format_version", 2)
+    file::put_meta(&mut connection, "format_version", 3)
         .await
         .expect("written");
     connection.close().await.expect("closes");
@@ -284,7 +284,7 @@ async fn a_newer_format_is_refused_by_name() {
     let refused = SqliteCatalog::open(&path, &real::world()).await;
     let error = refused.err().expect("is refused");
     assert_eq!(error.kind(), Kind::Invalid);
-    assert!(error.to_string().contains("version 2"), "{error}");
+    assert!(error.to_string().contains("version 3"), "{error}");
 }
 
 /// A file made from `docs/formats/catalog.md` by another program: it must open for ever.

@@ -3,13 +3,14 @@
 use super::{
     failed,
     file::put_meta,
-    read::{self, Counters, digests_checksum, event_checksum, mark_checksum},
+    read::{self, Counters, digests_checksum, event_checksum, mark_checksum, tombstone_checksum},
 };
 use crate::{
     catalog::{
         CatalogState, Commit, Digest, Event, FlushMark,
-        row::{Checksum, group_digests, pack_digests, pack_segment},
+        row::{Checksum, group_digests, pack_digests, pack_segment, pack_tombstone},
     },
+    deletion::Tombstone,
     error::{Error, Result},
     id::{OwnerId, SegmentId},
     schema::FIRST_PROMOTED_FIELD_ID,
@@ -96,6 +97,11 @@ pub(super) async fn commit(connection: &mut SqliteConnection, commit: Commit) ->
         .map_err(&doing)?;
     for event in &commit.events {
         put_event(&mut transaction, event).await.map_err(&doing)?;
+    }
+    for tombstone in &commit.tombstones {
+        put_tombstone(&mut transaction, tombstone)
+            .await
+            .map_err(&doing)?;
     }
     let commits = 1 + read::counters(&mut transaction).await.commits;
     put_meta(&mut transaction, "commits", commits as i64)
@@ -246,6 +252,24 @@ async fn put_event(connection: &mut SqliteConnection, event: &Event) -> sqlx::Re
         .map(drop)
 }
 
+async fn put_tombstone(
+    connection: &mut SqliteConnection,
+    tombstone: &Tombstone,
+) -> sqlx::Result<()> {
+    let (id, body) = (tombstone.id.to_string(), pack_tombstone(tombstone));
+    let crc = tombstone_checksum(&id, &body).finish();
+    sqlx::query(
+        "INSERT INTO tombstones (id, body, crc) VALUES (?1, ?2, ?3)
+         ON CONFLICT (id) DO UPDATE SET body = excluded.body, crc = excluded.crc",
+    )
+    .bind(id)
+    .bind(body)
+    .bind(crc)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
 /// The field ids of `columns`, giving new ones where there are none.
 pub(super) async fn field_ids(
     connection: &mut SqliteConnection,
@@ -337,6 +361,7 @@ pub(super) async fn fill(
         add: state.segments,
         flushed_through: state.flushed_through,
         digests: state.digests,
+        tombstones: state.tombstones,
         ..Commit::default()
     };
     commit(&mut connection, everything).await?;

@@ -151,7 +151,7 @@ async fn prepare(world: &World, capacity: &Capacity) -> Result<()> {
 }
 
 /// Removes the files of `folder`, if it is there.
-async fn clear(world: &World, folder: &Path) -> Result<()> {
+pub(super) async fn clear(world: &World, folder: &Path) -> Result<()> {
     let (disk, inside) = (world.disk.clone(), folder.to_path_buf());
     let cleared = world.blocking(move || remove_files(&*disk, &inside));
     cleared

@@ -10,9 +10,10 @@ use super::{
 use crate::{telemetry::BucketTelemetry, world::Clock};
 use bytes::Bytes;
 use foyer::{Age, HybridCacheEntry, HybridCacheProperties, Location, Source};
+use parking_lot::RwLock;
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -52,7 +53,7 @@ impl Tier {
 
 /// Blocks in memory and on disk; none until they are opened.
 pub(super) struct Tiers {
-    opened: OnceLock<Opened>,
+    opened: RwLock<Option<Arc<Opened>>>,
     waiting_bytes: Arc<AtomicU64>,
     telemetry: BucketTelemetry,
     clock: Arc<dyn Clock>,
@@ -73,7 +74,7 @@ enum Write {
 impl Tiers {
     pub(super) fn new(telemetry: BucketTelemetry, clock: Arc<dyn Clock>) -> Tiers {
         Tiers {
-            opened: OnceLock::new(),
+            opened: RwLock::default(),
             waiting_bytes: Arc::default(),
             telemetry,
             clock,
@@ -94,17 +95,32 @@ impl Tiers {
             tokio::spawn(writer.run(receiver));
             sender
         });
-        self.opened.get_or_init(|| Opened { hybrid, writer });
+        *self.opened.write() = Some(Arc::new(Opened { hybrid, writer }));
+    }
+
+    fn opened(&self) -> Option<Arc<Opened>> {
+        self.opened.read().clone()
+    }
+
+    /// Forgets everything and lets go of the files: nothing is kept until [`Tiers::open`].
+    pub(super) async fn shut(&self) {
+        let taken = self.opened.write().take();
+        if let Some(opened) = taken
+            && let Err(error) = opened.hybrid.close().await
+        {
+            tracing::debug!(%error, "the cache on disk was not closed");
+        }
     }
 
     #[cfg(test)]
     pub(super) fn is_open(&self) -> bool {
-        self.opened.get().is_some()
+        self.opened().is_some()
     }
 
     /// The block, if it is in memory.
     pub(super) fn in_memory(&self, key: &Key) -> Option<Bytes> {
-        Some(self.opened.get()?.hybrid.memory().get(key)?.value().clone())
+        let opened = self.opened()?;
+        Some(opened.hybrid.memory().get(key)?.value().clone())
     }
 
     /// The block, wherever it is.
@@ -112,7 +128,7 @@ impl Tiers {
         if let Some(bytes) = self.in_memory(key) {
             return Some((bytes, Tier::Memory));
         }
-        let opened = self.opened.get().filter(|opened| opened.writer.is_some())?;
+        let opened = self.opened().filter(|opened| opened.writer.is_some())?;
         if !opened.hybrid.contains(key) {
             return None;
         }
@@ -129,7 +145,7 @@ impl Tiers {
         }
         if entry.properties().age() == Age::Old {
             // The piece of the disk that it is on goes next: what is still in use is written again.
-            self.write(opened, entry.clone());
+            self.write(&opened, entry.clone());
         }
         match entry.source() {
             Source::Memory => Some((bytes, Tier::Memory)),
@@ -139,39 +155,40 @@ impl Tiers {
 
     /// Whether the block is here, as far as can be said without reading it.
     pub(super) fn contains(&self, key: &Key) -> bool {
-        let opened = self.opened.get();
+        let opened = self.opened();
         opened.is_some_and(|opened| opened.hybrid.contains(key))
     }
 
     /// Keeps a block that was fetched.
     pub(super) fn insert(&self, key: Key, bytes: Bytes) {
-        let Some(opened) = self.opened.get() else {
+        let Some(opened) = self.opened() else {
             return;
         };
         // The writer brings it to disk.
         let properties = HybridCacheProperties::default().with_location(Location::InMem);
         let entry = opened.hybrid.insert_with_properties(key, bytes, properties);
-        self.write(opened, entry);
+        self.write(&opened, entry);
     }
 
-    /// Forgets a block. On disk its bytes stay until others are written over them; nobody finds them any more.
+    /// Forgets a block. On disk its bytes stay until others are written over them, or the cache is made anew; nobody finds
+    /// them any more.
     pub(super) fn remove(&self, key: &Key) {
-        if let Some(opened) = self.opened.get() {
+        if let Some(opened) = self.opened() {
             opened.hybrid.remove(key);
         }
     }
 
     /// Bytes in memory.
     pub(super) fn memory_bytes(&self) -> u64 {
-        let opened = self.opened.get();
+        let opened = self.opened();
         opened.map_or(0, |opened| opened.hybrid.memory().usage() as u64)
     }
 
     /// Returns when what was inserted is on disk, as far as there was room in the queue.
     pub(super) async fn written(&self) {
         let (sender, receiver) = oneshot::channel();
-        let opened = self.opened.get();
-        if let Some(writer) = opened.and_then(|opened| opened.writer.as_ref())
+        let opened = self.opened();
+        if let Some(writer) = opened.as_ref().and_then(|opened| opened.writer.as_ref())
             && writer.send(Write::Wait(sender)).is_ok()
         {
             // The writer is gone only when the runtime ends.
@@ -182,7 +199,7 @@ impl Tiers {
     /// Writes what waits, and nothing more from then on.
     pub(super) async fn close(&self) {
         self.written().await;
-        let Some(opened) = self.opened.get() else {
+        let Some(opened) = self.opened() else {
             return;
         };
         if let Err(error) = opened.hybrid.close().await {

@@ -1,12 +1,15 @@
 //! Chooses the promoted columns of a merged object from what its inputs have, and what queries ask for.
 
-use super::input::{Input, reading};
+use super::{
+    input::{Input, reading},
+    sieve::Sieve,
+};
 use crate::{
     attributes::{decode, kind::ValueKind},
     error::Result,
     segment::promote::{self, Choice, KINDS},
 };
-use arrow::array::AsArray;
+use arrow::array::{Array, AsArray};
 use futures::TryStreamExt;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +36,10 @@ const ASKED_FACTOR: u64 = 10;
 pub(super) async fn choose(inputs: &[Input], asked: &Asked) -> Result<Vec<Choice>> {
     let mut census = Census::default();
     for input in inputs {
-        census.add_columns(input);
+        match input.kept {
+            None => census.add_columns(input),
+            Some(_) => census.add_kept(input).await?,
+        }
         if input.object.rows < promote::SAMPLE_ROWS as u64
             && input.object.overflow_keys.as_deref() != Some(&[])
         {
@@ -41,7 +47,7 @@ pub(super) async fn choose(inputs: &[Input], asked: &Asked) -> Result<Vec<Choice
             census.add_overflow(input).await?;
         }
     }
-    let rows = inputs.iter().map(|input| input.object.rows).sum();
+    let rows = inputs.iter().map(Input::rows).sum();
     Ok(census.choices(rows, asked))
 }
 
@@ -71,10 +77,36 @@ impl Census {
         }
     }
 
+    /// Counts the promoted columns of an object by the rows that stay: a column of others alone must not be left.
+    async fn add_kept(&mut self, input: &Input) -> Result<()> {
+        let promoted = &input.object.promoted;
+        let names: Vec<&str> = promoted.iter().map(|p| p.column.as_str()).collect();
+        let mut rows = vec![0; names.len()];
+        if names.is_empty() {
+            return Ok(());
+        }
+        let mut sieve = Sieve::new(input);
+        let mut batches = input.batches(Some(&names))?;
+        while let Some(batch) = batches.try_next().await.map_err(reading)? {
+            let batch = sieve.pass(batch)?;
+            for (name, rows) in names.iter().zip(&mut rows) {
+                let column = batch.column_by_name(name);
+                *rows += column.map_or(0, |c| (c.len() - c.null_count()) as u64);
+            }
+        }
+        for (promoted, rows) in promoted.iter().zip(rows) {
+            let repeats = input.has_dictionary(&promoted.column);
+            self.add(&promoted.key, promoted.kind, rows, repeats);
+        }
+        Ok(())
+    }
+
     /// Counts what the overflow of a small object holds.
     async fn add_overflow(&mut self, input: &Input) -> Result<()> {
+        let mut sieve = Sieve::new(input);
         let mut batches = input.batches(Some(&["attributes"]))?;
         while let Some(batch) = batches.try_next().await.map_err(reading)? {
+            let batch = sieve.pass(batch)?;
             for map in batch.column(0).as_string_view().iter().flatten() {
                 for entry in decode::entries(map).filter(|entry| !entry.escaped) {
                     if let Some(kind) = promote::kind(entry.value) {

@@ -3,6 +3,7 @@
 use super::{
     input::{Batches, Input, reading},
     reshape::{Reshape, Shape},
+    sieve::Sieve,
 };
 use crate::{
     error::{Error, Result},
@@ -59,8 +60,7 @@ pub(super) struct Cursor {
     reshape: Reshape,
     /// The keys in the overflow of the input, by its catalog entry.
     overflow_keys: Option<Vec<String>>,
-    /// Rows read so far.
-    rows: u64,
+    sieve: Sieve,
     expected: u64,
 }
 
@@ -85,7 +85,7 @@ impl Cursor {
             batches: object.batches(None)?,
             reshape: Reshape::new(object, shape.clone(), choices),
             overflow_keys: object.object.overflow_keys.clone(),
-            rows: 0,
+            sieve: Sieve::new(object),
             expected: object.object.rows,
         })
     }
@@ -93,10 +93,10 @@ impl Cursor {
     /// The next batch with rows, at its first row; `None` at the end.
     pub(super) async fn next(&mut self, keys: &Keys) -> Result<Option<Place>> {
         while let Some(batch) = self.batches.try_next().await.map_err(reading)? {
+            let batch = self.sieve.pass(batch)?;
             if batch.num_rows() == 0 {
                 continue;
             }
-            self.rows += batch.num_rows() as u64;
             let batch = self.reshape.batch(&batch)?;
             return Ok(Some(Place {
                 keys: keys.of(&batch)?,
@@ -105,10 +105,11 @@ impl Cursor {
                 batch,
             }));
         }
-        if self.rows == self.expected {
+        let rows = self.sieve.given();
+        if rows == self.expected {
             return Ok(None);
         }
-        let detail = format!("{} of its {} rows came", self.rows, self.expected);
+        let detail = format!("{rows} of its {} rows came", self.expected);
         Err(Error::Internal(format!("an input of a merge: {detail}")))
     }
 

@@ -7,7 +7,10 @@ use crate::{
     signal::Table,
     time::TimeRange,
 };
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::{
+    buffer::BooleanBuffer,
+    datatypes::{DataType, Field, Schema, SchemaRef},
+};
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use parquet::{
@@ -49,6 +52,8 @@ pub(super) struct Input {
     time: TimeRange,
     fetcher: Fetcher,
     metadata: Arc<ParquetMetaData>,
+    /// The rows that go into the output; all without.
+    pub(super) kept: Option<BooleanBuffer>,
 }
 
 impl Input {
@@ -69,13 +74,20 @@ impl Input {
                 time: segment.meta.time,
                 fetcher: Fetcher {
                     reader,
-                    runtime: Handle::current(),
+                    runtime: reading.runtime.clone().unwrap_or_else(Handle::current),
                 },
                 metadata,
+                kept: None,
             };
             inputs.insert(object.table, input);
         }
         Ok(inputs)
+    }
+
+    /// Rows that go into the output.
+    pub(super) fn rows(&self) -> u64 {
+        let kept = self.kept.as_ref();
+        kept.map_or(self.object.rows, |kept| kept.count_set_bits() as u64)
     }
 
     /// The latest time in it, where its file is sorted by time: no row comes before it.

@@ -83,7 +83,11 @@ impl Reshape {
                     .as_ref()
                     .is_none_or(|keys| keys.binary_search(key).is_ok())
         };
-        let same = object.promoted.iter().all(chosen) && !choices.iter().any(|c| in_overflow(&c));
+        // Where rows are left out, their keys must not be listed any more: what stays is looked at.
+        let has_map = batch_schema(object.table).index_of("attributes").is_ok();
+        let same = (input.kept.is_none() || !has_map)
+            && object.promoted.iter().all(chosen)
+            && !choices.iter().any(|c| in_overflow(&c));
         let attributes = if same {
             let names = choices.iter().map(|choice| choice.promoted.column.clone());
             Attributes::Same(names.collect())

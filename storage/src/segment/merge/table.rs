@@ -87,7 +87,7 @@ impl TableMerge {
         let writer = ObjectWriter::new(&frame(output), table, &choices, path)?;
         let shape = Arc::new(Shape::new(writer.columns()));
         let keys = Keys::new(table, &shape)?;
-        let expected = inputs.iter().map(|input| input.object.rows).sum();
+        let expected = inputs.iter().map(Input::rows).sum();
         let mut waiting: Vec<(usize, Input)> = inputs.into_iter().enumerate().collect();
         // Of those that start together the first arrived is opened first.
         waiting.sort_by_key(|(position, input)| (input.starts_at(), std::cmp::Reverse(*position)));

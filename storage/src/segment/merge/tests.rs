@@ -1,8 +1,8 @@
 //! A merge holds the rows of its inputs, all of them and no others, in order, and passes every check of a segment.
 
-use super::{Asked, Merge, Reading, wal_ranges};
+use super::{Asked, Merge, Reading, Sifted, wal_ranges};
 use crate::{
-    attributes::encode,
+    attributes::{decode, encode},
     id::{SegmentId, TenantId},
     schema::batch_schema,
     segment::{
@@ -18,7 +18,11 @@ use crate::{
     signal::{Signal, Table},
     snapshot::BufferedRequest,
 };
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::{
+    array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray},
+    buffer::BooleanBuffer,
+    compute::filter_record_batch,
+};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
 use ulid::Ulid;
@@ -39,29 +43,35 @@ fn merge(
         cache: cache().0,
         counters: Arc::default(),
         memory_bytes,
+        runtime: None,
     };
     bench.wait(async {
         let merge = Merge::prepare(inputs, &reading, asked)
             .await
             .expect("prepared")?;
         let count = merge.inputs().len();
-        let mut field_ids = FieldIds::new();
-        for (table, columns) in merge.promoted() {
-            let ids = (1_000..).zip(columns);
-            field_ids.extend(ids.map(|(id, column)| ((table, column), id)));
-        }
-        let identity = Identity {
-            id: id(number),
-            tenant: TenantId::default_tenant(),
-            signal: inputs[0].meta.signal,
-            level: 1,
-            wal: Vec::new(),
-            replaces: inputs.iter().map(|input| input.meta.id).collect(),
-            siblings: vec![id(number)],
-        };
-        let written = merge.write(identity, bench.target(), field_ids).await;
-        Some((written.expect("merged"), count))
+        Some((write(bench, merge, number).await, count))
     })
+}
+
+async fn write(bench: &Bench, merge: Merge, number: u128) -> Written {
+    let mut field_ids = FieldIds::new();
+    for (table, columns) in merge.promoted() {
+        let ids = (1_000..).zip(columns);
+        field_ids.extend(ids.map(|(id, column)| ((table, column), id)));
+    }
+    let inputs = merge.inputs();
+    let identity = Identity {
+        id: id(number),
+        tenant: TenantId::default_tenant(),
+        signal: inputs[0].meta.signal,
+        level: 1,
+        wal: Vec::new(),
+        replaces: inputs.iter().map(|input| input.meta.id).collect(),
+        siblings: vec![id(number)],
+    };
+    let written = merge.write(identity, bench.target(), field_ids).await;
+    written.expect("merged")
 }
 
 /// The segments of some requests, cut at the given hours.
@@ -144,6 +154,86 @@ proptest! {
                 inputs.insert(0, Arc::new(bench.uploaded(&written.meta)));
             };
             assert_holds(&bench, &last, &all);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    #[test]
+    fn what_is_left_out_is_all_that_is_missing(seed in any::<u64>(), rows in 1..120_usize, many in 1..3_usize) {
+        for signal in [Signal::Logs, Signal::Spans, Signal::DeadLetters] {
+            let bench = Bench::new();
+            let mut random = Rows::new(seed, 1);
+            let inputs: Vec<_> = (0..many)
+                .flat_map(|_| segments(&bench, signal, &[random.request(signal, rows)], 1))
+                .collect();
+            check_left_out(&bench, &inputs, seed);
+        }
+    }
+}
+
+/// Leaves out rows by a seed: those that stay are there and nothing tells of the others.
+fn check_left_out(bench: &Bench, inputs: &[Arc<LiveSegment>], seed: u64) {
+    let mut sifted = Sifted::new();
+    let mut expected: BTreeMap<Table, Vec<String>> = BTreeMap::new();
+    let mut state = seed | 1;
+    for input in inputs {
+        for object in &input.meta.objects {
+            let whole = bench.wait(checked(input, object.table, cache().0, Arc::default()));
+            let whole = whole.expect("readable");
+            let kept = BooleanBuffer::collect_bool(whole.num_rows(), |_| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(11);
+                state >> 62 != 0
+            });
+            let left = filter_record_batch(&whole, &BooleanArray::new(kept.clone(), None));
+            let rows = found(object, &left.expect("filtered"));
+            expected.entry(object.table).or_default().extend(rows);
+            sifted.insert((input.meta.id, object.table), kept);
+        }
+    }
+    expected.retain(|_, rows| !rows.is_empty());
+    if expected.is_empty() {
+        return;
+    }
+    let reading = Reading {
+        cache: cache().0,
+        counters: Arc::default(),
+        memory_bytes: 1 << 30,
+        runtime: None,
+    };
+    let written = bench.wait(async {
+        let merge = Merge::without(inputs, &sifted, &reading, &Asked::new()).await;
+        write(bench, merge.expect("prepared"), 77).await
+    });
+    let segment = bench.uploaded(&written.meta);
+    let report = bench.wait(verify::verify(&bench.world, &*segment.store, &segment.meta));
+    assert_eq!(report.expect("verified").findings, Vec::new());
+    assert_eq!(written.meta.objects.len(), expected.len());
+    for object in &written.meta.objects {
+        let batch = bench.wait(checked(&segment, object.table, cache().0, Arc::default()));
+        let batch = batch.expect("readable");
+        let mut rows = expected.remove(&object.table).expect("it has rows");
+        rows.sort();
+        let mut read = found(object, &batch);
+        read.sort();
+        assert_eq!(read, rows, "{}", object.table);
+        for promoted in &object.promoted {
+            let column = batch.column_by_name(&promoted.column).expect("it is there");
+            assert!(
+                column.null_count() < batch.num_rows(),
+                "{} of nobody",
+                promoted.key
+            );
+        }
+        let Some(maps) = batch.column_by_name("attributes") else {
+            continue;
+        };
+        for key in object.overflow_keys.iter().flatten() {
+            let has = |row| decode::find(maps.as_string::<i32>().value(row), key).is_some();
+            assert!((0..batch.num_rows()).any(has), "{key} of nobody");
         }
     }
 }

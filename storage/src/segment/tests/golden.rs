@@ -246,6 +246,7 @@ fn golden_segments_are_merged_with_newer_ones() {
         cache: cache().0,
         counters: Arc::default(),
         memory_bytes: 1 << 30,
+        runtime: None,
     };
     let written = bench.wait(async {
         let inputs = [old.clone(), new.clone()];

@@ -56,6 +56,7 @@ fn keys(buffered: Vec<Arc<BufferedRequest>>) -> Keys {
         sequence: 9,
         taken: Nanos(0),
         missing: Vec::new(),
+        tombstones: Vec::new(),
     };
     Keys::from(&snapshot, Table::Logs)
 }

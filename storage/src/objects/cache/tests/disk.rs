@@ -115,6 +115,40 @@ async fn the_disk_stays_within_its_limit_and_goes_with_the_setting() {
     read(&cache, &extent, 0..9).await.expect("read");
 }
 
+/// Whether a file of the cache holds these bytes.
+fn holds(folder: &Folder, bytes: &[u8]) -> bool {
+    let disk = real::world().disk;
+    files(folder).iter().any(|path| {
+        let file = disk.open_read(path).expect("opened");
+        let length = file.length().expect("its length") as usize;
+        let all = file.read_at(0, length).expect("its bytes");
+        memchr::memmem::find(&all, bytes).is_some()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cache_that_began_anew_holds_no_byte_of_before_and_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (store, extent, content) = object(20 * MIB, 4_000).await;
+    let piece = part(&content, &(5 * MIB..5 * MIB + 64));
+    let cache = open(&store, 16 * MIB, Some((folder.path(), DISK_BYTES))).await;
+    read(&cache, &extent, 0..extent.size()).await.expect("read");
+    cache.tiers.written().await;
+    while !cache.renew().await.expect("removed") {
+        yield_now().await;
+    }
+    assert_eq!(cache.memory_bytes(), 0);
+    assert!(!holds(folder.path(), &piece));
+    let before = store.asked().len();
+    for _ in 0..2 {
+        let bytes = read(&cache, &extent, 5 * MIB..5 * MIB + 64).await;
+        assert_eq!(bytes.expect("read"), piece);
+    }
+    assert_eq!(store.asked().len(), before + 1);
+    cache.close().await;
+    assert!(holds(folder.path(), &piece), "what is read now is kept");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_usable_folder_the_cache_is_in_memory() {
     let folder = tempfile::tempdir().expect("a folder");

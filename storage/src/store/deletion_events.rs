@@ -1,0 +1,94 @@
+//! Integration events about deletions: who deleted what, in the hash and the counts that stay of it.
+
+use crate::{catalog::Event, deletion::Tombstone, time::Nanos};
+
+/// The event that says that a deletion is accepted: its rows are in no view.
+pub(super) const DELETION_ACCEPTED: &str = "cairn.deletion.accepted.v1";
+
+/// The event that says that no byte of the rows is left.
+pub(super) const DELETION_COMPLETED: &str = "cairn.deletion.completed.v1";
+
+/// An integration event of this kind about a deletion.
+pub(super) fn event(kind: &str, tombstone: &Tombstone, time: Nanos) -> Event {
+    let rows = tombstone.deleted.values().copied();
+    let body = serde_json::json!({
+        "deletion": tombstone.id,
+        "signal": tombstone.signal,
+        "sequence": tombstone.sequence,
+        "requested_by": tombstone.requested_by,
+        "predicate_sha256": tombstone.predicate_sha256,
+        "rows": rows.fold(0_u64, u64::saturating_add),
+        "accepted": tombstone.accepted,
+    });
+    Event {
+        kind: kind.to_string(),
+        tenant: tombstone.tenant.clone(),
+        time,
+        body: body.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        deletion::Owners,
+        id::TombstoneId,
+        signal::{Signal, Table},
+    };
+    use std::collections::BTreeMap;
+    use ulid::Ulid;
+
+    /// Each kind, and bodies of it.
+    const BODIES: [(&str, &str); 2] = [
+        (
+            DELETION_ACCEPTED,
+            include_str!("../../../proto/cairn/v1/bodies/cairn.deletion.accepted.v1.ndjson"),
+        ),
+        (
+            DELETION_COMPLETED,
+            include_str!("../../../proto/cairn/v1/bodies/cairn.deletion.completed.v1.ndjson"),
+        ),
+    ];
+
+    fn tombstone(id: u128, signal: Signal, numbers: (u64, i64), rows: &[u64]) -> Tombstone {
+        let tables = signal.tables().iter().copied();
+        let deleted: BTreeMap<Table, u64> = tables.zip(rows.iter().copied()).collect();
+        Tombstone {
+            id: TombstoneId(Ulid(id)),
+            tenant: "shop".parse().expect("a tenant"),
+            signal,
+            sequence: numbers.0,
+            accepted: Nanos(numbers.1),
+            requested_by: "data \"protection\" é".to_string(),
+            completed: None,
+            predicate: None,
+            predicate_sha256: "0f".repeat(32),
+            owners: Owners::default(),
+            deleted,
+            left: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn bodies_are_as_the_contract_has_them() {
+        let accepted = 1_767_222_000_000_000_001;
+        let tombstones = [
+            tombstone(0, Signal::Logs, (7, accepted), &[4096]),
+            tombstone(
+                u128::MAX,
+                Signal::Spans,
+                (u64::MAX, i64::MAX),
+                &[1, u64::MAX - 3, 2],
+            ),
+            tombstone(1, Signal::Metrics, (0, i64::MIN), &[]),
+            tombstone(2, Signal::DeadLetters, (1, 0), &[1]),
+        ];
+        for (kind, bodies) in BODIES {
+            let written = tombstones.each_ref().map(|t| event(kind, t, Nanos(5)));
+            assert!(written.iter().all(|event| event.kind == kind));
+            let written: Vec<&str> = written.iter().map(|event| event.body.as_str()).collect();
+            assert_eq!(written, bodies.lines().collect::<Vec<_>>(), "{kind}");
+        }
+    }
+}
