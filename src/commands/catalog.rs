@@ -1,4 +1,4 @@
-//! `cairn catalog rebuild`: a new catalog from the footers of the segments.
+//! `cairn catalog rebuild`: a new catalog from its newest backup and the footers of the segments.
 
 use super::print;
 use crate::{config::Config, open::DataFolder};
@@ -29,6 +29,17 @@ pub(super) async fn rebuild(config: Config, take_over: bool) -> Result<ExitCode>
         "{} segments with {} rows are live\n",
         rebuilt.segments, rebuilt.rows
     );
+    text.push_str(&match &rebuilt.backup {
+        Some(backup) => format!(
+            "with the backup {} of {}\n",
+            backup.sequence,
+            backup.taken.to_text()
+        ),
+        None => "without a backup: what only the catalog knew is lost\n".to_string(),
+    });
+    for reason in &rebuilt.unusable_backups {
+        text.push_str(&format!("passed over: {reason}\n"));
+    }
     for reason in &rebuilt.left_out {
         text.push_str(&format!("left out: {reason}\n"));
     }

@@ -9,7 +9,7 @@ mod read;
 mod witness;
 mod write;
 
-use super::{Catalog, CatalogState, Commit, Event};
+use super::{Catalog, CatalogState, Commit, Contents, Event};
 use crate::{
     error::{Error, Result},
     id::OwnerId,
@@ -135,11 +135,21 @@ impl Catalog for SqliteCatalog {
         self.run(&mut open, work).await
     }
 
-    async fn replace_all(
-        &self,
-        state: CatalogState,
-        field_ids: Vec<(Table, String, i32)>,
-    ) -> Result<()> {
+    async fn commits(&self) -> Result<u64> {
+        let mut open = self.open.lock().await;
+        let work = async |c: &mut _| Ok(read::counters(c).await.commits);
+        self.run(&mut open, work).await
+    }
+
+    async fn contents(&self) -> Result<Contents> {
+        // A connection of its own, whose snapshot no commit waits for.
+        let mut contents = peek(&self.path).await?;
+        let damaged = self.open.lock().await.damaged.clone();
+        contents.state.damaged.splice(0..0, damaged);
+        Ok(contents)
+    }
+
+    async fn replace_all(&self, contents: Contents) -> Result<()> {
         let mut open = self.open.lock().await;
         // Numbers that were given out must not be given again; what a damaged file still knows of them is used.
         let mut counters = match self.connection(&mut open).await {
@@ -147,9 +157,12 @@ impl Catalog for SqliteCatalog {
             Err(_) => read::Counters::default(),
         };
         let witnessed = witness::read(&self.path, &self.world).await?;
-        counters.commits = counters.commits.max(witnessed.count()) + 1;
+        counters.epoch = counters.epoch.max(contents.epoch);
+        counters.last_event = counters.last_event.max(contents.last_event);
+        let commits = counters.commits.max(contents.commits);
+        counters.commits = commits.max(witnessed.count()) + 1;
         let fresh = file::fresh(&self.path, &self.world).await?;
-        write::fill(fresh, counters, state, field_ids).await?;
+        write::fill(fresh, counters, contents).await?;
         if let Some(old) = open.connection.take() {
             // A damaged file may refuse to close in order; it is replaced all the same.
             drop(old.close().await);
@@ -159,6 +172,15 @@ impl Catalog for SqliteCatalog {
         open.damaged.clear();
         self.connection(&mut open).await.map(drop)
     }
+}
+
+/// Everything in the catalog at `path`, as of one instant, also while another process has it open: nothing is written,
+/// nothing made. `Invalid` when a newer build wrote it, `Corrupt` when it cannot be taken for a catalog.
+pub async fn peek(path: &Path) -> Result<Contents> {
+    let mut connection = file::open_to_read(path).await?;
+    let contents = read::contents(&mut connection).await;
+    connection.close().await.map_err(failed("closing"))?;
+    contents
 }
 
 fn failed(doing: &'static str) -> impl Fn(sqlx::Error) -> Error {

@@ -19,7 +19,7 @@ pub struct Health {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// `wal`, `replay`, `flush`, `upload`, `catalog`, `compaction`, `segment`, `disk`, `bucket` or `retention`.
+    /// `wal`, `replay`, `flush`, `upload`, `catalog`, `compaction`, `segment`, `disk`, `bucket`, `retention` or `backup`.
     pub part: &'static str,
     /// What it concerns, for example a tenant's signal, a file or a segment.
     pub subject: String,
@@ -62,6 +62,8 @@ pub(super) enum Part {
     Bucket,
     /// Nothing expires, because the wall clock is not believed.
     Retention,
+    /// The catalog cannot be backed up.
+    Backup,
 }
 
 impl Part {
@@ -77,6 +79,7 @@ impl Part {
             Part::Disk => "disk",
             Part::Bucket => "bucket",
             Part::Retention => "retention",
+            Part::Backup => "backup",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! any more. The server counts them and never deletes them: `cairn storage orphans --delete` does, offline.
 
 use super::{
+    backups,
     claim::{self, MARKER},
     looked::Orphans,
 };
@@ -91,7 +92,7 @@ pub(super) async fn list(
         let path = object.location.as_ref();
         unseen.remove(path);
         match locate(path) {
-            None if path == MARKER => {}
+            None if path == MARKER || backups::sequence_of(path).is_some() => {}
             None => orphans.foreign_objects += 1,
             Some(Located { segment }) if known.contains(&segment) => {}
             Some(Located { segment }) if now.since(segment.time()) < MIN_AGE => {}

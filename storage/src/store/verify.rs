@@ -17,6 +17,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use std::collections::BTreeSet;
 
 use super::{
+    backups,
     claim::{self, MARKER},
     lost::{self, Loss},
     stage::SHARD,
@@ -129,7 +130,9 @@ async fn find_orphans<'a>(
     };
     let mut listed = bucket.list(None);
     while let Some(ObjectMeta { location, size, .. }) = listed.try_next().await.map_err(failed)? {
-        if !known.contains(location.as_ref()) && location.as_ref() != MARKER {
+        let path = location.as_ref();
+        let is_ours = path == MARKER || backups::sequence_of(path).is_some();
+        if !known.contains(path) && !is_ours {
             verified.orphans.push(location.to_string());
             verified.orphan_bytes += size;
         }

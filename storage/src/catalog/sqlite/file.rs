@@ -133,6 +133,19 @@ pub(super) async fn reopen(path: &Path) -> Result<SqliteConnection> {
     Ok(connection)
 }
 
+/// Opens the file, which is there, beside whoever writes it.
+pub(super) async fn open_to_read(path: &Path) -> Result<SqliteConnection> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .disable_statement_logging();
+    let opened = options.connect().await.map_err(Refusal::of("opening"));
+    let mut connection = opened.map_err(Refusal::into_error)?;
+    let checked = check_version(&mut connection, &mut Vec::new()).await;
+    checked.map_err(Refusal::into_error)?;
+    Ok(connection)
+}
+
 /// Brings what is in SQLite's log into the file, durably.
 ///
 /// The log may hold a transaction whose fsync failed: opening the file takes it for committed, the kernel for written,
