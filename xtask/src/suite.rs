@@ -94,8 +94,13 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "s3",
-        about: "segments on a real S3 server: the suite of buckets, and the binary over it",
+        about: "segments on a real S3 server: the suite of buckets, and the binary over it, in outages as well",
         run: harness::s3,
+    },
+    Step {
+        name: "azure",
+        about: "the same with Azurite",
+        run: harness::azure,
     },
     Step {
         name: "promqltest",

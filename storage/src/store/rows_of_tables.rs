@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 
 /// What segments hold of one table.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct TableRows {
-    pub tenant: TenantId,
-    pub signal: Signal,
-    pub table: Table,
-    pub rows: u64,
+pub(super) struct TableRows {
+    pub(super) tenant: TenantId,
+    pub(super) signal: Signal,
+    pub(super) table: Table,
+    pub(super) rows: u64,
 }
 
 /// A tenant's table.
