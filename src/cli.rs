@@ -210,6 +210,18 @@ pub(crate) struct Offline {
 pub(crate) enum Catalog {
     /// Make the catalog anew from its newest backup and the footers of the segments, both in the bucket, with the server stopped
     Rebuild(Rebuild),
+    /// Bring the tables of an older build up to this one's, with the server stopped; a start does it, too
+    Migrate(Migrate),
+}
+
+/// `cairn catalog migrate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Migrate {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+    /// Only say what would be done; the server may run
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// `cairn catalog rebuild`.

@@ -40,6 +40,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
             let config = config::load(&options.flags)?.config;
             catalog::rebuild(config, options.take_over).await
         }
+        Command::Catalog(Catalog::Migrate(options)) => catalog::migrate(options).await,
         Command::RestoreDrill(options) => restore_drill::run(options).await,
         Command::Storage(Storage::Report(options)) => storage::report(options).await,
         Command::Storage(Storage::Orphans(options)) => storage::orphans(options).await,

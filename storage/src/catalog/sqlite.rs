@@ -5,6 +5,8 @@
 //! file that SQLite does not take at all is set aside. An old copy is told by the count of commits (`witness`). `docs/formats/catalog.md` describes the tables.
 
 mod file;
+mod meta;
+mod migrate;
 mod read;
 mod witness;
 mod write;
@@ -172,6 +174,29 @@ impl Catalog for SqliteCatalog {
         open.damaged.clear();
         self.connection(&mut open).await.map(drop)
     }
+}
+
+/// What a build would do with a catalog before it uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// The version of its tables.
+    pub version: i64,
+    /// The version that this build reads and writes.
+    pub target: i64,
+    /// What is to be done, in order; nothing where the versions are the same.
+    pub steps: Vec<&'static str>,
+}
+
+/// What opening the catalog at `path` would change in its tables; nothing is written. `Invalid` when a newer build wrote it.
+pub async fn migration(path: &Path) -> Result<Migration> {
+    let (mut connection, version) = file::open_any(path).await?;
+    let steps = migrate::steps(&migrate::STEPS, version, file::FORMAT_VERSION);
+    connection.close().await.map_err(failed("closing"))?;
+    Ok(Migration {
+        version,
+        target: file::FORMAT_VERSION,
+        steps: steps?.into_iter().map(|step| step.about).collect(),
+    })
 }
 
 /// Everything in the catalog at `path`, as of one instant, also while another process has it open: nothing is written,

@@ -130,6 +130,21 @@ pub(super) async fn newest(bucket: &dyn ObjectStore) -> Result<Newest> {
     Ok(newest)
 }
 
+/// What is wrong with the backups, all of which are read.
+pub(super) async fn faults(bucket: &dyn ObjectStore) -> Result<Vec<String>> {
+    let mut faults = Vec::new();
+    for sequence in list(bucket).await? {
+        match read(bucket, sequence).await {
+            Ok(_) => {}
+            // The server removes old ones while they are read.
+            Err(error) if error.kind() == Kind::NotFound => {}
+            Err(error) if error.kind() == Kind::Unavailable => return Err(error),
+            Err(error) => faults.push(error.to_string()),
+        }
+    }
+    Ok(faults)
+}
+
 async fn read(bucket: &dyn ObjectStore, sequence: u64) -> Result<(Head, Contents)> {
     let reading = |source| Error::Objects {
         doing: "reading a backup of the catalog",

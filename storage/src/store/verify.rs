@@ -84,6 +84,7 @@ pub async fn verify(
     verified.retired_bytes = loaded.retired.iter().map(SegmentMeta::bytes).sum();
     let faults = claim::faults(world, &config.data_dir, bucket, loaded.owner).await?;
     verified.problems.extend(faults);
+    verified.problems.extend(backups::faults(bucket).await?);
     // What a damaged or old catalog does not name may hold the only copy of rows.
     if loaded.damaged.is_empty() {
         let segments = loaded.segments.iter().chain(&loaded.retired);

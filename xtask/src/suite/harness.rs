@@ -80,6 +80,11 @@ pub(super) fn sdks(place: &Place) -> Result<Counts> {
     counted(place, &mut command)
 }
 
+/// Data folders of released formats.
+pub(super) fn golden(place: &Place) -> Result<Counts> {
+    counted(place, &mut program(place, "tests/golden/golden.py")?)
+}
+
 /// A real S3 server under the store: the suite of buckets, then the binary with its segments there, in outages as well.
 pub(super) fn s3(place: &Place) -> Result<Counts> {
     counted(place, &mut objects(place, S3_REQUIREMENTS)?)

@@ -1,6 +1,6 @@
 //! The database file: making, opening, setting aside, replacing.
 
-use super::{read, witness};
+use super::{meta::put_meta, migrate, read, witness};
 use crate::{
     error::{Error, Result},
     world::World,
@@ -133,17 +133,32 @@ pub(super) async fn reopen(path: &Path) -> Result<SqliteConnection> {
     Ok(connection)
 }
 
-/// Opens the file, which is there, beside whoever writes it.
+/// Opens the file, which is there and of this build's version, beside whoever writes it.
 pub(super) async fn open_to_read(path: &Path) -> Result<SqliteConnection> {
+    let (connection, version) = open_any(path).await?;
+    if migrate::steps(&migrate::STEPS, version, FORMAT_VERSION)?.is_empty() {
+        return Ok(connection);
+    }
+    Err(Error::Invalid {
+        what: "catalog",
+        detail: format!(
+            "its format is version {version} and this build reads {FORMAT_VERSION}: start the server once, or run \
+             `cairn catalog migrate`"
+        ),
+    })
+}
+
+/// Opens the file, which is there, beside whoever writes it; its version, too.
+pub(super) async fn open_any(path: &Path) -> Result<(SqliteConnection, i64)> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .read_only(true)
         .disable_statement_logging();
     let opened = options.connect().await.map_err(Refusal::of("opening"));
     let mut connection = opened.map_err(Refusal::into_error)?;
-    let checked = check_version(&mut connection, &mut Vec::new()).await;
-    checked.map_err(Refusal::into_error)?;
-    Ok(connection)
+    let version = version(&mut connection, &mut Vec::new()).await;
+    let version = version.map_err(Refusal::into_error)?;
+    Ok((connection, version.unwrap_or(FORMAT_VERSION)))
 }
 
 /// Brings what is in SQLite's log into the file, durably.
@@ -215,7 +230,12 @@ async fn attempt(path: &Path, may_make: bool) -> Result<Opened, Refusal> {
             damaged,
         });
     }
-    check_version(&mut connection, &mut damaged).await?;
+    if let Some(version) = version(&mut connection, &mut damaged).await? {
+        let steps = migrate::steps(&migrate::STEPS, version, FORMAT_VERSION);
+        let steps = steps.map_err(Refusal::Other)?;
+        let migrated = migrate::run(&mut connection, &steps).await;
+        migrated.map_err(Refusal::Other)?;
+    }
     // Checks the trees and the indexes; the rows have their own checksums.
     let checked = sqlx::query_scalar::<_, String>("PRAGMA quick_check(10)");
     match checked.fetch_all(&mut connection).await {
@@ -237,10 +257,11 @@ async fn attempt(path: &Path, may_make: bool) -> Result<Opened, Refusal> {
     })
 }
 
-async fn check_version(
+/// The version of the tables; `None` where it is damaged.
+async fn version(
     connection: &mut SqliteConnection,
     damaged: &mut Vec<String>,
-) -> Result<(), Refusal> {
+) -> Result<Option<i64>, Refusal> {
     let row: Option<(i64, i64)> =
         sqlx::query_as("SELECT value, crc FROM meta WHERE name = 'format_version'")
             .fetch_optional(connection)
@@ -255,15 +276,9 @@ async fn check_version(
     let (version, crc) = row.ok_or_else(|| Refusal::Damaged("no version".to_string()))?;
     if crc != read::meta_checksum("format_version", version) {
         damaged.push("the checksum does not match the format version".to_string());
-    } else if version != FORMAT_VERSION {
-        return Err(Refusal::Other(Error::Invalid {
-            what: "catalog",
-            detail: format!(
-                "its format is version {version} and this build knows {FORMAT_VERSION}: use a newer build"
-            ),
-        }));
+        return Ok(None);
     }
-    Ok(())
+    Ok(Some(version))
 }
 
 async fn make_tables(connection: &mut SqliteConnection) -> sqlx::Result<()> {
@@ -271,24 +286,6 @@ async fn make_tables(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     transaction.execute(TABLES).await?;
     put_meta(&mut transaction, "format_version", FORMAT_VERSION).await?;
     transaction.commit().await
-}
-
-/// Sets a number of the `meta` table.
-pub(super) async fn put_meta(
-    connection: &mut SqliteConnection,
-    name: &str,
-    value: i64,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO meta (name, value, crc) VALUES (?1, ?2, ?3)
-         ON CONFLICT (name) DO UPDATE SET value = excluded.value, crc = excluded.crc",
-    )
-    .bind(name)
-    .bind(value)
-    .bind(read::meta_checksum(name, value))
-    .execute(connection)
-    .await
-    .map(drop)
 }
 
 fn parent(path: &Path) -> PathBuf {

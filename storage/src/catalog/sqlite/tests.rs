@@ -284,7 +284,7 @@ async fn a_newer_format_is_refused_by_name() {
     let mut connection = SqliteConnection::connect_with(&options)
         .await
         .expect("opens");
-    file::put_meta(&mut connection, "format_version", 2)
+    meta::put_meta(&mut connection, "format_version", 2)
         .await
         .expect("written");
     connection.close().await.expect("closes");

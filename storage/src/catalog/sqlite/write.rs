@@ -2,7 +2,7 @@
 
 use super::{
     failed,
-    file::put_meta,
+    meta::put_meta,
     read::{self, Counters, digests_checksum, event_checksum, field_checksum, mark_checksum},
 };
 use crate::{

@@ -211,6 +211,11 @@ fn a_damaged_backup_is_named_and_the_one_before_it_is_taken() {
             panic!("two backups: {names:?}");
         };
         overwrite(&fixture, newest, |bytes| bytes[40] ^= 1).await;
+        let verified = fixture.verify().await;
+        assert!(
+            verified.problems[0].contains(newest.as_str()),
+            "{verified:?}"
+        );
         let report = drilled(&fixture).await;
         assert!(report.passed, "{report:#?}");
         let backup = report.backup.as_ref().expect("the one before");
