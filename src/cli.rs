@@ -44,6 +44,8 @@ pub(crate) enum Command {
     /// Look after the catalog
     #[command(subcommand)]
     Catalog(Catalog),
+    /// Practise a restore: make the catalog from the bucket alone, elsewhere, and count what is there again
+    RestoreDrill(RestoreDrill),
     /// Say what is stored, and remove what nobody needs, with the server stopped
     #[command(subcommand)]
     Storage(Storage),
@@ -246,8 +248,20 @@ pub(crate) struct Offline {
 /// `cairn catalog …`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Catalog {
-    /// Make the catalog anew from the footers of the segments in the bucket, with the server stopped
+    /// Make the catalog anew from its newest backup and the footers of the segments, both in the bucket, with the server stopped
     Rebuild(Rebuild),
+    /// Bring the tables of an older build up to this one's, with the server stopped; a start does it, too
+    Migrate(Migrate),
+}
+
+/// `cairn catalog migrate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Migrate {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+    /// Only say what would be done; the server may run
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// `cairn catalog rebuild`.
@@ -258,6 +272,26 @@ pub(crate) struct Rebuild {
     /// Make a bucket of another data folder, which is lost, this one's; no server may write it any more
     #[arg(long)]
     pub(crate) take_over: bool,
+}
+
+/// `cairn restore-drill`. The server may run. Fails when counts differ or something is damaged.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RestoreDrill {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+    /// An empty folder for the restored catalog, which stays there; otherwise it goes into `restore-drill` in the data
+    /// folder and is removed
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) into: Option<PathBuf>,
+    /// Compare with what the newest backup says, also where the data folder has a catalog
+    #[arg(long)]
+    pub(crate) from_backup: bool,
+    /// Read and check every object, not only its footer
+    #[arg(long)]
+    pub(crate) read_all: bool,
+    /// For machines
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `cairn storage …`.

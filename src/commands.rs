@@ -10,6 +10,7 @@ mod logs;
 mod otlp_check;
 mod promqltest;
 mod query;
+mod restore_drill;
 mod settings;
 mod storage;
 mod verify;
@@ -41,6 +42,8 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
             let config = config::load(&options.flags)?.config;
             catalog::rebuild(config, options.take_over).await
         }
+        Command::Catalog(Catalog::Migrate(options)) => catalog::migrate(options).await,
+        Command::RestoreDrill(options) => restore_drill::run(options).await,
         Command::Storage(Storage::Report(options)) => storage::report(options).await,
         Command::Storage(Storage::Orphans(options)) => storage::orphans(options).await,
         Command::Key(Key::New(options)) => key::new(&options),

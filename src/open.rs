@@ -14,7 +14,7 @@ use cairn_storage::{
 use std::{io, sync::Arc};
 
 /// The catalog's file in the data folder.
-const CATALOG_FILE: &str = "catalog.sqlite";
+pub(crate) const CATALOG_FILE: &str = "catalog.sqlite";
 
 /// Held from before the first file of the data folder is touched: opening the bucket and the catalog already tidies
 /// up after a crash, which must not happen beside a running server. The store has a lock of its own.

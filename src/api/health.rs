@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub(super) struct Health {
     status: &'static str,
     /// Parts that have a problem, each once: `wal`, `flush`, `upload`, `catalog`, `segment`, `replay`,
-    /// `disk`, `bucket`, `retention`.
+    /// `disk`, `bucket`, `retention`, `backup`.
     parts: Vec<&'static str>,
 }
 

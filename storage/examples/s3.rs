@@ -1,7 +1,8 @@
-//! Runs the conformance suite of buckets against a real S3 server: `s3 --endpoint URL --bucket NAME`, with the bucket there
-//! and credentials in the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`). Ends with `N passed, M failed`.
+//! Runs the conformance suite of buckets against a real server: `s3 --endpoint URL --bucket s3://NAME` (or `az://NAME`), with
+//! the bucket there and credentials in the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`;
+//! `AZURE_STORAGE_ACCOUNT_NAME`, `AZURE_STORAGE_ACCOUNT_KEY`). Ends with `N passed, M failed`.
 //!
-//! `tests/s3/s3.py` starts a server and runs this; `cargo xtask test s3` does both.
+//! `tests/s3/s3.py` starts a server and runs this; `cargo xtask test s3 azure` does both.
 
 use cairn_storage::{
     config::{Config, Variables},
@@ -22,7 +23,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
     let mut argument = |name: &str| {
         let value = arguments.remove(name);
-        value.ok_or_else(|| format!("{name} is missing: use --endpoint URL --bucket NAME"))
+        value.ok_or_else(|| format!("{name} is missing: use --endpoint URL --bucket URL"))
     };
     let (endpoint, bucket) = (argument("--endpoint")?, argument("--bucket")?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -38,23 +39,33 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 async fn run(endpoint: &str, bucket: &str) -> Result<usize, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let world = real::world();
-    let options = [
+    let s3 = [
         ("aws_endpoint", endpoint),
         ("aws_allow_http", "true"),
         ("aws_region", "us-east-1"),
     ];
+    let azure = [
+        ("azure_storage_endpoint", endpoint),
+        ("azure_allow_http", "true"),
+    ];
+    let options = match bucket.starts_with("az://") {
+        true => &azure[..],
+        false => &s3[..],
+    };
     #[expect(
         clippy::disallowed_methods,
         reason = "an example reads its own environment"
     )]
     let variables = std::env::vars();
-    let credentials = variables.filter(|(name, _)| name.starts_with("AWS_"));
+    let credentials =
+        variables.filter(|(name, _)| name.starts_with("AWS_") || name.starts_with("AZURE_"));
     let config = Config {
         data_dir: folder.path().join("data"),
-        bucket: format!("s3://{bucket}/conformance"),
+        bucket: format!("{bucket}/conformance"),
         bucket_options: options
+            .iter()
             .map(|(key, value)| (key.to_string(), value.to_string()))
-            .into(),
+            .collect(),
         bucket_variables: Variables(credentials.collect()),
         ..Config::default()
     };

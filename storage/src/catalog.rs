@@ -77,7 +77,8 @@ pub struct Commit {
 }
 
 /// All that a starting store needs.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct CatalogState {
     /// The data folder that this catalog belongs to; `None` in one that was never used, or was lost and begun anew.
     pub owner: Option<OwnerId>,
@@ -92,8 +93,29 @@ pub struct CatalogState {
     /// Every deletion that was accepted, done ones included, by id.
     pub tombstones: Vec<Tombstone>,
     /// Rows that failed their checksum or could not be read, described for the operator.
+    #[serde(skip)]
     pub damaged: Vec<String>,
 }
+
+/// Everything that a catalog holds, as of one instant: for a backup, and back.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Contents {
+    pub state: CatalogState,
+    /// The field ids of promoted columns.
+    pub field_ids: Vec<(Table, String, i32)>,
+    /// The newest events with their numbers, the oldest first.
+    pub events: Vec<(u64, Event)>,
+    /// The highest number of an event that was given.
+    pub last_event: u64,
+    /// The last epoch that was given, 0 before the first.
+    pub epoch: u64,
+    /// Commits so far.
+    pub commits: u64,
+}
+
+/// Events in [`Contents`]: the newest so many. One segment makes one.
+pub const MAX_EVENTS: u32 = 100_000;
 
 /// The set of live segments and all small state.
 #[async_trait]
@@ -123,11 +145,13 @@ pub trait Catalog: Send + Sync {
     /// Makes sure that its files hold no byte of what it was made to forget. May take seconds.
     async fn scrub(&self) -> Result<()>;
 
-    /// Replaces everything by `state` and `field_ids` (an owner of `None` leaves none): the end of `cairn catalog rebuild`. Undelivered events are
-    /// forgotten; epochs and the numbers of events go on.
-    async fn replace_all(
-        &self,
-        state: CatalogState,
-        field_ids: Vec<(Table, String, i32)>,
-    ) -> Result<()>;
+    /// How many commits there were: the same number means the same content, but for field ids and the owner.
+    async fn commits(&self) -> Result<u64>;
+
+    /// Everything, as of one instant; commits do not wait for it. Damage is in `state.damaged`, as [`Catalog::load`] has it.
+    async fn contents(&self) -> Result<Contents>;
+
+    /// Replaces everything by `contents` (an owner of `None` leaves none): the end of `cairn catalog rebuild`. Epochs, the
+    /// numbers of events and the count of commits go on above what was here and what `contents` says.
+    async fn replace_all(&self, contents: Contents) -> Result<()>;
 }

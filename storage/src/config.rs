@@ -65,6 +65,11 @@ pub struct Config {
     /// What a tenant has otherwise, as `retention_of.<tenant>.logs_days` and so on; what it does not say is as in
     /// `retention`.
     pub retention_of: BTreeMap<TenantId, OwnRetention>,
+    /// From one copy of the catalog in the bucket to the next, where something was committed in between; one more is made
+    /// at a clean shutdown. 0: none is made.
+    pub catalog_backup_seconds: u64,
+    /// Copies of the catalog that stay in the bucket; the oldest go.
+    pub catalog_backups: usize,
     /// Time that the last flush gets at a shutdown. What does not reach the bucket in it stays in the write-ahead log
     /// and is replayed at the next start. With `listen.drain_seconds` it should be less than the supervisor waits:
     /// systemd 90 s, Kubernetes 30 s, Docker 10 s.
@@ -105,6 +110,8 @@ impl Default for Config {
             compaction_memory_bytes: 192 << 20,
             retention: Retention::default(),
             retention_of: BTreeMap::new(),
+            catalog_backup_seconds: 300,
+            catalog_backups: 12,
             close_seconds: 30,
         }
     }
@@ -144,6 +151,11 @@ impl Config {
         }
         if self.row_group_rows < 8_192 {
             return refuse("row_group_rows must be at least 8192".to_string());
+        }
+        if self.catalog_backups < 2 {
+            return refuse(
+                "catalog_backups must be at least 2, so that there is one when the newest is damaged".to_string(),
+            );
         }
         if self.compaction_segments < 2 {
             return refuse("compaction_segments must be at least 2".to_string());

@@ -2,7 +2,7 @@
 //!
 //! `local` is a folder with the durability that object_store's own local store lacks, `remote` builds S3 and
 //! Azure from settings; what they are asked for is counted (`counted`), and reads go through `cache`. `faulty` makes
-//! any store fail for the simulator.
+//! any store fail for the simulator, `sealed` lets nobody change one.
 
 pub(crate) mod cache;
 pub(crate) mod counted;
@@ -10,6 +10,7 @@ pub mod counters;
 pub mod faulty;
 pub mod local;
 mod remote;
+mod sealed;
 
 use crate::{
     config::{Config, Variables},
@@ -18,6 +19,7 @@ use crate::{
 };
 use local::LocalStore;
 use object_store::ObjectStore;
+use sealed::SealedStore;
 use std::sync::Arc;
 
 /// The setting that means a folder in the data folder.
@@ -49,4 +51,16 @@ pub async fn open_bucket(config: &Config, world: &World) -> Result<Arc<dyn Objec
     let bucket = LocalStore::new(world.clone(), config.data_dir.join(LOCAL_BUCKET_FOLDER));
     bucket.clear_unfinished().await?;
     Ok(Arc::new(bucket))
+}
+
+/// The same bucket for those who only read it, also beside a server that writes it: every change is refused.
+pub fn open_to_read(config: &Config, world: &World) -> Result<Arc<dyn ObjectStore>> {
+    let bucket: Arc<dyn ObjectStore> = match config.bucket.as_str() {
+        LOCAL_BUCKET => {
+            let folder = config.data_dir.join(LOCAL_BUCKET_FOLDER);
+            Arc::new(LocalStore::new(world.clone(), folder))
+        }
+        _ => remote::open(config)?,
+    };
+    Ok(Arc::new(SealedStore::new(bucket)))
 }

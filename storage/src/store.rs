@@ -5,9 +5,13 @@
 //! Away: `evict` bounds the dead letters, `expire` is retention (what `clock` allows), both by `retire`; `delete` accepts
 //! deletions, `kept` leaves their rows out, `erase` makes them so; `reconcile` holds the bucket against the catalog. A remote bucket is counted and read through a cache (`cached`). Start: `load` (whose bucket: `claim`), then
 //! `replay`. Offline: `rebuild` makes the catalog from the bucket, `verify` reads everything, `orphans` finds what nobody
-//! needs; `report` says what there is.
+//! needs; `report` says what there is. `backup` copies the catalog into the bucket (`backups`); `drill` restores it from there
+//! and counts.
 
 mod append;
+mod backing;
+mod backup;
+mod backups;
 mod bound;
 mod buffer;
 mod cached;
@@ -20,6 +24,7 @@ mod delete;
 mod deletion_events;
 mod documents;
 mod drain;
+mod drill;
 mod erase;
 mod evict;
 mod expire;
@@ -41,6 +46,7 @@ mod retire;
 mod retired;
 mod retries;
 mod rows;
+mod rows_of_tables;
 mod stage;
 mod staged;
 mod state;
@@ -51,11 +57,12 @@ mod warm;
 
 pub use claim::Claim;
 pub use commit::SEGMENT_COMMITTED;
+pub use drill::{DrillReport, Found, TableDrill, Wanted, drill};
 pub use expire::SEGMENT_EXPIRED;
 pub use health::{Health, Problem};
 pub use looked::Orphans;
 pub use orphans::{OrphansFound, orphans};
-pub use rebuild::{Rebuilt, rebuild};
+pub use rebuild::{BackupUsed, Rebuilt, rebuild};
 pub use report::{LevelReport, SignalReport, StorageReport, report};
 pub use verify::{Verified, verify};
 
@@ -305,6 +312,9 @@ impl Store {
             // Requests that are in the queue become visible first, and the file they are in can go.
             self.wal.close().await;
             let flushed = drain::flush_all(&self.state, &self.wal, "shutdown").await;
+            if flushed.is_ok() {
+                backup::last(&self.state).await;
+            }
             if let Some(blocks) = self.state.readers.blocks() {
                 blocks.close().await;
             }
@@ -323,6 +333,13 @@ impl Store {
                 ),
             }),
         }
+    }
+
+    /// Copies the catalog into the bucket now, and removes all older copies: after what nothing may remember.
+    ///
+    /// An error says that there may be older ones still.
+    pub async fn backup_only_now(&self) -> Result<()> {
+        backup::only_now(&self.state).await
     }
 
     /// The one budget of bytes for requests in flight and buffers.

@@ -1,8 +1,10 @@
 //! Every metric of this crate.
 
+mod backup;
 mod bucket;
 mod compaction;
 
+pub use backup::Backup;
 pub use bucket::{BucketTelemetry, ObjectLabels, TierLabels};
 pub use compaction::Compaction;
 
@@ -73,6 +75,8 @@ pub struct Telemetry {
     pub invalid_ids: Family<TableLabels, Counter>,
     /// Of a remote bucket and its cache.
     pub bucket: BucketTelemetry,
+    /// Backups of the catalog.
+    pub backup: Backup,
 }
 
 /// What can become of a record.
@@ -228,6 +232,7 @@ impl Telemetry {
             duplicate_keys: Family::default(),
             invalid_ids: Family::default(),
             bucket: BucketTelemetry::default(),
+            backup: Backup::unregistered(),
         }
     }
 
@@ -382,6 +387,7 @@ impl Telemetry {
             self.segments_missing.clone(),
         );
         self.compaction.register(registry);
+        self.backup.register(registry);
     }
 
     /// Counts `count` records of one outcome; `reason` for those rejected, quarantined or replayed.

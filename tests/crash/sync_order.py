@@ -166,7 +166,7 @@ class Ledger:
 
 
 def is_catalog(path):
-    return "catalog" in os.path.basename(path)
+    return os.path.basename(path).startswith("catalog.")
 
 
 def is_witness(path):

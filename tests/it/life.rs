@@ -70,7 +70,14 @@ async fn what_came_in_comes_out_over_stops_and_kills() {
             .output()
             .expect("the binary runs")
     };
-    for arguments in [["verify"].as_slice(), &["catalog", "rebuild"], &["verify"]] {
+    for arguments in [
+        ["verify"].as_slice(),
+        &["restore-drill"],
+        &["catalog", "migrate", "--dry-run"],
+        &["catalog", "rebuild"],
+        &["restore-drill", "--from-backup", "--read-all"],
+        &["verify"],
+    ] {
         let output = run(arguments);
         assert!(output.status.success(), "{arguments:?}: {output:?}");
     }

@@ -1,81 +1,33 @@
-"""A real S3 server under the store: `s3.py --cairn BINARY --conformance BINARY`.
+"""A real object store under the store: `s3.py --cairn BINARY --conformance BINARY [--azurite PROGRAM]`.
 
-Starts moto's server, makes a bucket, and runs the conformance suite of buckets against it (`storage/examples/s3.rs`). Then
+Starts moto's S3 server, or Azurite, makes a bucket, and runs the conformance suite of buckets against it (`storage/examples/s3.rs`). Then
 the real binary keeps its segments there: records come in over OTLP, are flushed by a clean shutdown and found again by
 SQL after a restart, after an outage of the bucket, after the catalog was lost and made anew from the bucket alone, and by a
 server with nothing but the bucket; `cairn verify` reads every object and tells when one is damaged or gone. A statement that
-is asked again, also after a restart, asks the bucket for no object.
+is asked again, also after a restart, asks the bucket for no object. The catalog is restored from its backup in the bucket, and
+`cairn restore-drill` counts. `outages.py` has the bucket fail in every way while requests come in.
 """
 
 import argparse
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 
-import boto3
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "harness"))
 from checks import Checks  # noqa: E402
-from server import Server, free_ports  # noqa: E402
+from outages import Outages  # noqa: E402
+from server import Server  # noqa: E402
 
 CHECKS = Checks(is_loud=True)
 BUCKET = "telemetry"
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "of-cairn"}
-
-
-class S3:
-    """moto's server as a process of its own; its objects are in its memory."""
-
-    def __init__(self, folder):
-        self.port = free_ports(1)[0]
-        self.endpoint = f"http://127.0.0.1:{self.port}"
-        self.log = open(os.path.join(folder, "s3.log"), "ab")
-        program = os.path.join(os.path.dirname(sys.executable), "moto_server")
-        command = [program, "-H", "127.0.0.1", "-p", str(self.port)]
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
-        self.client = boto3.client("s3", endpoint_url=self.endpoint, region_name="us-east-1")
-        self.wait_ready()
-        self.client.create_bucket(Bucket=BUCKET)
-
-    def wait_ready(self, seconds=60):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(self.endpoint, timeout=5):
-                    return
-            except OSError:
-                time.sleep(0.05)
-        raise RuntimeError(f"moto_server did not start; see {self.log.name}")
-
-    def pause(self):
-        """Out of reach: connections are taken and never answered."""
-        self.process.send_signal(signal.SIGSTOP)
-
-    def go_on(self):
-        self.process.send_signal(signal.SIGCONT)
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
-
-    def keys(self, prefix):
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
-        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-
-    def body(self, key):
-        return self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-
-    def put(self, key, body):
-        self.client.put_object(Bucket=BUCKET, Key=key, Body=body)
 
 
 def send(server, first, count):
@@ -194,7 +146,7 @@ def cairn(options, data_dir, settings, *command):
 
 def conformance(options, s3):
     """The suite of buckets, one check a case."""
-    command = [options.conformance, "--endpoint", s3.endpoint, "--bucket", BUCKET]
+    command = [options.conformance, "--endpoint", s3.endpoint, "--bucket", s3.url]
     done = subprocess.run(command, capture_output=True, timeout=300, check=False)
     lines = done.stdout.decode().splitlines()
     cases = [line for line in lines if line.startswith(("ok: ", "WRONG: "))]
@@ -208,12 +160,7 @@ def conformance(options, s3):
 def lives(options, s3, folder):
     """The real binary over the bucket."""
     data_dir = os.path.join(folder, "data")
-    settings = [
-        f"storage.bucket=s3://{BUCKET}/cairn",
-        f"storage.bucket_options.aws_endpoint={s3.endpoint}",
-        "storage.bucket_options.aws_allow_http=true",
-        "storage.bucket_options.aws_region=us-east-1",
-    ]
+    settings = s3.settings("cairn")
     server = Server(options.cairn, data_dir, settings)
     server.start()
     send(server, 0, 500)
@@ -238,7 +185,9 @@ def lives(options, s3, folder):
     CHECKS.expect("the catalog is made anew from the bucket", (code, "600 rows" in text), (0, True))
     server.start()
     expect_records("after the rebuild", server, 600)
+    drill_beside(options, data_dir, settings)
     server.stop()
+    drills(options, s3, folder, data_dir, settings)
 
     other = os.path.join(folder, "elsewhere", "data")
     code, text = cairn(options, other, settings, "catalog", "rebuild")
@@ -253,6 +202,68 @@ def lives(options, s3, folder):
     cached(options, folder, settings)
     damage(options, s3, other, settings)
     outage(options, s3, folder, settings)
+    outages(options, s3, folder, settings)
+
+
+def drilled(options, data_dir, settings, *more):
+    """The exit code of a drill and its report."""
+    code, text = cairn(options, data_dir, settings, "restore-drill", "--json", *more)
+    try:
+        return code, json.loads(text)
+    except ValueError:
+        return code, {"error": text}
+
+
+def drill_beside(options, data_dir, settings):
+    """A drill beside the server that runs finds what its catalog says."""
+    code, report = drilled(options, data_dir, settings)
+    found = (code, report.get("compared_with"), report.get("rows"))
+    CHECKS.expect("a drill beside the server", found, (0, "catalog", 600))
+    left = os.path.exists(os.path.join(data_dir, "restore-drill"))
+    CHECKS.expect("which leaves nothing behind", left, False)
+
+
+def drills(options, s3, folder, data_dir, settings):
+    """What a drill says of backups, with nothing but the bucket."""
+    backups = [key for key in s3.keys("cairn/catalog/") if key.endswith(".backup")]
+    CHECKS.hold("clean shutdowns left backups", len(backups) > 1, f"{backups}")
+    nowhere = os.path.join(folder, "nowhere", "data")
+    code, report = drilled(options, nowhere, settings, "--read-all")
+    found = (code, report.get("compared_with"), report.get("rows"), report.get("unusable_backups"))
+    CHECKS.expect("a drill with nothing but the bucket", found, (0, "backup", 600, []))
+    whole = s3.body(backups[-1])
+    s3.put(backups[-1], whole[: len(whole) // 2])
+    code, report = drilled(options, nowhere, settings)
+    found = (code, report.get("rows"), len(report.get("unusable_backups", [])))
+    CHECKS.expect("a damaged backup: the one before it is taken", found, (0, 600, 1))
+    s3.put(backups[-1], whole)
+    key = sorted(key for key in s3.keys("cairn/") if key.endswith(".logs.parquet"))[0]
+    segment = s3.body(key)
+    s3.delete(key)
+    code, report = drilled(options, data_dir, settings, "--from-backup")
+    fewer = [table["table"] for table in report.get("tables", []) if table["found"] == "fewer"]
+    CHECKS.expect("a lost segment fails the drill", (code, fewer), (1, ["logs"]))
+    s3.put(key, segment)
+    kept = os.path.join(folder, "kept")
+    code, text = cairn(options, data_dir, settings, "restore-drill", "--into", kept)
+    CHECKS.expect("a drill that keeps its catalog", (code, os.path.exists(f"{kept}/catalog.sqlite")), (0, True))
+    CHECKS.hold("and tells time and point", "recovery time: " in text and "recovery point: " in text, text)
+    code, _ = cairn(options, data_dir, settings, "restore-drill", "--into", kept)
+    CHECKS.expect("a folder that is not empty is refused", code, 1)
+
+
+def outages(options, s3, folder, settings):
+    """See `outages.py`."""
+
+    def make_server(port, name, more):
+        data_dir = os.path.join(folder, name, "data")
+        os.makedirs(data_dir)
+        own = [s.replace("/cairn", f"/{name}").replace(s3.host, f"http://127.0.0.1:{port}") for s in settings]
+        server = Server(options.cairn, data_dir, own + more)
+        server.verify = lambda: cairn(options, data_dir, own, "verify")[0]
+        return server
+
+    Outages(CHECKS, make_server, send, s3.port).run()
 
 
 def damage(options, s3, data_dir, settings):
@@ -265,7 +276,7 @@ def damage(options, s3, data_dir, settings):
     code, text = cairn(options, data_dir, settings, "verify")
     name = key.removeprefix("cairn/")
     CHECKS.expect("verify tells of a flipped bit", (code != 0, f"WRONG: {name}" in text), (True, True))
-    s3.client.delete_object(Bucket=BUCKET, Key=key)
+    s3.delete(key)
     code, text = cairn(options, data_dir, settings, "verify")
     CHECKS.expect("verify tells of a lost object", (code != 0, f"WRONG: {name}" in text), (True, True))
     s3.put(key, whole)
@@ -299,14 +310,27 @@ def outage(options, s3, folder, settings):
     CHECKS.expect("verify after the outage", (code, "WRONG" in text), (0, False))
 
 
+def object_store(options, folder):
+    """The server of objects, with credentials for it in the environment. Each has packages of its own."""
+    if options.azurite:
+        from azurite import CREDENTIALS, Azurite
+
+        os.environ.update(CREDENTIALS)
+        return Azurite(folder, BUCKET, options.azurite)
+    from moto_server import CREDENTIALS, S3
+
+    os.environ.update(CREDENTIALS)
+    return S3(folder, BUCKET)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cairn", required=True)
     parser.add_argument("--conformance", required=True)
+    parser.add_argument("--azurite", help="the program azurite-blob, for a bucket on Azure")
     options = parser.parse_args()
-    os.environ.update(CREDENTIALS)
     folder = tempfile.mkdtemp(prefix="cairn-s3-")
-    s3 = S3(folder)
+    s3 = object_store(options, folder)
     try:
         conformance(options, s3)
         lives(options, s3, folder)

@@ -93,9 +93,19 @@ const STEPS: &[Step] = &[
         run: harness::sdks,
     },
     Step {
+        name: "golden",
+        about: "data folders of released formats open; newer formats are refused by name",
+        run: harness::golden,
+    },
+    Step {
         name: "s3",
-        about: "segments on a real S3 server: the suite of buckets, and the binary over it",
+        about: "segments on a real S3 server: the suite of buckets, and the binary over it, in outages as well",
         run: harness::s3,
+    },
+    Step {
+        name: "azure",
+        about: "the same with Azurite",
+        run: harness::azure,
     },
     Step {
         name: "promqltest",

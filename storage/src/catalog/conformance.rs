@@ -1,6 +1,6 @@
 //! What every catalog must do, as one suite that each implementation runs.
 
-use super::{Catalog, CatalogState, Commit, Digest, Event, FlushMark};
+use super::{Catalog, CatalogState, Commit, Contents, Digest, Event, FlushMark};
 use crate::{
     append::Answer,
     deletion::{Condition, Field, Owners, Predicate, Tombstone},
@@ -24,6 +24,7 @@ pub(super) async fn suite(make: impl AsyncFn() -> Box<dyn Catalog>) {
     field_ids_stay(make().await).await;
     events_are_numbered(make().await).await;
     everything_can_be_replaced(make().await).await;
+    contents_come_back(make().await, make().await).await;
     what_is_retired_is_kept_until_it_is_forgotten(make().await).await;
     what_is_announced_is_retired_until_it_is_added(make().await).await;
     tombstones_are_kept_as_they_are_last(make().await).await;
@@ -390,10 +391,12 @@ async fn everything_can_be_replaced(catalog: Box<dyn Catalog>) {
         "a.new".to_string(),
         FIRST_PROMOTED_FIELD_ID + 4,
     )];
-    catalog
-        .replace_all(state.clone(), fields)
-        .await
-        .expect("works");
+    let contents = Contents {
+        state: state.clone(),
+        field_ids: fields,
+        ..Contents::default()
+    };
+    catalog.replace_all(contents).await.expect("works");
     assert_eq!(catalog.load().await.expect("loads"), state);
     let names = ["a.new".to_string(), "a.other".to_string()];
     let ids = catalog.field_ids(Table::Logs, &names).await.expect("works");
@@ -412,6 +415,43 @@ async fn everything_can_be_replaced(catalog: Box<dyn Catalog>) {
         .await
         .expect("fits");
     assert_eq!(catalog.events(0, 10).await.expect("reads"), [(3, event(3))]);
+}
+
+async fn contents_come_back(catalog: Box<dyn Catalog>, other: Box<dyn Catalog>) {
+    let epoch = catalog.begin_epoch().await.expect("works");
+    let commit = Commit {
+        flushed_through: vec![mark(0, "shop", 3)],
+        digests: vec![digest(1, "shop")],
+        events: vec![event(1), event(2)],
+        ..adding([1, 2])
+    };
+    catalog.commit(commit).await.expect("fits");
+    let column = ["a.one".to_string()];
+    let ids = catalog.field_ids(Table::Logs, &column).await;
+    let owner = OwnerId(Ulid(5));
+    catalog.set_owner(owner).await.expect("works");
+    let contents = catalog.contents().await.expect("reads");
+    assert_eq!(contents.state, catalog.load().await.expect("loads"));
+    assert_eq!(contents.events, [(1, event(1)), (2, event(2))]);
+    let fields = [(Table::Logs, column[0].clone(), ids.expect("works")[0])];
+    assert_eq!(contents.field_ids, fields);
+    let counters = (contents.epoch, contents.last_event, contents.commits);
+    assert_eq!(counters, (epoch, 2, 1));
+    assert_eq!(catalog.commits().await.expect("reads"), 1);
+    other.replace_all(contents.clone()).await.expect("works");
+    let copied = other.contents().await.expect("reads");
+    assert_eq!(
+        (copied.state, copied.events, copied.field_ids),
+        (contents.state, contents.events, contents.field_ids)
+    );
+    assert!(copied.commits > contents.commits);
+    assert!(other.begin_epoch().await.expect("works") > epoch);
+    let third = Commit {
+        events: vec![event(3)],
+        ..Commit::default()
+    };
+    other.commit(third).await.expect("fits");
+    assert_eq!(other.events(2, 9).await.expect("reads"), [(3, event(3))]);
 }
 
 async fn what_is_announced_is_retired_until_it_is_added(catalog: Box<dyn Catalog>) {

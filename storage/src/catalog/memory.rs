@@ -2,7 +2,10 @@
 //!
 //! The harness keeps the value over simulated restarts, as a database server would stay up.
 
-use super::{Catalog, CatalogState, Commit, Digest, Event, FlushMark, row::group_digests};
+use super::{
+    Catalog, CatalogState, Commit, Contents, Digest, Event, FlushMark, MAX_EVENTS,
+    row::group_digests,
+};
 use crate::{
     deletion::Tombstone,
     error::{Error, Result},
@@ -52,6 +55,7 @@ struct State {
     last_event: u64,
     fields: BTreeMap<(Table, String), i32>,
     epoch: u64,
+    commits: u64,
 }
 
 impl MemoryCatalog {
@@ -102,24 +106,7 @@ fn unavailable(detail: &str) -> Error {
 #[async_trait]
 impl Catalog for MemoryCatalog {
     async fn load(&self) -> Result<CatalogState> {
-        let state = self.state.lock();
-        let mark =
-            |((shard, tenant, signal), sequence): (&(u32, TenantId, Signal), &u64)| FlushMark {
-                shard: *shard,
-                tenant: tenant.clone(),
-                signal: *signal,
-                sequence: *sequence,
-            };
-        Ok(CatalogState {
-            owner: state.owner,
-            last_sequence: state.last_sequence,
-            segments: state.live.values().cloned().collect(),
-            retired: state.retired.values().cloned().collect(),
-            flushed_through: state.marks.iter().map(mark).collect(),
-            digests: state.digests.clone(),
-            tombstones: state.tombstones.values().cloned().collect(),
-            damaged: Vec::new(),
-        })
+        Ok(self.state.lock().loaded())
     }
 
     async fn begin_epoch(&self) -> Result<u64> {
@@ -167,13 +154,34 @@ impl Catalog for MemoryCatalog {
         self.write(|_| Ok(())).await
     }
 
-    async fn replace_all(
-        &self,
-        new: CatalogState,
-        field_ids: Vec<(Table, String, i32)>,
-    ) -> Result<()> {
+    async fn commits(&self) -> Result<u64> {
+        Ok(self.state.lock().commits)
+    }
+
+    async fn contents(&self) -> Result<Contents> {
+        let state = self.state.lock();
+        let fields = state.fields.iter();
+        let first = state.last_event.saturating_sub(u64::from(MAX_EVENTS)) + 1;
+        let events = state.events.range(first..);
+        Ok(Contents {
+            state: state.loaded(),
+            field_ids: fields
+                .map(|((table, column), id)| (*table, column.clone(), *id))
+                .collect(),
+            events: events
+                .map(|(number, event)| (*number, event.clone()))
+                .collect(),
+            last_event: state.last_event,
+            epoch: state.epoch,
+            commits: state.commits,
+        })
+    }
+
+    async fn replace_all(&self, contents: Contents) -> Result<()> {
         self.write(|state| {
-            let fields = field_ids
+            let new = contents.state;
+            let fields = contents
+                .field_ids
                 .into_iter()
                 .map(|(table, column, id)| ((table, column), id));
             let retired = new.retired.into_iter().map(|meta| (meta.id, meta));
@@ -182,8 +190,10 @@ impl Catalog for MemoryCatalog {
                 last_sequence: new.last_sequence,
                 retired: retired.collect(),
                 fields: fields.collect(),
-                epoch: state.epoch,
-                last_event: state.last_event,
+                events: contents.events.into_iter().collect(),
+                epoch: state.epoch.max(contents.epoch),
+                last_event: state.last_event.max(contents.last_event),
+                commits: state.commits.max(contents.commits),
                 ..State::default()
             };
             replaced.commit(Commit {
@@ -201,8 +211,29 @@ impl Catalog for MemoryCatalog {
 }
 
 impl State {
+    fn loaded(&self) -> CatalogState {
+        let mark =
+            |((shard, tenant, signal), sequence): (&(u32, TenantId, Signal), &u64)| FlushMark {
+                shard: *shard,
+                tenant: tenant.clone(),
+                signal: *signal,
+                sequence: *sequence,
+            };
+        CatalogState {
+            owner: self.owner,
+            last_sequence: self.last_sequence,
+            segments: self.live.values().cloned().collect(),
+            retired: self.retired.values().cloned().collect(),
+            flushed_through: self.marks.iter().map(mark).collect(),
+            digests: self.digests.clone(),
+            tombstones: self.tombstones.values().cloned().collect(),
+            damaged: Vec::new(),
+        }
+    }
+
     fn commit(&mut self, commit: Commit) -> Result<()> {
         self.check(&commit)?;
+        self.commits += 1;
         for id in commit.replace {
             self.retired
                 .extend(self.live.remove(&id).map(|meta| (id, meta)));

@@ -5,11 +5,13 @@
 //! file that SQLite does not take at all is set aside. An old copy is told by the count of commits (`witness`). `docs/formats/catalog.md` describes the tables.
 
 mod file;
+mod meta;
+mod migrate;
 mod read;
 mod witness;
 mod write;
 
-use super::{Catalog, CatalogState, Commit, Event};
+use super::{Catalog, CatalogState, Commit, Contents, Event};
 use crate::{
     error::{Error, Result},
     id::OwnerId,
@@ -140,11 +142,21 @@ impl Catalog for SqliteCatalog {
         self.run(&mut open, async |c| file::scrub(c).await).await
     }
 
-    async fn replace_all(
-        &self,
-        state: CatalogState,
-        field_ids: Vec<(Table, String, i32)>,
-    ) -> Result<()> {
+    async fn commits(&self) -> Result<u64> {
+        let mut open = self.open.lock().await;
+        let work = async |c: &mut _| Ok(read::counters(c).await.commits);
+        self.run(&mut open, work).await
+    }
+
+    async fn contents(&self) -> Result<Contents> {
+        // A connection of its own, whose snapshot no commit waits for.
+        let mut contents = peek(&self.path).await?;
+        let damaged = self.open.lock().await.damaged.clone();
+        contents.state.damaged.splice(0..0, damaged);
+        Ok(contents)
+    }
+
+    async fn replace_all(&self, contents: Contents) -> Result<()> {
         let mut open = self.open.lock().await;
         // Numbers that were given out must not be given again; what a damaged file still knows of them is used.
         let mut counters = match self.connection(&mut open).await {
@@ -152,9 +164,12 @@ impl Catalog for SqliteCatalog {
             Err(_) => read::Counters::default(),
         };
         let witnessed = witness::read(&self.path, &self.world).await?;
-        counters.commits = counters.commits.max(witnessed.count()) + 1;
+        counters.epoch = counters.epoch.max(contents.epoch);
+        counters.last_event = counters.last_event.max(contents.last_event);
+        let commits = counters.commits.max(contents.commits);
+        counters.commits = commits.max(witnessed.count()) + 1;
         let fresh = file::fresh(&self.path, &self.world).await?;
-        write::fill(fresh, counters, state, field_ids).await?;
+        write::fill(fresh, counters, contents).await?;
         if let Some(old) = open.connection.take() {
             // A damaged file may refuse to close in order; it is replaced all the same.
             drop(old.close().await);
@@ -164,6 +179,38 @@ impl Catalog for SqliteCatalog {
         open.damaged.clear();
         self.connection(&mut open).await.map(drop)
     }
+}
+
+/// What a build would do with a catalog before it uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// The version of its tables.
+    pub version: i64,
+    /// The version that this build reads and writes.
+    pub target: i64,
+    /// What is to be done, in order; nothing where the versions are the same.
+    pub steps: Vec<&'static str>,
+}
+
+/// What opening the catalog at `path` would change in its tables; nothing is written. `Invalid` when a newer build wrote it.
+pub async fn migration(path: &Path) -> Result<Migration> {
+    let (mut connection, version) = file::open_any(path).await?;
+    let steps = migrate::steps(&migrate::STEPS, version, file::FORMAT_VERSION);
+    connection.close().await.map_err(failed("closing"))?;
+    Ok(Migration {
+        version,
+        target: file::FORMAT_VERSION,
+        steps: steps?.into_iter().map(|step| step.about).collect(),
+    })
+}
+
+/// Everything in the catalog at `path`, as of one instant, also while another process has it open: nothing is written,
+/// nothing made. `Invalid` when a newer build wrote it, `Corrupt` when it cannot be taken for a catalog.
+pub async fn peek(path: &Path) -> Result<Contents> {
+    let mut connection = file::open_to_read(path).await?;
+    let contents = read::contents(&mut connection).await;
+    connection.close().await.map_err(failed("closing"))?;
+    contents
 }
 
 fn failed(doing: &'static str) -> impl Fn(sqlx::Error) -> Error {

@@ -83,7 +83,7 @@ fn check_version(what: &str, metadata: &ParquetMetaData) -> Result<()> {
         Some(version) => Err(Error::Invalid {
             what: "segment",
             detail: format!(
-                "{what} has format version {version}, and this build reads up to {SEGMENT_FORMAT_VERSION}"
+                "{what} has format version {version}, and this build reads up to {SEGMENT_FORMAT_VERSION}: use a newer build"
             ),
         }),
         None => Err(Error::Corrupt {

@@ -1,7 +1,7 @@
 //! A catalog that outlives the simulated process and is made to forget.
 
 use crate::{
-    catalog::{Catalog, CatalogState, Commit, Event},
+    catalog::{Catalog, CatalogState, Commit, Contents, Event},
     error::Result,
     id::OwnerId,
     signal::Table,
@@ -68,11 +68,15 @@ impl Catalog for ForgetfulCatalog {
         self.catalog.scrub().await
     }
 
-    async fn replace_all(
-        &self,
-        state: CatalogState,
-        field_ids: Vec<(Table, String, i32)>,
-    ) -> Result<()> {
-        self.catalog.replace_all(state, field_ids).await
+    async fn commits(&self) -> Result<u64> {
+        self.catalog.commits().await
+    }
+
+    async fn contents(&self) -> Result<Contents> {
+        self.catalog.contents().await
+    }
+
+    async fn replace_all(&self, contents: Contents) -> Result<()> {
+        self.catalog.replace_all(contents).await
     }
 }

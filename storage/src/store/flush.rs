@@ -2,6 +2,7 @@
 
 use super::{
     append::{Cargo, under_pressure},
+    backup,
     buffer::{Key, Open},
     compact,
     drain::{MAX_STAGING, commit_and_trim, sweep, trim},
@@ -59,6 +60,8 @@ enum Chore {
     Expire,
     /// Holds the bucket against the catalog.
     Reconcile,
+    /// Copies the catalog into the bucket.
+    Backup,
 }
 
 /// What a chore ends with.
@@ -166,6 +169,13 @@ fn next_chores<'a>(
             Chore::Reconcile
         };
         begun.push(reconcile.boxed());
+    }
+    if backup::is_due(state) && doing.insert(Chore::Backup) {
+        let backup = async move {
+            backup::pass(state).await;
+            Chore::Backup
+        };
+        begun.push(backup.boxed());
     }
     begun
 }

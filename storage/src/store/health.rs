@@ -19,8 +19,8 @@ pub struct Health {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// `wal`, `replay`, `flush`, `upload`, `catalog`, `compaction`, `segment`, `disk`, `bucket`,
-    /// `retention` or `deletion`.
+    /// `wal`, `replay`, `flush`, `upload`, `catalog`, `compaction`, `segment`, `disk`, `bucket`, `retention`, `deletion`
+    /// or `backup`.
     pub part: &'static str,
     /// What it concerns, for example a tenant's signal, a file or a segment.
     pub subject: String,
@@ -65,6 +65,8 @@ pub(super) enum Part {
     Retention,
     /// A deletion takes longer than it should.
     Deletion,
+    /// The catalog cannot be backed up.
+    Backup,
 }
 
 impl Part {
@@ -81,6 +83,7 @@ impl Part {
             Part::Bucket => "bucket",
             Part::Retention => "retention",
             Part::Deletion => "deletion",
+            Part::Backup => "backup",
         }
     }
 }

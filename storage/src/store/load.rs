@@ -49,10 +49,14 @@ pub(super) async fn load(state: &State) -> Result<CatalogState> {
     let (catalog, bucket) = (&*state.catalog, &*state.bucket);
     let rebuilt = rebuild::anew(world, &state.config, catalog, bucket, owner).await?;
     let detail = format!(
-        "{cause} and was made anew from the bucket: {} segments, {} files left out, problems: {:?}",
+        "{cause} and was made anew from the bucket and {}: {} segments, {} files left out, problems: {:?}",
+        match &rebuilt.backup {
+            Some(backup) => format!("its backup of {}", backup.taken.to_text()),
+            None => "without a backup".to_string(),
+        },
         rebuilt.segments,
         rebuilt.left_out.len(),
-        rebuilt.problems
+        [&rebuilt.problems[..], &rebuilt.unusable_backups].concat()
     );
     tracing::warn!(detail, "the catalog is whole again");
     state.raise(Part::Catalog, "catalog", detail);

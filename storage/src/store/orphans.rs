@@ -4,6 +4,7 @@
 //! any more. The server counts them and never deletes them: `cairn storage orphans --delete` does, offline.
 
 use super::{
+    backups,
     claim::{self, MARKER},
     documents,
     looked::Orphans,
@@ -87,7 +88,9 @@ pub(super) async fn list(
         let path = object.location.as_ref();
         unseen.remove(path);
         match locate(path) {
-            None if path == MARKER || documents::is_document(path) => {}
+            None if path == MARKER
+                || documents::is_document(path)
+                || backups::sequence_of(path).is_some() => {}
             None => orphans.foreign_objects += 1,
             Some(segment) if known.contains(&segment) => {}
             Some(segment) if now.since(segment.time()) < MIN_AGE => {}

@@ -1,18 +1,22 @@
-//! The catalog from the bucket alone: reads the footer of every object and chooses the segments that count.
+//! The catalog from the bucket alone: reads the newest backup and the footer of every object, and chooses the segments that
+//! count.
 //!
-//! What footers do not hold is lost: digests (a retry of a request that is no longer in the log is stored again) and events
-//! that were not delivered. What was retired and not yet deleted stays retired by the catalog's word. Where that is gone, the
-//! bound says what was evicted, and what expired is live again until the next pass of `expire`.
+//! What footers do not hold comes from the newest backup of the catalog (`backups`), as far as that goes: digests (later ones
+//! are lost: a retry of such a request that is no longer in the log is stored again), events, field ids that no object has
+//! yet, what was retired. What was retired and not yet deleted stays retired by the catalog's word or the backup's. Where
+//! neither knows, the bound says what was evicted, and what expired is live again until the next pass of `expire`.
 
+mod backed;
 mod choose;
 
 use super::{
+    backups::{self, Head, Newest},
     bound,
     claim::{self, Claim, MARKER},
     documents,
 };
 use crate::{
-    catalog::{Catalog, CatalogState, FlushMark},
+    catalog::{Catalog, CatalogState, Commit, Contents, Event, FlushMark},
     config::Config,
     deletion::Tombstone,
     error::{Error, Kind, Result},
@@ -22,9 +26,10 @@ use crate::{
         recover::{self, Recovered},
     },
     signal::{Signal, Table},
+    time::{Nanos, serialize_text},
     world::World,
 };
-use choose::{Choice, choose};
+use choose::{Choice, Known, choose};
 use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectMeta, ObjectStore, path::Path};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,10 +48,41 @@ pub struct Rebuilt {
     pub left_out: Vec<String>,
     /// Objects that are damaged and segments that are gone: data is lost.
     pub problems: Vec<String>,
+    /// The backup that was used, where there is one.
+    pub backup: Option<BackupUsed>,
+    /// Newer backups that cannot be read, each with the reason.
+    pub unusable_backups: Vec<String>,
+}
+
+/// A backup of the catalog.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct BackupUsed {
+    pub sequence: u64,
+    /// When it was made.
+    #[serde(serialize_with = "serialize_text")]
+    pub taken: Nanos,
+    /// The data folder whose catalog it is.
+    pub owner: Option<OwnerId>,
+    /// Commits of the catalog until then.
+    pub commits: u64,
+}
+
+impl BackupUsed {
+    fn of(head: &Head) -> BackupUsed {
+        BackupUsed {
+            sequence: head.sequence,
+            taken: head.taken,
+            owner: head.owner,
+            commits: head.commits,
+        }
+    }
 }
 
 /// Added to the highest sequence where an object cannot be read: it may hold higher ones, but never so many.
 const UNREADABLE_SEQUENCES: u64 = 1 << 32;
+
+/// Added to the last number of an event in a backup: later ones may have been given and delivered, but never so many.
+const UNSEEN_EVENTS: u64 = 1 << 20;
 
 /// Replaces everything in the catalog by what the objects in the bucket say. No process may have them open.
 ///
@@ -65,7 +101,7 @@ pub async fn rebuild(
     anew(world, config, catalog, bucket, owner).await
 }
 
-/// Replaces everything in `catalog`, which becomes `owner`'s, by what the objects in `bucket` say.
+/// Replaces everything in `catalog`, which becomes `owner`'s, by what the newest backup and the objects in `bucket` say.
 pub(super) async fn anew(
     world: &World,
     config: &Config,
@@ -73,25 +109,119 @@ pub(super) async fn anew(
     bucket: &dyn ObjectStore,
     owner: OwnerId,
 ) -> Result<Rebuilt> {
-    let mut rebuilt = Rebuilt::default();
-    let found = find(bucket, &mut rebuilt).await?;
     // What is there beside the damage is true: every row has a checksum of its own.
     let kept = catalog.load().await.unwrap_or_default();
+    let Plan {
+        mut contents,
+        events,
+        rebuilt,
+        ..
+    } = plan(world, config, kept, bucket).await?;
+    contents.state.owner = Some(owner);
+    catalog.replace_all(contents).await?;
+    if !events.is_empty() {
+        let told = Commit {
+            events,
+            ..Commit::default()
+        };
+        catalog.commit(told).await?;
+    }
+    Ok(rebuilt)
+}
+
+/// A catalog that is to be.
+pub(super) struct Plan {
+    /// Without an owner.
+    pub(super) contents: Contents,
+    /// What no backup tells of segments that are live: it is told again.
+    pub(super) events: Vec<Event>,
+    pub(super) rebuilt: Rebuilt,
+    /// What the backup that was used said of itself, and its live segments.
+    pub(super) backup: Option<(Head, Vec<SegmentMeta>)>,
+}
+
+/// What a catalog has to hold by what is `kept` of it, by the newest backup and by the objects in `bucket`. Nothing is
+/// written.
+pub(super) async fn plan(
+    world: &World,
+    config: &Config,
+    mut kept: CatalogState,
+    bucket: &dyn ObjectStore,
+) -> Result<Plan> {
+    let mut rebuilt = Rebuilt::default();
+    let Newest { backup, unusable } = backups::newest(bucket).await?;
+    rebuilt.unusable_backups = unusable;
+    let found = find(bucket, &mut rebuilt).await?;
+    let mut known = Known::default();
+    known
+        .retired
+        .extend(kept.retired.iter().map(|meta| meta.id));
+    known
+        .committed
+        .extend(kept.segments.iter().map(|meta| meta.id));
+    let mut contents = Contents::default();
+    let mut used = None;
+    if let Some((head, backup)) = backup {
+        rebuilt.backup = Some(BackupUsed::of(&head));
+        known
+            .retired
+            .extend(backed::retired_for_good(&backup.state));
+        let live = backup.state.segments.iter().map(|meta| meta.id);
+        known.committed.extend(live);
+        backed::add_to(&mut kept, &backup);
+        contents.events = backup.events;
+        contents.last_event = backup.last_event.saturating_add(UNSEEN_EVENTS);
+        (contents.epoch, contents.commits) = (backup.epoch, backup.commits);
+        contents.field_ids = backup.field_ids;
+        used = Some((head, backup.state.segments));
+    }
+    known.marks = kept.flushed_through.clone();
+    contents.field_ids = backed::field_ids(found.field_ids.clone(), contents.field_ids);
     let last_sequence = last_sequence(&found, &kept);
+    let (live, retired, marks) = decide(world, config, found.segments, &known, &mut rebuilt);
+    let events = match &used {
+        Some((_, told)) => backed::untold(&live, told, world.clock.now()),
+        None => Vec::new(),
+    };
+    contents.state = CatalogState {
+        owner: None,
+        last_sequence,
+        segments: live,
+        retired,
+        flushed_through: marks.into_iter().chain(kept.flushed_through).collect(),
+        digests: kept.digests,
+        tombstones: tombstones(kept.tombstones, found.tombstones),
+        damaged: Vec::new(),
+    };
+    Ok(Plan {
+        contents,
+        events,
+        rebuilt,
+        backup: used,
+    })
+}
+
+/// The segments that are live and those that are to be deleted, with the marks; the rest is told in `rebuilt`.
+fn decide(
+    world: &World,
+    config: &Config,
+    found: Vec<SegmentMeta>,
+    known: &Known,
+    rebuilt: &mut Rebuilt,
+) -> (Vec<SegmentMeta>, Vec<SegmentMeta>, Vec<FlushMark>) {
     let now = world.clock.now();
     // Segments of a flush arrived together: where that is long ago, some of them may have expired before the others.
     let may_expire = |meta: &SegmentMeta| {
         let retention = config.retention(&meta.tenant, meta.signal);
         retention.is_some_and(|retention| meta.arrived().plus(retention) <= now)
     };
-    let retired = kept.retired.iter().map(|meta| meta.id).collect();
     let Choice {
         live,
         mut retired,
         marks,
         left_out,
         lost,
-    } = choose(found.segments, &retired, &may_expire);
+    } = choose(found, known, &may_expire);
     let (live, over) = within_bound(live, config.dead_letter_bytes);
     retired.extend(over);
     for meta in &retired {
@@ -108,18 +238,7 @@ pub(super) async fn anew(
     }
     rebuilt.segments = live.len();
     rebuilt.rows = live.iter().map(|meta| meta.rows).sum();
-    let state = CatalogState {
-        owner: Some(owner),
-        last_sequence,
-        segments: live,
-        retired,
-        flushed_through: marks.into_iter().chain(kept.flushed_through).collect(),
-        digests: kept.digests,
-        tombstones: tombstones(kept.tombstones, found.tombstones),
-        damaged: Vec::new(),
-    };
-    catalog.replace_all(state, found.field_ids).await?;
-    Ok(rebuilt)
+    (live, retired, marks)
 }
 
 /// Whole segments and the field ids of their promoted columns.
@@ -201,16 +320,9 @@ async fn list(
                 sidecars.insert(object.location.to_string(), object);
             }
             _ if object.location.as_ref() == MARKER => {}
+            _ if backups::sequence_of(object.location.as_ref()).is_some() => {}
             _ if documents::is_document(object.location.as_ref()) => {
-                match documents::read(bucket, &object.location).await {
-                    Ok(tombstone) => found.tombstones.extend(tombstone),
-                    Err(error @ Error::Corrupt { .. }) => {
-                        let detail =
-                            "what it deletes is there again, unless the catalog still knows of it";
-                        rebuilt.problems.push(format!("{error}: {detail}"));
-                    }
-                    Err(error) => return Err(error),
-                }
+                read_tombstone(bucket, &object, found, rebuilt).await?;
             }
             _ => rebuilt
                 .left_out
@@ -218,6 +330,24 @@ async fn list(
         }
     }
     Ok((objects, sidecars))
+}
+
+/// Reads a tombstone into `found`; a damaged one is told in `rebuilt`.
+async fn read_tombstone(
+    bucket: &dyn ObjectStore,
+    object: &ObjectMeta,
+    found: &mut Found,
+    rebuilt: &mut Rebuilt,
+) -> Result<()> {
+    match documents::read(bucket, &object.location).await {
+        Ok(tombstone) => found.tombstones.extend(tombstone),
+        Err(error @ Error::Corrupt { .. }) => {
+            let detail = "what it deletes is there again, unless the catalog still knows of it";
+            rebuilt.problems.push(format!("{error}: {detail}"));
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> {

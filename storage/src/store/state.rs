@@ -1,6 +1,7 @@
 //! What appends, flushes and replay share: everything of a store but its write-ahead log.
 
 use super::{
+    backing::Backing,
     buffer::{Buffers, Key},
     clock::Passes,
     compacting::Compacting,
@@ -75,6 +76,8 @@ pub(super) struct State {
     pub(super) passes: Mutex<Passes>,
     /// What is known of orphans.
     pub(super) reconciling: Mutex<Reconciling>,
+    /// What is known of backups of the catalog.
+    pub(super) backing: Mutex<Backing>,
     /// Whose the bucket has to be: set at the start.
     pub(super) owner: OnceLock<OwnerId>,
     /// Whether the bucket has said that it is ours.
@@ -151,6 +154,7 @@ impl State {
             compacting: Mutex::default(),
             passes: Mutex::default(),
             reconciling: Mutex::default(),
+            backing: Mutex::default(),
             owner: OnceLock::new(),
             claimed: AtomicBool::new(false),
             staging_folders: tokio::sync::RwLock::default(),

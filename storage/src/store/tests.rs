@@ -19,6 +19,7 @@ use futures::TryStreamExt;
 use object_store::memory::InMemory;
 use std::{future::Future, path::PathBuf, time::Duration};
 
+mod backed_up;
 mod background;
 mod bucket;
 mod cached;

@@ -17,6 +17,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use std::collections::BTreeSet;
 
 use super::{
+    backups,
     claim::{self, MARKER},
     documents,
     lost::{self, Loss},
@@ -84,6 +85,7 @@ pub async fn verify(
     verified.retired_bytes = loaded.retired.iter().map(SegmentMeta::bytes).sum();
     let faults = claim::faults(world, &config.data_dir, bucket, loaded.owner).await?;
     verified.problems.extend(faults);
+    verified.problems.extend(backups::faults(bucket).await?);
     // What a damaged or old catalog does not name may hold the only copy of rows.
     if loaded.damaged.is_empty() {
         let segments = loaded.segments.iter().chain(&loaded.retired);
@@ -131,8 +133,9 @@ async fn find_orphans<'a>(
     let mut listed = bucket.list(None);
     while let Some(ObjectMeta { location, size, .. }) = listed.try_next().await.map_err(failed)? {
         let path = location.as_ref();
-        let is_ours = known.contains(path) || path == MARKER || documents::is_document(path);
-        if !is_ours {
+        let is_ours =
+            path == MARKER || documents::is_document(path) || backups::sequence_of(path).is_some();
+        if !known.contains(path) && !is_ours {
             verified.orphans.push(location.to_string());
             verified.orphan_bytes += size;
         }

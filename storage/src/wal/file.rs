@@ -124,7 +124,7 @@ impl Header {
         let version = rest.get_u16_le();
         if version != FILE_FORMAT_VERSION {
             return Err(format!(
-                "log file version {version} is not known to this build"
+                "log file version {version} is not known to this build, which knows {FILE_FORMAT_VERSION}: use a newer build"
             ));
         }
         rest.advance(2);

@@ -235,7 +235,9 @@ fn lengths(bytes: &Bytes, epoch: u64, key: u64) -> Result<(usize, usize), Broken
     // From here on the header is what our writer wrote, perhaps of a later version.
     if version != FRAME_FORMAT_VERSION || kind != KIND_REQUEST {
         return Err(Broken {
-            detail: format!("frame version {version}, kind {kind} is not known to this build"),
+            detail: format!(
+                "frame version {version}, kind {kind} is not known to this build: use a newer build"
+            ),
             length: Some(header_bytes + payload_bytes).filter(|length| *length <= bytes.len()),
             lost: None,
         });

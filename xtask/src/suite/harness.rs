@@ -23,6 +23,9 @@ const REQUIREMENTS: &str = "tests/sdk/python/requirements.txt";
 /// What the S3 server and its test import.
 const S3_REQUIREMENTS: &str = "tests/s3/requirements.txt";
 
+/// The same for Azurite.
+const AZURE_REQUIREMENTS: &str = "tests/s3/azure.txt";
+
 /// What the tests of Prometheus' interfaces import.
 const PROMQL_REQUIREMENTS: &str = "tests/promql/requirements.txt";
 
@@ -77,18 +80,35 @@ pub(super) fn sdks(place: &Place) -> Result<Counts> {
     counted(place, &mut command)
 }
 
-/// A real S3 server under the store: the suite of buckets, then the binary with its segments there.
+/// Data folders of released formats.
+pub(super) fn golden(place: &Place) -> Result<Counts> {
+    counted(place, &mut program(place, "tests/golden/golden.py")?)
+}
+
+/// A real S3 server under the store: the suite of buckets, then the binary with its segments there, in outages as well.
 pub(super) fn s3(place: &Place) -> Result<Counts> {
+    counted(place, &mut objects(place, S3_REQUIREMENTS)?)
+}
+
+/// The same with Azurite.
+pub(super) fn azure(place: &Place) -> Result<Counts> {
+    let node = npm_folder(place, "azurite", "tests/s3/node", &[])?;
+    let mut command = objects(place, AZURE_REQUIREMENTS)?;
+    let program = node.join("node_modules/.bin/azurite-blob");
+    counted(place, command.arg("--azurite").arg(program))
+}
+
+fn objects(place: &Place, requirements: &str) -> Result<Command> {
     let example = ["--release", "--workspace", "--example", "s3", "--locked"];
     shell::succeed(place.cargo().arg("build").args(example))?;
-    let mut command = place.command(python::environment(place, S3_REQUIREMENTS)?);
+    let mut command = place.command(python::environment(place, requirements)?);
     command
         .arg("tests/s3/s3.py")
         .arg("--cairn")
         .arg(binary(place, "cairn"))
         .arg("--conformance")
         .arg(binary(place, "examples/s3"));
-    counted(place, &mut command)
+    Ok(command)
 }
 
 /// Our own test scripts of PromQL through a real store, and those of Prometheus that are quick.
@@ -282,13 +302,19 @@ pub(super) fn binary(place: &Place, name: &str) -> PathBuf {
     place.target.join("release").join(name)
 }
 
-/// The Node sender with its packages, in a copy in the cache, so that the tree stays clean.
+/// The Node sender with its packages.
 fn node_folder(place: &Place) -> Result<PathBuf> {
+    npm_folder(place, "node", "tests/sdk/node", &["send.mjs"])
+}
+
+/// What `from` (a path from the root) locks, installed by npm, and `files` of it beside: in a copy in the cache, so that the
+/// tree stays clean.
+fn npm_folder(place: &Place, name: &str, from: &str, files: &[&str]) -> Result<PathBuf> {
     install("npm", "npm", place)?;
-    let folder = place.cache.join("node");
+    let folder = place.cache.join(name);
     std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-    for file in ["package.json", "package-lock.json", "send.mjs"] {
-        let from = place.root.join("tests/sdk/node").join(file);
+    for file in ["package.json", "package-lock.json"].iter().chain(files) {
+        let from = place.root.join(from).join(file);
         std::fs::copy(&from, folder.join(file))
             .with_context(|| format!("copying {}", from.display()))?;
     }

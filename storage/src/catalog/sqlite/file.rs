@@ -1,6 +1,10 @@
 //! The database file: making, opening, setting aside, replacing.
 
-use super::{read, witness};
+use super::{
+    meta::put_meta,
+    migrate::{self, TOMBSTONES},
+    read, witness,
+};
 use crate::{
     error::{Error, Result},
     world::World,
@@ -13,15 +17,6 @@ use std::path::{Path, PathBuf};
 
 /// The version of the tables that this build reads and writes.
 pub(super) const FORMAT_VERSION: i64 = 2;
-
-/// What version 2 has more than version 1.
-const TOMBSTONES: &str = "
-CREATE TABLE IF NOT EXISTS tombstones (
-    id TEXT PRIMARY KEY,
-    body BLOB NOT NULL,
-    crc INTEGER NOT NULL
-);
-";
 
 /// The tables of version 1; `docs/formats/catalog.md` describes them.
 const TABLES: &str = "
@@ -142,6 +137,34 @@ pub(super) async fn reopen(path: &Path) -> Result<SqliteConnection> {
     Ok(connection)
 }
 
+/// Opens the file, which is there and of this build's version, beside whoever writes it.
+pub(super) async fn open_to_read(path: &Path) -> Result<SqliteConnection> {
+    let (connection, version) = open_any(path).await?;
+    if migrate::steps(&migrate::STEPS, version, FORMAT_VERSION)?.is_empty() {
+        return Ok(connection);
+    }
+    Err(Error::Invalid {
+        what: "catalog",
+        detail: format!(
+            "its format is version {version} and this build reads {FORMAT_VERSION}: start the server once, or run \
+             `cairn catalog migrate`"
+        ),
+    })
+}
+
+/// Opens the file, which is there, beside whoever writes it; its version, too.
+pub(super) async fn open_any(path: &Path) -> Result<(SqliteConnection, i64)> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .disable_statement_logging();
+    let opened = options.connect().await.map_err(Refusal::of("opening"));
+    let mut connection = opened.map_err(Refusal::into_error)?;
+    let version = version(&mut connection, &mut Vec::new()).await;
+    let version = version.map_err(Refusal::into_error)?;
+    Ok((connection, version.unwrap_or(FORMAT_VERSION)))
+}
+
 /// Brings what is in SQLite's log into the file, durably.
 ///
 /// The log may hold a transaction whose fsync failed: opening the file takes it for committed, the kernel for written,
@@ -213,7 +236,12 @@ async fn attempt(path: &Path, may_make: bool) -> Result<Opened, Refusal> {
             damaged,
         });
     }
-    let version = check_version(&mut connection, &mut damaged).await?;
+    if let Some(version) = version(&mut connection, &mut damaged).await? {
+        let steps = migrate::steps(&migrate::STEPS, version, FORMAT_VERSION);
+        let steps = steps.map_err(Refusal::Other)?;
+        let migrated = migrate::run(&mut connection, &steps).await;
+        migrated.map_err(Refusal::Other)?;
+    }
     // Checks the trees and the indexes; the rows have their own checksums.
     let checked = sqlx::query_scalar::<_, String>("PRAGMA quick_check(10)");
     match checked.fetch_all(&mut connection).await {
@@ -229,22 +257,17 @@ async fn attempt(path: &Path, may_make: bool) -> Result<Opened, Refusal> {
         Err(error) if read::is_damage(&error) => damaged.push(error.to_string()),
         Err(error) => return Err(Refusal::of("checking")(error)),
     }
-    if version < FORMAT_VERSION && damaged.is_empty() {
-        bring_up(&mut connection)
-            .await
-            .map_err(Refusal::of("bringing it to the newest version"))?;
-    }
     Ok(Opened {
         connection,
         damaged,
     })
 }
 
-/// The version of the file; a damaged one counts as ours.
-async fn check_version(
+/// The version of the tables; `None` where it is damaged.
+async fn version(
     connection: &mut SqliteConnection,
     damaged: &mut Vec<String>,
-) -> Result<i64, Refusal> {
+) -> Result<Option<i64>, Refusal> {
     let row: Option<(i64, i64)> =
         sqlx::query_as("SELECT value, crc FROM meta WHERE name = 'format_version'")
             .fetch_optional(connection)
@@ -259,25 +282,9 @@ async fn check_version(
     let (version, crc) = row.ok_or_else(|| Refusal::Damaged("no version".to_string()))?;
     if crc != read::meta_checksum("format_version", version) {
         damaged.push("the checksum does not match the format version".to_string());
-        return Ok(FORMAT_VERSION);
+        return Ok(None);
     }
-    if !(1..=FORMAT_VERSION).contains(&version) {
-        return Err(Refusal::Other(Error::Invalid {
-            what: "catalog",
-            detail: format!(
-                "its format is version {version} and this build knows {FORMAT_VERSION}: use a newer build"
-            ),
-        }));
-    }
-    Ok(version)
-}
-
-/// Brings a file of version 1 to the newest version, in one transaction.
-async fn bring_up(connection: &mut SqliteConnection) -> sqlx::Result<()> {
-    let mut transaction = connection.begin().await?;
-    transaction.execute(TOMBSTONES).await?;
-    put_meta(&mut transaction, "format_version", FORMAT_VERSION).await?;
-    transaction.commit().await
+    Ok(Some(version))
 }
 
 /// Writes the file anew without what was deleted from it, and empties its log.
@@ -303,24 +310,6 @@ async fn make_tables(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     transaction.execute(TOMBSTONES).await?;
     put_meta(&mut transaction, "format_version", FORMAT_VERSION).await?;
     transaction.commit().await
-}
-
-/// Sets a number of the `meta` table.
-pub(super) async fn put_meta(
-    connection: &mut SqliteConnection,
-    name: &str,
-    value: i64,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO meta (name, value, crc) VALUES (?1, ?2, ?3)
-         ON CONFLICT (name) DO UPDATE SET value = excluded.value, crc = excluded.crc",
-    )
-    .bind(name)
-    .bind(value)
-    .bind(read::meta_checksum(name, value))
-    .execute(connection)
-    .await
-    .map(drop)
 }
 
 fn parent(path: &Path) -> PathBuf {

@@ -3,18 +3,18 @@
 use super::failed;
 use crate::{
     catalog::{
-        CatalogState, Digest, Event, FlushMark,
+        CatalogState, Contents, Digest, Event, FlushMark, MAX_EVENTS,
         row::{Checksum, unpack_digests, unpack_segment, unpack_tombstone},
     },
     deletion::Tombstone,
     error::Result,
     id::{OwnerId, TenantId},
     segment::SegmentMeta,
-    signal::Signal,
+    signal::{Signal, Table},
     time::Nanos,
 };
 use futures::TryStreamExt;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
 use ulid::Ulid;
 
 /// The primary codes SQLITE_CORRUPT and SQLITE_NOTADB.
@@ -99,6 +99,32 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<CatalogSta
         digests: digests.into_iter().flatten().collect(),
         tombstones,
         damaged,
+    })
+}
+
+/// Everything, as of one instant.
+pub(super) async fn contents(connection: &mut SqliteConnection) -> Result<Contents> {
+    let doing = failed("reading everything");
+    let mut transaction = connection.begin().await.map_err(&doing)?;
+    let mut state = load(&mut transaction).await?;
+    let fields = "SELECT of_table, column_name, id, crc FROM fields ORDER BY of_table, id";
+    let damaged = &mut state.damaged;
+    let field_ids = rows(&mut transaction, "fields", fields, field, damaged).await?;
+    let Counters {
+        epoch,
+        last_event,
+        commits,
+    } = counters(&mut transaction).await;
+    let after = last_event.saturating_sub(u64::from(MAX_EVENTS));
+    let events = events(&mut transaction, after, MAX_EVENTS).await?;
+    transaction.commit().await.map_err(&doing)?;
+    Ok(Contents {
+        state,
+        field_ids,
+        events,
+        last_event,
+        epoch,
+        commits,
     })
 }
 
@@ -199,6 +225,25 @@ pub(super) fn mark_checksum(mark: &FlushMark) -> Checksum {
         .text(mark.tenant.as_str())
         .text(mark.signal.as_str())
         .int(mark.sequence as i64)
+}
+
+fn field(row: &SqliteRow) -> Result<(Table, String, i32), String> {
+    let name: &str = get(row, "of_table")?;
+    let mut tables = Signal::ALL.iter().flat_map(|signal| signal.tables());
+    let table = tables.find(|table| table.as_str() == name);
+    let table = *table.ok_or_else(|| format!("the table {name} is not known"))?;
+    let (column, id): (String, i64) = (get(row, "column_name")?, get(row, "id")?);
+    check(row, field_checksum(table, &column, id))?;
+    let id = i32::try_from(id).map_err(|error| error.to_string())?;
+    Ok((table, column, id))
+}
+
+/// The checksum of a row of `fields`.
+pub(super) fn field_checksum(table: Table, column: &str, id: i64) -> Checksum {
+    Checksum::of("fields")
+        .text(table.as_str())
+        .text(column)
+        .int(id)
 }
 
 fn digests_of(row: &SqliteRow) -> Result<Vec<Digest>, String> {

@@ -52,6 +52,14 @@ async fn tamper(folder: &Path, sql: &'static str) {
     connection.close().await.expect("closes");
 }
 
+/// A state without anything beside it.
+fn only(state: CatalogState) -> Contents {
+    Contents {
+        state,
+        ..Contents::default()
+    }
+}
+
 /// A state whose digests don't show which were committed together.
 fn in_one_order(mut state: CatalogState) -> CatalogState {
     state
@@ -194,7 +202,7 @@ async fn damaged_pages_never_block_and_a_rebuild_heals() {
                 .all(|meta| before.segments.contains(meta))
         );
         catalog
-            .replace_all(before.clone(), Vec::new())
+            .replace_all(only(before.clone()))
             .await
             .expect("a rebuild works");
         assert_eq!(in_one_order(catalog.load().await.expect("loads")), before);
@@ -276,7 +284,7 @@ async fn a_newer_format_is_refused_by_name() {
     let mut connection = SqliteConnection::connect_with(&options)
         .await
         .expect("opens");
-    file::put_meta(&mut connection, "format_version", 3)
+    meta::put_meta(&mut connection, "format_version", 3)
         .await
         .expect("written");
     connection.close().await.expect("closes");
@@ -372,7 +380,7 @@ async fn an_old_copy_is_no_catalog() {
     );
     // Made anew it counts, whatever was there.
     catalog
-        .replace_all(newest.clone(), Vec::new())
+        .replace_all(only(newest.clone()))
         .await
         .expect("replaced");
     catalog.close().await.expect("closes");

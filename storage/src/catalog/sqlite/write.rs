@@ -2,12 +2,15 @@
 
 use super::{
     failed,
-    file::put_meta,
-    read::{self, Counters, digests_checksum, event_checksum, mark_checksum, tombstone_checksum},
+    meta::put_meta,
+    read::{
+        self, Counters, digests_checksum, event_checksum, field_checksum, mark_checksum,
+        tombstone_checksum,
+    },
 };
 use crate::{
     catalog::{
-        CatalogState, Commit, Digest, Event, FlushMark,
+        Commit, Contents, Digest, Event, FlushMark,
         row::{Checksum, group_digests, pack_digests, pack_segment, pack_tombstone},
     },
     deletion::Tombstone,
@@ -96,7 +99,9 @@ pub(super) async fn commit(connection: &mut SqliteConnection, commit: Commit) ->
         .await
         .map_err(&doing)?;
     for event in &commit.events {
-        put_event(&mut transaction, event).await.map_err(&doing)?;
+        put_event(&mut transaction, None, event)
+            .await
+            .map_err(&doing)?;
     }
     for tombstone in &commit.tombstones {
         put_tombstone(&mut transaction, tombstone)
@@ -240,8 +245,15 @@ async fn forget_digests(connection: &mut SqliteConnection, from: i64) -> sqlx::R
     forget.execute(connection).await.map(drop)
 }
 
-async fn put_event(connection: &mut SqliteConnection, event: &Event) -> sqlx::Result<()> {
-    sqlx::query("INSERT INTO events (kind, tenant, time, body, crc) VALUES (?1, ?2, ?3, ?4, ?5)")
+/// Adds an event, under the next number unless it has one.
+async fn put_event(
+    connection: &mut SqliteConnection,
+    number: Option<u64>,
+    event: &Event,
+) -> sqlx::Result<()> {
+    let sql = "INSERT INTO events (number, kind, tenant, time, body, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    sqlx::query(sql)
+        .bind(number.map(|number| number as i64))
         .bind(&event.kind)
         .bind(event.tenant.as_str())
         .bind(event.time.0)
@@ -268,6 +280,18 @@ async fn put_tombstone(
     .execute(connection)
     .await
     .map(drop)
+}
+
+/// Has the numbers of events go on above `last`.
+async fn continue_events(connection: &mut SqliteConnection, last: u64) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM sqlite_sequence WHERE name = 'events'")
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?1)")
+        .bind(last as i64)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// The field ids of `columns`, giving new ones where there are none.
@@ -301,17 +325,9 @@ pub(super) async fn field_ids(
     Ok(ids)
 }
 
-fn field_checksum(table: Table, column: &str, id: i64) -> i64 {
-    Checksum::of("fields")
-        .text(table.as_str())
-        .text(column)
-        .int(id)
-        .finish()
-}
-
 fn checked_field(table: Table, column: &str, id: i64, crc: i64) -> Result<i32> {
     match i32::try_from(id) {
-        Ok(checked) if crc == field_checksum(table, column, id) => Ok(checked),
+        Ok(checked) if crc == field_checksum(table, column, id).finish() => Ok(checked),
         _ => Err(Error::Corrupt {
             what: format!("the field id of column {column} of {table} in the catalog"),
             detail: "the checksum does not match: rebuild the catalog".to_string(),
@@ -343,7 +359,7 @@ async fn put_field(
         .bind(table.as_str())
         .bind(column)
         .bind(id)
-        .bind(field_checksum(table, column, i64::from(id)))
+        .bind(field_checksum(table, column, i64::from(id)).finish())
         .execute(connection)
         .await
         .map(drop)
@@ -353,10 +369,15 @@ async fn put_field(
 pub(super) async fn fill(
     mut connection: SqliteConnection,
     counters: Counters,
-    state: CatalogState,
-    field_ids: Vec<(Table, String, i32)>,
+    contents: Contents,
 ) -> Result<()> {
     let doing = failed("filling a new file");
+    let Contents {
+        state,
+        field_ids,
+        events,
+        ..
+    } = contents;
     let everything = Commit {
         add: state.segments,
         flushed_through: state.flushed_through,
@@ -387,9 +408,12 @@ pub(super) async fn fill(
             .await
             .map_err(&doing)?;
     }
-    sqlx::query("INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?1)")
-        .bind(counters.last_event as i64)
-        .execute(&mut *transaction)
+    for (number, event) in &events {
+        put_event(&mut transaction, Some(*number), event)
+            .await
+            .map_err(&doing)?;
+    }
+    continue_events(&mut transaction, counters.last_event)
         .await
         .map_err(&doing)?;
     for (table, column, id) in field_ids {

@@ -120,7 +120,9 @@ pub(crate) fn head_bytes(what: &str, header: &[u8]) -> Result<u64> {
     }
     let version = u32::from_le_bytes(header[8..12].try_into().expect("four bytes"));
     if version > VERSION {
-        let detail = format!("{what} has version {version}, and this build reads up to {VERSION}");
+        let detail = format!(
+            "{what} has version {version}, and this build reads up to {VERSION}: use a newer build"
+        );
         return Err(Error::Invalid {
             what: "index",
             detail,

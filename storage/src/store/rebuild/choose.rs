@@ -26,6 +26,26 @@ pub(super) struct Choice {
     pub(super) lost: Vec<SegmentId>,
 }
 
+/// What a catalog, or a backup of one, says of segments.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Those that were evicted, expired or replaced, or were announced and not finished.
+    pub(super) retired: BTreeSet<SegmentId>,
+    /// Those that were committed, whatever became of them later.
+    pub(super) committed: BTreeSet<SegmentId>,
+    /// Up to where frames are in segments that were committed.
+    pub(super) marks: Vec<FlushMark>,
+}
+
+impl Known {
+    fn mark(&self, (shard, tenant, signal): &Log) -> u64 {
+        let of_log = self.marks.iter().filter(|mark| {
+            mark.shard == *shard && mark.tenant == *tenant && mark.signal == *signal
+        });
+        of_log.map(|mark| mark.sequence).max().unwrap_or(0)
+    }
+}
+
 /// The shard, tenant and signal whose frames a flush holds.
 type Log = (u32, TenantId, Signal);
 
@@ -37,17 +57,18 @@ struct Flush {
     rows: u64,
     /// Siblings that are neither here nor replaced by a segment that is here.
     gone: Vec<SegmentId>,
-    /// Whether a compaction, an eviction or retention took a part of it: then it was committed.
+    /// Whether a compaction, an eviction or retention took a part of it, or the catalog knew it: then it was committed.
     sure: bool,
 }
 
-/// Chooses among `found`: segments of which every object is there. `retired` are those that were evicted or expired, as
-/// far as it is known; of a flush that `may_expire` some may have done so.
+/// Chooses among `found`: segments of which every object is there. `known` is what is known of them; of a flush that
+/// `may_expire` some may have done so.
 pub(super) fn choose(
     found: Vec<SegmentMeta>,
-    retired: &BTreeSet<SegmentId>,
+    known: &Known,
     may_expire: &dyn Fn(&SegmentMeta) -> bool,
 ) -> Choice {
+    let retired = &known.retired;
     let present: BTreeSet<SegmentId> = found.iter().map(|meta| meta.id).collect();
     let mut choice = Choice::default();
     let (compacted, flushed): (Vec<_>, Vec<_>) = found.into_iter().partition(|meta| meta.level > 0);
@@ -81,9 +102,10 @@ pub(super) fn choose(
         marks.raise(&meta);
         choice.take(meta, &replaced, retired);
     }
-    for (log, flushes) in flushes(flushed, &present, &replaced) {
+    for (log, flushes) in flushes(flushed, &present, &replaced, &known.committed) {
         let merged = merged.get(&log).map_or(&[][..], Vec::as_slice);
-        let taken = choose_flushes(flushes, merged, may_expire, &mut choice);
+        let mark = known.mark(&log);
+        let taken = choose_flushes(flushes, (merged, mark), may_expire, &mut choice);
         for meta in taken {
             marks.raise(&meta);
             choice.take(meta, &replaced, retired);
@@ -119,6 +141,7 @@ fn flushes(
     segments: Vec<SegmentMeta>,
     present: &BTreeSet<SegmentId>,
     replaced: &BTreeSet<SegmentId>,
+    committed: &BTreeSet<SegmentId>,
 ) -> BTreeMap<Log, Vec<Flush>> {
     let mut groups: BTreeMap<Vec<SegmentId>, Vec<SegmentMeta>> = BTreeMap::new();
     for meta in segments {
@@ -139,7 +162,9 @@ fn flushes(
             last: one.wal.iter().map(|range| range.last).max().unwrap_or(0),
             rows: segments.iter().map(|meta| meta.rows).sum(),
             gone: siblings.iter().filter(|id| !here(id)).copied().collect(),
-            sure: siblings.iter().any(|id| replaced.contains(id)),
+            sure: siblings
+                .iter()
+                .any(|id| replaced.contains(id) || committed.contains(id)),
             segments,
         };
         logs.entry(log).or_default().push(flush);
@@ -148,10 +173,11 @@ fn flushes(
 }
 
 /// Chooses among the flushes of one log; the segments of those that were committed. `merged` are the frames whose rows
-/// merged segments hold: a flush of such frames that has no part in them was never committed.
+/// merged segments hold: a flush of such frames that has no part in them was never committed. Frames up to `mark` are in
+/// segments that were.
 fn choose_flushes(
     flushes: Vec<Flush>,
-    merged: &[WalRange],
+    (merged, mark): (&[WalRange], u64),
     may_expire: &dyn Fn(&SegmentMeta) -> bool,
     choice: &mut Choice,
 ) -> Vec<SegmentMeta> {
@@ -167,7 +193,7 @@ fn choose_flushes(
     taken.extend(sure);
     let lasts = taken.iter().map(|flush| flush.last);
     let last = lasts.chain(merged.iter().map(|range| range.last)).max();
-    let last = last.unwrap_or(0);
+    let last = last.unwrap_or(0).max(mark);
     for flush in incomplete {
         if overlaps_any(&flush, &taken) {
             out.push(flush);

@@ -188,3 +188,54 @@ fn check_told(found: &Verified, path: &ObjectPath) {
     assert_eq!(findings.iter().find(of_others), None);
     assert!(!findings.is_empty(), "nothing is told of {path}");
 }
+
+/// Ten minutes in which the bucket does nothing, or in which most of what it does goes wrong.
+#[test]
+fn what_waited_for_the_bucket_reaches_it_within_twice_the_outage() {
+    const OUTAGE: Duration = Duration::from_secs(600);
+    let away = ObjectFaults {
+        outage: true,
+        ..ObjectFaults::default()
+    };
+    let wrong = ObjectFaults {
+        refused: 0.4,
+        reply_lost: 0.4,
+        repeated: 0.1,
+        ..ObjectFaults::default()
+    };
+    for faults in [away, wrong] {
+        let mut fixture = Fixture::new();
+        fixture.config.flush_age_seconds = 30;
+        fixture.config.small_segment_bytes = 1;
+        let far = FaultyStore::new(Arc::new(InMemory::new()), fixture.simulation.world());
+        fixture.bucket = Arc::new(far.clone());
+        fixture.run(async {
+            let store = fixture.open().await;
+            let shutdown = CancellationToken::new();
+            let clients = async {
+                let clock = &store.world().clock;
+                far.set_faults(faults);
+                let began = clock.monotonic();
+                let mut sent = 0;
+                while clock.monotonic() - began < OUTAGE {
+                    let taken = append(&store, request(&format!("{sent} r-{sent}\n"))).await;
+                    taken.expect("the bucket is needed for no request");
+                    sent += 1;
+                    clock.sleep(Duration::from_secs(5)).await;
+                }
+                assert!(!store.state.buffers.uncommitted().is_empty());
+                far.set_faults(ObjectFaults::default());
+                let over = clock.monotonic();
+                while !store.state.buffers.uncommitted().is_empty() {
+                    let waited = clock.monotonic() - over;
+                    assert!(waited < 2 * OUTAGE, "{faults:?}: still after {waited:?}");
+                    clock.sleep(Duration::from_secs(1)).await;
+                }
+                assert_eq!(records(&store, Signal::Logs).await.len(), sent);
+                assert_eq!(store.state.staged_bytes.load(Ordering::Relaxed), 0);
+                shutdown.cancel();
+            };
+            futures::join!(store.run(shutdown.clone()), clients);
+        });
+    }
+}

@@ -36,9 +36,16 @@ fn segment(number: u64, frames: (u64, u64), rows: u64, siblings: &[u64]) -> Segm
     }
 }
 
+fn retired<const N: usize>(ids: [SegmentId; N]) -> Known {
+    Known {
+        retired: ids.into(),
+        ..Known::default()
+    }
+}
+
 fn check(found: Vec<SegmentMeta>, live: &[u64], mark: u64, lost: &[u64]) {
     let total = found.len();
-    let choice = choose(found, &BTreeSet::new(), &|_| false);
+    let choice = choose(found, &Known::default(), &|_| false);
     let numbers = |ids: Vec<SegmentId>| -> Vec<u64> {
         (0..100)
             .filter(|number| ids.contains(&id(*number)))
@@ -156,7 +163,7 @@ fn what_a_compaction_replaced_is_deleted() {
         segment(2, (5, 9), 3, &[]),
         segment(1, (1, 4), 3, &[]),
     ];
-    let choice = choose(found, &BTreeSet::new(), &|_| false);
+    let choice = choose(found, &Known::default(), &|_| false);
     let ids = |metas: &[SegmentMeta]| metas.iter().map(|meta| meta.id).collect::<Vec<_>>();
     assert_eq!(ids(&choice.live), [id(9)]);
     assert_eq!(ids(&choice.retired), [id(1), id(2)]);
@@ -188,7 +195,7 @@ fn a_compaction_that_was_announced_and_not_finished_replaces_nothing() {
         segment(1, (1, 4), 3, &[]),
         segment(2, (5, 9), 3, &[]),
     ];
-    let choice = choose(found, &BTreeSet::from([id(9)]), &|_| false);
+    let choice = choose(found, &retired([id(9)]), &|_| false);
     let ids = |metas: &[SegmentMeta]| metas.iter().map(|meta| meta.id).collect::<Vec<_>>();
     assert_eq!(ids(&choice.live), [id(1), id(2)]);
     assert_eq!(ids(&choice.retired), [id(9)]);
@@ -208,7 +215,7 @@ fn tenants_and_signals_are_chosen_apart() {
     spans.signal = Signal::Spans;
     let choice = choose(
         vec![segment(1, (1, 9), 9, &[]), spans],
-        &BTreeSet::new(),
+        &Known::default(),
         &|_| false,
     );
     assert_eq!((choice.live.len(), choice.marks.len()), (2, 2));
@@ -229,7 +236,7 @@ fn what_was_evicted_stays_out_and_says_that_its_flush_was_committed() {
         letter(2, (10, 19), &[2, 3]),
         letter(4, (20, 29), &[]),
     ];
-    let choice = choose(found, &BTreeSet::from([id(1), id(3)]), &|_| false);
+    let choice = choose(found, &retired([id(1), id(3)]), &|_| false);
     let ids = |metas: &[SegmentMeta]| metas.iter().map(|meta| meta.id).collect::<Vec<_>>();
     assert_eq!(ids(&choice.retired), [id(1)]);
     assert_eq!(ids(&choice.live), [id(2), id(4)]);
@@ -240,7 +247,7 @@ fn what_was_evicted_stays_out_and_says_that_its_flush_was_committed() {
 #[test]
 fn dead_letters_that_are_half_deleted_are_no_loss() {
     let found = vec![letter(2, (10, 19), &[2, 3]), letter(4, (20, 29), &[])];
-    let choice = choose(found, &BTreeSet::new(), &|_| false);
+    let choice = choose(found, &Known::default(), &|_| false);
     assert_eq!((choice.live.len(), choice.lost), (2, vec![]));
     assert_eq!(choice.left_out[0].0, id(3));
 }
@@ -254,16 +261,53 @@ fn a_part_that_expired_is_no_loss_and_takes_nothing_along() {
     merged.replaces = vec![id(3), id(4)];
     for found in [flush, vec![merged.clone()]] {
         let number = found[0].id;
-        let choice = choose(found.clone(), &BTreeSet::new(), &|_| true);
+        let choice = choose(found.clone(), &Known::default(), &|_| true);
         let live: Vec<SegmentId> = choice.live.iter().map(|meta| meta.id).collect();
         assert_eq!((live, choice.lost), (vec![number], vec![]));
         assert_eq!(choice.marks[0].sequence, 9);
-        let choice = choose(found, &BTreeSet::new(), &|_| false);
+        let choice = choose(found, &Known::default(), &|_| false);
         assert_eq!((choice.live, choice.marks), (vec![], vec![]));
     }
     // What a compaction replaces is here: it was not finished, however old it is.
     let found = vec![merged, segment(3, (1, 9), 4, &[])];
-    let choice = choose(found, &BTreeSet::new(), &|_| true);
+    let choice = choose(found, &Known::default(), &|_| true);
     let live: Vec<SegmentId> = choice.live.iter().map(|meta| meta.id).collect();
     assert_eq!(live, [id(3)]);
+}
+
+#[test]
+fn what_a_catalog_knew_was_committed() {
+    // Of the last flush a part is gone: without a word it counts as an upload that was not finished.
+    let found = vec![segment(1, (1, 3), 5, &[1, 2])];
+    let choice = choose(found.clone(), &Known::default(), &|_| false);
+    assert_eq!((choice.live.len(), choice.left_out.len()), (0, 1));
+    let of_segment = Known {
+        committed: [id(2)].into(),
+        ..Known::default()
+    };
+    let mark = |sequence| Known {
+        marks: vec![FlushMark {
+            shard: 0,
+            tenant: TenantId::default_tenant(),
+            signal: Signal::Logs,
+            sequence,
+        }],
+        ..Known::default()
+    };
+    for known in [of_segment, mark(3), mark(1)] {
+        let choice = choose(found.clone(), &known, &|_| false);
+        assert_eq!(choice.live.len(), 1, "{known:?}");
+        assert_eq!(choice.lost, [id(2)], "{known:?}");
+    }
+    let choice = choose(found, &mark(0), &|_| false);
+    assert_eq!(choice.live.len(), 0);
+    // A repetition with more rows does not take the place of what was committed.
+    let found = vec![segment(1, (1, 3), 5, &[1]), segment(2, (1, 4), 9, &[2])];
+    let known = Known {
+        committed: [id(1)].into(),
+        ..Known::default()
+    };
+    let choice = choose(found, &known, &|_| false);
+    let live: Vec<SegmentId> = choice.live.iter().map(|meta| meta.id).collect();
+    assert_eq!(live, [id(1)]);
 }
