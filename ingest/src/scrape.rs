@@ -224,7 +224,11 @@ impl Settings {
             }
             Err(fault) => {
                 let kept = self.plan.is_some();
-                tracing::error!(fault, kept, "the settings of scrapes cannot be used; those from before stay in force");
+                tracing::error!(
+                    fault,
+                    kept,
+                    "the settings of scrapes cannot be used; those from before stay in force"
+                );
                 false
             }
         }

@@ -21,9 +21,7 @@ use bytes::Bytes;
 use cairn_storage::{budget::Budget, world::World};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri,
-    header::{
-        ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT,
-    },
+    header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT},
 };
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
@@ -130,10 +128,11 @@ impl Client {
 }
 
 fn address(url: &str) -> Result<Uri, Fault> {
-    url.parse().map_err(|error: http::uri::InvalidUri| Fault::Address {
-        address: url.to_string(),
-        detail: error.to_string(),
-    })
+    url.parse()
+        .map_err(|error: http::uri::InvalidUri| Fault::Address {
+            address: url.to_string(),
+            detail: error.to_string(),
+        })
 }
 
 async fn headers(ask: &Ask<'_>, world: &World) -> Result<HeaderMap, Fault> {
@@ -141,7 +140,11 @@ async fn headers(ask: &Ask<'_>, world: &World) -> Result<HeaderMap, Fault> {
     let mut headers = HeaderMap::new();
     let agent = concat!("Cairn/", env!("CARGO_PKG_VERSION"));
     headers.insert(USER_AGENT, HeaderValue::from_static(agent));
-    let encoding = if formats.compression { "gzip" } else { "identity" };
+    let encoding = if formats.compression {
+        "gzip"
+    } else {
+        "identity"
+    };
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
     let accept = HeaderValue::try_from(accept(&formats.protocols));
     headers.insert(ACCEPT, accept.expect("media types are ASCII"));
@@ -174,10 +177,7 @@ fn accept(protocols: &[Format]) -> String {
     all.join(",")
 }
 
-async fn authorization(
-    credentials: &Credentials,
-    world: &World,
-) -> Result<Option<String>, Fault> {
+async fn authorization(credentials: &Credentials, world: &World) -> Result<Option<String>, Fault> {
     match credentials {
         Credentials::None => Ok(None),
         Credentials::Basic { username, password } => {
@@ -214,11 +214,9 @@ async fn secret_of(secret: &Secret, world: &World) -> Result<String, Fault> {
     let read = world.blocking(move || read_secret(&secret, &of)).await;
     let read = read.map_err(|error| error.to_string()).flatten();
     let failed = |detail| Fault::Secret { path, detail };
-    let bytes = read.map_err(&failed)?;
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(text.trim().to_string()),
-        Err(_) => Err(failed("it is no text".to_string())),
-    }
+    let text =
+        read.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is no text".to_string()));
+    Ok(text.map_err(failed)?.trim().to_string())
 }
 
 /// The bytes of a secret. Blocks.
@@ -321,7 +319,11 @@ mod tests {
             assert_eq!(format_of(&headers, fallback).ok(), expected, "{media}");
         };
         check("text/plain; version=0.0.4", None, Some(Format::Text0));
-        check("application/openmetrics-text; version=1.0.0; charset=utf-8", None, Some(Format::OpenMetrics1));
+        check(
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            None,
+            Some(Format::OpenMetrics1),
+        );
         let protobuf = Format::Protobuf.media_type();
         check(protobuf, None, Some(Format::Protobuf));
         check("application/vnd.google.protobuf", None, None);

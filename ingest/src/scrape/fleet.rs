@@ -40,15 +40,16 @@ struct Running {
 pub(super) type Clients = HashMap<String, Result<Client, String>>;
 
 /// Makes the clients of `jobs`. Blocks.
-pub(super) fn clients(
-    jobs: &[Arc<Job>],
-    world: &cairn_storage::world::World,
-) -> Clients {
+pub(super) fn clients(jobs: &[Arc<Job>], world: &cairn_storage::world::World) -> Clients {
     let mut configs = Configs::default();
     let made = jobs.iter().map(|job| {
         let client = Client::new(job, &mut configs, world);
         if let Err(detail) = &client {
-            tracing::error!(job = job.name, detail, "a job cannot be scraped: its settings of TLS do not work");
+            tracing::error!(
+                job = job.name,
+                detail,
+                "a job cannot be scraped: its settings of TLS do not work"
+            );
         }
         (job.name.clone(), client)
     });
@@ -66,12 +67,7 @@ impl Fleet {
     }
 
     /// Scrapes what was `found` and nothing else.
-    pub(super) async fn sync(
-        &mut self,
-        found: Vec<Found>,
-        clients: &Clients,
-        external: &Labels,
-    ) {
+    pub(super) async fn sync(&mut self, found: Vec<Found>, clients: &Clients, external: &Labels) {
         let count: usize = found.iter().map(|found| found.targets.len()).sum();
         let over = count.saturating_sub(self.max_targets);
         self.shared.telemetry.targets(count - over, over);

@@ -85,7 +85,9 @@ impl Format {
             Format::Text0 => "text/plain;version=0.0.4",
             Format::Text1 => "text/plain;version=1.0.0;escaping=allow-utf-8",
             Format::OpenMetrics0 => "application/openmetrics-text;version=0.0.1",
-            Format::OpenMetrics1 => "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8",
+            Format::OpenMetrics1 => {
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8"
+            }
         }
     }
 }

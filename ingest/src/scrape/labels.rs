@@ -17,7 +17,6 @@ pub(super) const PARAMETER: &str = "__param_";
 pub(super) const RESERVED: &str = "__";
 /// What a discovery's own labels have before their names.
 pub(super) const META: &str = "__meta_";
-pub(super) const TEMPORARY: &str = "__tmp";
 pub(super) const JOB: &str = "job";
 pub(super) const INSTANCE: &str = "instance";
 /// What the label of a sample gets before its name where the target has one of that name.
@@ -79,7 +78,9 @@ impl Labels {
 
     /// The labels as bytes, lengths before texts.
     pub(super) fn encoded(&self) -> Vec<u8> {
-        let bytes = self.iter().map(|(name, value)| name.len() + value.len() + 8);
+        let bytes = self
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 8);
         let mut out = Vec::with_capacity(bytes.sum());
         for (name, value) in self.iter() {
             for text in [name, value] {

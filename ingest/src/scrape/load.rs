@@ -21,7 +21,7 @@ pub(super) fn load(files: &Files, path: &Path) -> Loaded {
 }
 
 fn plan(files: &Files, path: &Path, depends_on: &mut Vec<PathBuf>) -> Result<Plan, String> {
-    let main = read_file(files, path, |text, folder| read::main(text, folder))?;
+    let main = read_file(files, path, read::main)?;
     let Main {
         global,
         mut jobs,
@@ -66,8 +66,11 @@ fn read_file<T>(
 fn files_of(http: &Http) -> impl Iterator<Item = PathBuf> {
     let tls = &http.tls;
     let secrets = [&tls.ca, &tls.certificate, &tls.key];
-    secrets.into_iter().flatten().filter_map(|secret| match secret {
-        Secret::File(path) => Some(path.clone()),
-        Secret::Text(_) => None,
-    })
+    secrets
+        .into_iter()
+        .flatten()
+        .filter_map(|secret| match secret {
+            Secret::File(path) => Some(path.clone()),
+            Secret::Text(_) => None,
+        })
 }

@@ -15,7 +15,9 @@ use crate::{
     error::Result as StoreResult,
     prometheus::{
         Families, Family, MetricType, STALE_NAN_BITS,
-        samples::{Exemplar, Label, Point as SeriesPoint, Sample, SampleWriter, Series, Value, put_varint},
+        samples::{
+            Exemplar, Label, Point as SeriesPoint, Sample, SampleWriter, Series, Value, put_varint,
+        },
     },
 };
 use cairn_storage::{budget::Reservation, time::Nanos};
@@ -121,7 +123,12 @@ pub(super) fn end(
     for ended in seen.ended(true) {
         write_end(&mut writer, ended, time)?;
     }
-    report(place, time, [f64::from_bits(STALE_NAN_BITS); 5], &mut writer)?;
+    report(
+        place,
+        time,
+        [f64::from_bits(STALE_NAN_BITS); 5],
+        &mut writer,
+    )?;
     Ok(writer.finish())
 }
 
@@ -199,7 +206,11 @@ impl Reading<'_, '_> {
         };
         self.families = Arc::new(families);
         let limit = self.place.job.limits.samples;
-        within("the number of samples", self.counts.added, ("sample_limit", limit))
+        within(
+            "the number of samples",
+            self.counts.added,
+            ("sample_limit", limit),
+        )
     }
 
     fn point(&mut self, point: Point, families: &Families) -> Result<(), Fault> {
@@ -256,15 +267,14 @@ fn write(
         .map(|exemplar| exemplar.labels.iter().cloned().collect())
         .collect();
     let of_exemplars: Vec<Vec<Label<'_>>> = of_exemplars.iter().map(borrowed).collect();
-    let exemplar = |(exemplar, labels): (&ReadExemplar, &'_ Vec<Label<'_>>)| Exemplar {
-        labels,
-        value: exemplar.value,
-        time: exemplar.time.unwrap_or(time),
-    };
     let exemplars: Vec<Exemplar<'_>> = exemplars
         .iter()
         .zip(&of_exemplars)
-        .map(exemplar)
+        .map(|(exemplar, labels)| Exemplar {
+            labels,
+            value: exemplar.value,
+            time: exemplar.time.unwrap_or(time),
+        })
         .collect();
     let message;
     let point = match value {
@@ -347,13 +357,25 @@ fn add_target(target: &Labels, honor_labels: bool, labels: &mut Labels) {
 
 fn check_labels(labels: &Labels, limits: &Limits) -> Result<(), Fault> {
     let count = labels.len() as u64;
-    within("the number of labels of a series", count, ("label_limit", limits.labels))?;
+    within(
+        "the number of labels of a series",
+        count,
+        ("label_limit", limits.labels),
+    )?;
     for (name, value) in labels.iter() {
         let (name_limit, value_limit) = (limits.label_name_bytes, limits.label_value_bytes);
         let length = name.len() as u64;
-        within("the length of a label name", length, ("label_name_length_limit", name_limit))?;
+        within(
+            "the length of a label name",
+            length,
+            ("label_name_length_limit", name_limit),
+        )?;
         let length = value.len() as u64;
-        within("the length of a label value", length, ("label_value_length_limit", value_limit))?;
+        within(
+            "the length of a label value",
+            length,
+            ("label_value_length_limit", value_limit),
+        )?;
     }
     Ok(())
 }

@@ -135,7 +135,9 @@ impl<'a> Metric<'a> {
                 0x0a => metric.labels.push(label(reader.bytes()?)?),
                 0x30 => {
                     let millis = reader.varint()? as i64;
-                    metric.time = millis.checked_mul(NANOS_PER_MILLI).filter(|time| *time >= 0);
+                    metric.time = millis
+                        .checked_mul(NANOS_PER_MILLI)
+                        .filter(|time| *time >= 0);
                 }
                 key if key == wanted => metric.value = reader.bytes()?,
                 key => reader.skip(key, ANY)?,
@@ -251,7 +253,11 @@ impl<'a> Metric<'a> {
         }
         match last == f64::INFINITY || (histogram.buckets.is_empty() && native) {
             true => Ok(()),
-            false => tell("_bucket", histogram.count, Some((f64::INFINITY, Vec::new()))),
+            false => tell(
+                "_bucket",
+                histogram.count,
+                Some((f64::INFINITY, Vec::new())),
+            ),
         }
     }
 }
@@ -310,23 +316,43 @@ impl<'a> Histogram<'a> {
             // Negative spans, deltas, counts; positive ones.
             0x4a | 0x62 => {
                 self.has_spans = true;
-                put(&mut self.native, if key == 0x4a { 0x42 } else { 0x5a }, reader.bytes()?);
+                put(
+                    &mut self.native,
+                    if key == 0x4a { 0x42 } else { 0x5a },
+                    reader.bytes()?,
+                );
             }
             0x52 | 0x6a => {
-                put(&mut self.native, if key == 0x52 { 0x4a } else { 0x62 }, reader.bytes()?);
+                put(
+                    &mut self.native,
+                    if key == 0x52 { 0x4a } else { 0x62 },
+                    reader.bytes()?,
+                );
             }
             0x5a | 0x72 => {
-                put(&mut self.native, if key == 0x5a { 0x52 } else { 0x6a }, reader.bytes()?);
+                put(
+                    &mut self.native,
+                    if key == 0x5a { 0x52 } else { 0x6a },
+                    reader.bytes()?,
+                );
             }
             // The same, each number by itself, as proto2 writes them: a packed list of one.
             0x50 | 0x68 => {
                 let mut one = Vec::new();
                 put_varint(&mut one, reader.varint()?);
-                put(&mut self.native, if key == 0x50 { 0x4a } else { 0x62 }, &one);
+                put(
+                    &mut self.native,
+                    if key == 0x50 { 0x4a } else { 0x62 },
+                    &one,
+                );
             }
             0x59 | 0x71 => {
                 let one = reader.double()?.to_le_bytes();
-                put(&mut self.native, if key == 0x59 { 0x52 } else { 0x6a }, &one);
+                put(
+                    &mut self.native,
+                    if key == 0x59 { 0x52 } else { 0x6a },
+                    &one,
+                );
             }
             _ => reader.skip(key, ANY)?,
         }

@@ -143,7 +143,9 @@ pub(super) fn groups(node: Node) -> Read<Vec<Group>> {
 
 fn group(node: Node) -> Read<Group> {
     let mut fields = node.fields("a group of targets")?;
-    let targets = fields.read("targets", |node| node.list()?.into_iter().map(address).collect())?;
+    let targets = fields.read("targets", |node| {
+        node.list()?.into_iter().map(address).collect()
+    })?;
     let labels = fields.read("labels", labels)?.unwrap_or_default();
     fields.end(|_| None)?;
     Ok(Group {
@@ -181,7 +183,10 @@ fn read_global(node: Node) -> Read<Global> {
         global.interval = interval;
     }
     global.timeout = fields.read("scrape_timeout", interval)?;
-    if global.timeout.is_some_and(|timeout| timeout > global.interval) {
+    if global
+        .timeout
+        .is_some_and(|timeout| timeout > global.interval)
+    {
         return Err(fields.wrong("scrape_timeout is longer than scrape_interval"));
     }
     let native = fields.read("scrape_native_histograms", Node::boolean)?;
@@ -323,7 +328,9 @@ fn file_discovery(node: Node, folder: &Path) -> Read<Discovery> {
         let pattern = node.text()?;
         let stars = pattern.matches('*').count();
         let in_name = pattern.rsplit('/').next().unwrap_or_default();
-        let is_known = [".json", ".yml", ".yaml"].iter().any(|end| pattern.ends_with(end));
+        let is_known = [".json", ".yml", ".yaml"]
+            .iter()
+            .any(|end| pattern.ends_with(end));
         if !is_known || stars > 1 || in_name.matches('*').count() != stars {
             return Err(place.wrong(format!(
                 "{pattern:?} must end in .json, .yml or .yaml, and may have one * in its last part"
@@ -361,8 +368,8 @@ fn scheme(node: Node) -> Read<String> {
 fn interval(node: Node) -> Read<Duration> {
     let place = node.place;
     let text = node.text()?;
-    let read = units::duration(&text)
-        .filter(|read| (SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(read));
+    let read =
+        units::duration(&text).filter(|read| (SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(read));
     read.ok_or_else(|| {
         place.wrong(format!(
             "{text:?} is no duration of 100ms to 1y: write a number with a unit, as 15s or 1m30s"

@@ -160,7 +160,8 @@ mod tests {
     }
 
     fn ended(seen: &Seen, failed: bool) -> Vec<String> {
-        let name = |ended: Ended<'_>| String::from_utf8_lossy(decoded(ended.labels)[0].1).into_owned();
+        let name =
+            |ended: Ended<'_>| String::from_utf8_lossy(decoded(ended.labels)[0].1).into_owned();
         let mut ended: Vec<String> = seen.ended(failed).map(name).collect();
         ended.sort();
         ended
@@ -184,7 +185,11 @@ mod tests {
         assert_eq!(ended(&seen, false), ["a"]);
         seen.stored(false);
         noted(&mut seen, &["d"]);
-        assert_eq!(ended(&seen, true), ["b"], "a failed scrape ends all that were there");
+        assert_eq!(
+            ended(&seen, true),
+            ["b"],
+            "a failed scrape ends all that were there"
+        );
         seen.stored(true);
         noted(&mut seen, &[]);
         assert!(ended(&seen, true).is_empty(), "what has ended ends once");

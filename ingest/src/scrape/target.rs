@@ -60,7 +60,8 @@ pub(super) fn make(job: &Arc<Job>, found: Labels) -> Result<Made, String> {
     labels.retain(|name| !name.starts_with(META));
     labels.set_missing(INSTANCE, &address);
     let url = url(job, &labels, &address);
-    let id = [&xxh3_128(job.name.as_bytes()).to_le_bytes(), &labels.hash().to_le_bytes()].concat();
+    let (of_job, of_labels) = (xxh3_128(job.name.as_bytes()), labels.hash());
+    let id = [of_job.to_le_bytes(), of_labels.to_le_bytes()].concat();
     let id = xxh3_128(&[&id, url.as_bytes()].concat());
     labels.retain(|name| !name.starts_with(RESERVED));
     Ok(Made::Target(Box::new(Target {
@@ -112,7 +113,11 @@ fn url(job: &Job, labels: &Labels, address: &str) -> String {
     params.sort_by(|a, b| a.0.cmp(&b.0));
     let pairs: Vec<(&str, &str)> = params
         .iter()
-        .flat_map(|(name, values)| values.iter().map(move |value| (name.as_str(), value.as_str())))
+        .flat_map(|(name, values)| {
+            values
+                .iter()
+                .map(move |value| (name.as_str(), value.as_str()))
+        })
         .collect();
     let query = serde_urlencoded::to_string(&pairs).unwrap_or_default();
     let (scheme, path) = (labels.get(SCHEME), labels.get(METRICS_PATH));

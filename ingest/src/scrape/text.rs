@@ -62,8 +62,10 @@ fn pairs(labels: &ReadLabels<'_>) -> Result<Pairs, &'static str> {
         Ok(text) => Ok(text.to_string()),
         Err(_) => Err("a label is not UTF-8"),
     };
-    let pair = |(name, value): &'_ (_, _)| Ok((text(name)?, text(value)?));
-    labels.iter().map(pair).collect()
+    labels
+        .iter()
+        .map(|(name, value)| Ok((text(name)?, text(value)?)))
+        .collect()
 }
 
 /// Bounds and quantiles in one way of writing, so that `1` and `1.0` are one series (Prometheus 3).

@@ -203,7 +203,10 @@ impl Watch {
         let mut seen = std::mem::replace(&mut self.seen, Seen::new(budget.empty()));
         let mut memory = budget.empty();
         let limit_bytes = self.shared.limit_bytes;
-        let (place, length) = (self.place.clone(), answer.as_ref().map_or(0, |page| page.bytes.len()));
+        let (place, length) = (
+            self.place.clone(),
+            answer.as_ref().map_or(0, |page| page.bytes.len()),
+        );
         let work = move || {
             let from = (answer, began.time, took);
             let built = page::build(&place, from, &mut seen, (limit_bytes, &mut memory));
@@ -275,7 +278,13 @@ impl Watch {
         if outcome.answer.rejected > 0 {
             let (job, instance) = self.names();
             let why = &outcome.answer.message;
-            tracing::debug!(job, instance, rejected = outcome.answer.rejected, why, "samples of a scrape were rejected");
+            tracing::debug!(
+                job,
+                instance,
+                rejected = outcome.answer.rejected,
+                why,
+                "samples of a scrape were rejected"
+            );
         }
         let fault = built.fault.map(|fault| fault.to_string());
         self.tell(fault.as_deref());
@@ -300,7 +309,9 @@ impl Watch {
         match (self.failed, fault) {
             (Some(true), Some(fault)) => tracing::debug!(job, instance, fault, "scrape failed"),
             (_, Some(fault)) => tracing::warn!(job, instance, fault, "scrapes of a target fail"),
-            (Some(true), None) => tracing::info!(job, instance, "scrapes of a target succeed again"),
+            (Some(true), None) => {
+                tracing::info!(job, instance, "scrapes of a target succeed again")
+            }
             (_, None) => {}
         }
         self.failed = Some(fault.is_some());

@@ -122,9 +122,7 @@ impl<'a> Reader<'a> {
         self.count(1, place)?;
         let (value, anchor) = match event {
             Event::Alias(anchor) => return self.copy(anchor, place),
-            Event::Scalar(text, style, anchor, _) => {
-                (scalar(text.into_owned(), style), anchor)
-            }
+            Event::Scalar(text, style, anchor, _) => (scalar(text.into_owned(), style), anchor),
             Event::SequenceStart(anchor, _) => (self.list(depth)?, anchor),
             Event::MappingStart(anchor, _) => (self.map(place, depth)?, anchor),
             _ => return Err(place.wrong("a value is missing")),

@@ -14,7 +14,10 @@ use cairn_ingest::{
     pipeline::Pipeline,
     scrape::{Health, Scraper, Targets},
 };
-use cairn_storage::signal::{Signal, Table};
+use cairn_storage::{
+    signal::{Signal, Table},
+    world::real,
+};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
@@ -81,7 +84,9 @@ impl Running {
         let pipeline = Arc::new(Pipeline::new(server.store.clone(), &limits));
         let mut registry = Registry::default();
         let scraper = Scraper::new(pipeline, (&config, &limits, true), &mut registry);
-        let scraper = scraper.expect("settings that work").expect("there is a file");
+        let scraper = scraper
+            .expect("settings that work")
+            .expect("there is a file");
         let shutdown = CancellationToken::new();
         Running {
             folder,
@@ -115,8 +120,10 @@ fn write(folder: &TempDir, name: &str, text: &str) {
     // In one step, as tools that write targets do.
     let path = folder.path().join(name);
     let beside = folder.path().join(format!("{name}.new"));
-    std::fs::write(&beside, text).expect("a file");
-    std::fs::rename(&beside, &path).expect("a file");
+    let disk = real::world().disk;
+    let file = disk.create(&beside).expect("a new file");
+    file.write_at(0, text.as_bytes()).expect("it is written");
+    disk.rename(&beside, &path).expect("it takes its place");
 }
 
 /// The values of all samples by metric; `None` is a marker.
@@ -162,13 +169,19 @@ async fn a_target_is_asked_and_its_samples_are_stored() {
     );
     let running = Running::start(&server, &settings);
     write(&running.folder, "key", "hush\n");
-    until("it is scraped twice", || last(&server, "up") == Some(Some(1.0))).await;
+    until("it is scraped twice", || {
+        last(&server, "up") == Some(Some(1.0))
+    })
+    .await;
     let asked = target.asked.lock().pop().expect("it was asked");
     assert_eq!(asked["authorization"], "Bearer hush");
     assert_eq!(asked["accept-encoding"], "gzip");
     assert_eq!(asked["x-prometheus-scrape-timeout-seconds"], "0.1");
     let accept = asked["accept"].to_str().expect("ASCII");
-    assert!(accept.starts_with("application/openmetrics-text;version=1.0.0"), "{accept}");
+    assert!(
+        accept.starts_with("application/openmetrics-text;version=1.0.0"),
+        "{accept}"
+    );
     assert_eq!(last(&server, "a"), Some(Some(2.0)));
     let active = running.targets.active(Some("shop"));
     assert_eq!(active[0].url, format!("http://{address}/metrics"));
@@ -180,7 +193,10 @@ async fn a_target_is_asked_and_its_samples_are_stored() {
     assert_eq!(last(&server, "a"), Some(None), "its series has a marker");
     until("that is shown", || running.health() == [Health::Down]).await;
     let error = &running.targets.active(None)[0].last_error;
-    assert_eq!(error, "the target answered with the status 503 Service Unavailable");
+    assert_eq!(
+        error,
+        "the target answered with the status 503 Service Unavailable"
+    );
     target.set(200, "a{x=\"1\"} 3\n");
     until("it is back", || last(&server, "a") == Some(Some(3.0))).await;
     running.stop().await;
@@ -198,28 +214,49 @@ async fn files_are_read_again_and_bad_ones_change_nothing() {
     let running = Running::start(&server, settings);
     let group = |address| format!(r#"[{{"targets": ["{address}"], "labels": {{"of": "file"}}}}]"#);
     write(&running.folder, "t1.json", &group(first));
-    until("the first is scraped", || last(&server, "a") == Some(Some(1.0))).await;
+    until("the first is scraped", || {
+        last(&server, "a") == Some(Some(1.0))
+    })
+    .await;
     assert!(running.metric("ingest_scrape_config_ok 1"));
 
     write(&running.folder, "t1.json", "[{\"targets\": ");
-    until("the bad file is told", || running.metric("ingest_scrape_bad_files_total 1")).await;
+    until("the bad file is told", || {
+        running.metric("ingest_scrape_bad_files_total 1")
+    })
+    .await;
     assert_eq!(running.targets.active(None).len(), 1, "its target is kept");
     write(&running.folder, "t1.json", &group(second));
-    until("the second is scraped", || last(&server, "b") == Some(Some(1.0))).await;
+    until("the second is scraped", || {
+        last(&server, "b") == Some(Some(1.0))
+    })
+    .await;
     until("the first has ended", || last(&server, "a") == Some(None)).await;
 
     write(&running.folder, "scrape.yml", "scrape_configs: [{job: x}]");
-    until("bad settings are told", || running.metric("ingest_scrape_config_ok 0")).await;
+    until("bad settings are told", || {
+        running.metric("ingest_scrape_config_ok 0")
+    })
+    .await;
     assert_eq!(running.targets.pools(), ["files"]);
     let more = format!(
         "{settings}- job_name: more\n  scrape_interval: 100ms\n  static_configs: [{{targets: ['{first}', '{second}']}}]\n  relabel_configs: [{{source_labels: [__address__], regex: '{second}', action: drop}}]\n"
     );
     write(&running.folder, "scrape.yml", &more);
-    until("both jobs are scraped", || running.health() == [Health::Up, Health::Up]).await;
+    until("both jobs are scraped", || {
+        running.health() == [Health::Up, Health::Up]
+    })
+    .await;
     let dropped = running.targets.dropped(Some("more"));
     assert_eq!((dropped[0].count, dropped[0].discovered.len()), (1, 1));
     // The target that is in both settings goes on: its series did not end.
-    assert_eq!(samples(&server)["b"].iter().filter(|value| value.is_none()).count(), 0);
+    assert_eq!(
+        samples(&server)["b"]
+            .iter()
+            .filter(|value| value.is_none())
+            .count(),
+        0
+    );
     running.stop().await;
 }
 
@@ -229,8 +266,13 @@ async fn what_cannot_work_is_refused_at_the_start() {
     let limits = Config::default();
     let new = |config: &Scrape, is_open| {
         let pipeline = Arc::new(Pipeline::new(server.store.clone(), &limits));
-        let made = Scraper::new(pipeline, (config, &limits, is_open), &mut Registry::default());
-        made.map(|made| made.is_some()).map_err(|error| error.to_string())
+        let made = Scraper::new(
+            pipeline,
+            (config, &limits, is_open),
+            &mut Registry::default(),
+        );
+        made.map(|made| made.is_some())
+            .map_err(|error| error.to_string())
     };
     let mut config = Scrape::default();
     assert_eq!(new(&config, false), Ok(false));

@@ -123,8 +123,13 @@ fn exposed(samples: &[String]) -> Vec<String> {
     });
     let mut own: Vec<String> = own
         .map(|sample| {
-            let short = sample.replace(r#""instance":"h:1""#, "").replace(r#""job":"j""#, "");
-            short.replace("{,", "{").replace(",,", ",").replace(",}", "}")
+            let short = sample
+                .replace(r#""instance":"h:1""#, "")
+                .replace(r#""job":"j""#, "");
+            short
+                .replace("{,", "{")
+                .replace(",,", ",")
+                .replace(",}", "}")
         })
         .collect();
     own.sort();
@@ -162,18 +167,34 @@ fn a_page_with_its_report() {
 #[test]
 fn series_that_end_get_markers() {
     let mut scraped = Scraped::new("", &[]);
-    scraped.check("a 1\nb 1\nc 1 500\n", &["a{} 1.0 @1", "b{} 1.0 @1", "c{} 1.0 @0.5"], "");
+    scraped.check(
+        "a 1\nb 1\nc 1 500\n",
+        &["a{} 1.0 @1", "b{} 1.0 @1", "c{} 1.0 @0.5"],
+        "",
+    );
     // What came with times of its own ends by itself.
     scraped.check("b 2\n", &["a{} stale @2", "b{} 2.0 @2"], "");
-    scraped.check("b 3\nnot a sample\n", &["b{} stale @3"], "line 2: its value is no number");
+    scraped.check(
+        "b 3\nnot a sample\n",
+        &["b{} stale @3"],
+        "line 2: its value is no number",
+    );
     scraped.check("b 4\n", &["b{} 4.0 @4"], "");
     let failed = scraped.build(Err(Fault::Timeout { millis: 10_000 }));
     let stored = samples(&decoded(&failed));
     assert_eq!(exposed(&stored), ["b{} stale @5"]);
-    assert!(stored.contains(&r#"up{"instance":"h:1","job":"j"} 0.0 @5"#.to_string()), "{stored:?}");
+    assert!(
+        stored.contains(&r#"up{"instance":"h:1","job":"j"} 0.0 @5"#.to_string()),
+        "{stored:?}"
+    );
     let mut memory = scraped.budget.empty();
     scraped.page(Format::Text0, "b 6\n");
-    let ended = end(&scraped.place, Nanos(7_000_000_000), &mut scraped.seen, (1 << 20, &mut memory));
+    let ended = end(
+        &scraped.place,
+        Nanos(7_000_000_000),
+        &mut scraped.seen,
+        (1 << 20, &mut memory),
+    );
     let built = Built {
         payload: ended.expect("it is small"),
         counts: Counts::default(),
@@ -183,7 +204,10 @@ fn series_that_end_get_markers() {
     let stored = samples(&decoded(&built));
     assert_eq!(exposed(&stored), ["b{} stale @7"]);
     assert_eq!(stored.len(), 1 + REPORTS.len());
-    assert!(stored.iter().all(|sample| sample.contains(" stale ")), "{stored:?}");
+    assert!(
+        stored.iter().all(|sample| sample.contains(" stale ")),
+        "{stored:?}"
+    );
 }
 
 #[test]
@@ -214,7 +238,11 @@ fn labels_of_the_target_and_of_the_sample() {
 fn relabeling_and_limits() {
     let rules = "metric_relabel_configs: [{source_labels: [__name__], regex: go_.*, action: drop}, {regex: x, action: labeldrop}]";
     let mut scraped = Scraped::new(rules, &[]);
-    scraped.check("go_a 1\nb{x=\"1\",y=\"2\"} 1\n", &[r#"b{"y":"2"} 1.0 @1"#], "");
+    scraped.check(
+        "go_a 1\nb{x=\"1\",y=\"2\"} 1\n",
+        &[r#"b{"y":"2"} 1.0 @1"#],
+        "",
+    );
     // Two that become one series: the first is stored.
     let built = scraped.page(Format::Text0, "b{x=\"1\"} 1\nb{x=\"2\"} 2\ngo_b 1\n");
     let (counts, stored) = (built.counts, samples(&decoded(&built)));
@@ -226,12 +254,23 @@ fn relabeling_and_limits() {
     let fault = "the number of samples is 3, and sample_limit is 2";
     scraped.check("a 1\nb 1\nc 1\n", &["a{} stale @2", "b{} stale @2"], fault);
     let mut scraped = Scraped::new("label_limit: 3", &[]);
-    scraped.check("a{x=\"1\"} 1\n", &[], "the number of labels of a series is 4, and label_limit is 3");
+    scraped.check(
+        "a{x=\"1\"} 1\n",
+        &[],
+        "the number of labels of a series is 4, and label_limit is 3",
+    );
     let mut scraped = Scraped::new("label_value_length_limit: 4", &[]);
     let fault = "the length of a label value is 5, and label_value_length_limit is 4";
     scraped.check("a{x=\"12345\"} 1\n", &[], fault);
-    let mut scraped = Scraped::new("metric_relabel_configs: [{regex: __name__, action: labeldrop}]", &[]);
-    scraped.check("a 1\n", &[], "a series has no name after metric_relabel_configs");
+    let mut scraped = Scraped::new(
+        "metric_relabel_configs: [{regex: __name__, action: labeldrop}]",
+        &[],
+    );
+    scraped.check(
+        "a 1\n",
+        &[],
+        "a series has no name after metric_relabel_configs",
+    );
 }
 
 #[test]
@@ -249,18 +288,30 @@ fn openmetrics() {
     let mut scraped = Scraped::new("", &[]);
     let page = "# TYPE a counter\na_total 5 # {trace_id=\"t\"} 1 0.5\n# TYPE h histogram\nh_bucket{le=\"1\"} 2\n";
     let built = scraped.page(Format::OpenMetrics1, page);
-    assert!(matches!(built.fault, Some(Fault::Incomplete)), "{:?}", built.fault);
+    assert!(
+        matches!(built.fault, Some(Fault::Incomplete)),
+        "{:?}",
+        built.fault
+    );
     let built = scraped.page(Format::OpenMetrics1, &format!("{page}# EOF\n"));
     let decoded = decoded(&built);
     // Bounds have one way of writing.
-    assert_eq!(exposed(&samples(&decoded)), ["a_total{} 5.0 @2", r#"h_bucket{"le":"1.0"} 2.0 @2"#]);
-    assert_eq!(batch(&decoded, Table::Exemplars).map(RecordBatch::num_rows), Some(1));
+    assert_eq!(
+        exposed(&samples(&decoded)),
+        ["a_total{} 5.0 @2", r#"h_bucket{"le":"1.0"} 2.0 @2"#]
+    );
+    assert_eq!(
+        batch(&decoded, Table::Exemplars).map(RecordBatch::num_rows),
+        Some(1)
+    );
 }
 
 #[test]
 fn memory_is_given_back_and_bounded() {
     let mut scraped = Scraped::new("", &[]);
-    let page: String = (0..1_000).map(|at| format!("a{{x=\"{at}\"}} 1\n")).collect();
+    let page: String = (0..1_000)
+        .map(|at| format!("a{{x=\"{at}\"}} 1\n"))
+        .collect();
     scraped.page(Format::Text0, &page);
     let used = scraped.budget.used_bytes();
     assert!((100_000..1 << 20).contains(&used), "{used}");
@@ -268,6 +319,10 @@ fn memory_is_given_back_and_bounded() {
     assert_eq!(scraped.budget.used_bytes(), 0);
     let rest = scraped.budget.reserve(BUDGET_BYTES - 50_000);
     let built = scraped.page(Format::Text0, &page);
-    assert!(matches!(built.fault, Some(Fault::Refused(_))), "{:?}", built.fault);
+    assert!(
+        matches!(built.fault, Some(Fault::Refused(_))),
+        "{:?}",
+        built.fault
+    );
     drop(rest);
 }

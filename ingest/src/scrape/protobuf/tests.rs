@@ -54,7 +54,11 @@ fn numbers(points: &[Point]) -> Vec<String> {
         let Value::Number(value) = point.value else {
             return None;
         };
-        let labels: Vec<String> = point.labels.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        let labels: Vec<String> = point
+            .labels
+            .iter()
+            .map(|(n, v)| format!("{n}={v}"))
+            .collect();
         Some(format!("{}{{{}}} {value}", point.name, labels.join(" ")))
     });
     shown.collect()
@@ -72,13 +76,21 @@ const NATIVE: Forms = Forms {
 #[test]
 fn counters_gauges_and_summaries() {
     let label = field(1, &[field(1, b"l"), field(2, b"v")].concat());
-    let exemplar = [field(1, &[field(1, b"t"), field(2, b"1")].concat()), double(2, 0.5)].concat();
+    let exemplar = [
+        field(1, &[field(1, b"t"), field(2, b"1")].concat()),
+        double(2, 0.5),
+    ]
+    .concat();
     let created = field(3, &[varint(1, 7), varint(2, 5)].concat());
     let counter = [double(1, 3.0), field(2, &exemplar), created].concat();
     let quantile = [double(1, 0.5), double(2, 4.0)].concat();
     let summary = [varint(1, 2), double(2, 9.0), field(3, &quantile)].concat();
     let page = [
-        family("c", 0, &[label.clone(), field(3, &counter), varint(6, 1_500)]),
+        family(
+            "c",
+            0,
+            &[label.clone(), field(3, &counter), varint(6, 1_500)],
+        ),
         family("g", 1, &[field(2, &double(1, -1.0))]),
         family("s", 2, &[field(4, &summary)]),
         family("u", 3, &[field(5, &double(1, 8.0))]),
@@ -87,10 +99,23 @@ fn counters_gauges_and_summaries() {
     let points = points(&page, CLASSIC).expect("it is sound");
     assert_eq!(
         numbers(&points),
-        ["c{l=v} 3", "g{} -1", "s_count{} 2", "s_sum{} 9", "s{quantile=0.5} 4", "u{} 8"]
+        [
+            "c{l=v} 3",
+            "g{} -1",
+            "s_count{} 2",
+            "s_sum{} 9",
+            "s{quantile=0.5} 4",
+            "u{} 8"
+        ]
     );
-    assert_eq!((points[0].time, points[0].created), (Some(1_500_000_000), 7_000_000_005));
-    assert_eq!(points[0].exemplars[0].labels, [("t".to_string(), "1".to_string())]);
+    assert_eq!(
+        (points[0].time, points[0].created),
+        (Some(1_500_000_000), 7_000_000_005)
+    );
+    assert_eq!(
+        points[0].exemplars[0].labels,
+        [("t".to_string(), "1".to_string())]
+    );
 }
 
 #[test]
@@ -98,11 +123,25 @@ fn histograms_of_both_forms() {
     let bucket = |bound, count| field(3, &[varint(1, count), double(2, bound)].concat());
     let span = [varint(1, 4), varint(2, 1)].concat();
     let classic = [varint(1, 5), double(2, 7.5), bucket(1.0, 2)].concat();
-    let native = [varint(5, 6), double(6, 0.001), field(12, &span), varint(13, 10)].concat();
+    let native = [
+        varint(5, 6),
+        double(6, 0.001),
+        field(12, &span),
+        varint(13, 10),
+    ]
+    .concat();
     let histogram = field(7, &[classic, native].concat());
     let page = family("h", 4, &[histogram]);
-    let expected = ["h_count{} 5", "h_sum{} 7.5", "h_bucket{le=1.0} 2", "h_bucket{le=+Inf} 5"];
-    assert_eq!(numbers(&points(&page, CLASSIC).expect("it is sound")), expected);
+    let expected = [
+        "h_count{} 5",
+        "h_sum{} 7.5",
+        "h_bucket{le=1.0} 2",
+        "h_bucket{le=+Inf} 5",
+    ];
+    assert_eq!(
+        numbers(&points(&page, CLASSIC).expect("it is sound")),
+        expected
+    );
     let both = Forms {
         classic: true,
         ..NATIVE
@@ -110,7 +149,13 @@ fn histograms_of_both_forms() {
     let both = points(&page, both).expect("it is sound");
     assert_eq!((both.len(), numbers(&both).len()), (5, 4));
     let native = points(&page, NATIVE).expect("it is sound");
-    let [Point { value: Value::Histogram(message), .. }] = &native[..] else {
+    let [
+        Point {
+            value: Value::Histogram(message),
+            ..
+        },
+    ] = &native[..]
+    else {
         panic!("{native:?}");
     };
     // The same numbers under the fields of remote write.
@@ -131,5 +176,9 @@ fn what_is_broken_is_refused() {
     for length in 1..page.len() {
         assert!(points(&page[..length], CLASSIC).is_err(), "{length}");
     }
-    assert!(points(&[], CLASSIC).expect("an empty page is one").is_empty());
+    assert!(
+        points(&[], CLASSIC)
+            .expect("an empty page is one")
+            .is_empty()
+    );
 }

@@ -75,7 +75,8 @@ fn headers(node: Node, folder: &Path) -> Read<Vec<(String, Vec<Secret>)>> {
             return Err(place.wrong(format!("{name:?} is no name of a header")));
         }
         let mut fields = node.fields("a header")?;
-        let mut texts = |name: &str| Ok::<_, Wrong>(fields.read(name, Node::texts)?.unwrap_or_default());
+        let mut texts =
+            |name: &str| Ok::<_, Wrong>(fields.read(name, Node::texts)?.unwrap_or_default());
         let written = [texts("values")?, texts("secrets")?].concat();
         let files = texts("files")?;
         fields.end(|_| None)?;
@@ -99,7 +100,9 @@ fn tls(node: Node, folder: &Path) -> Read<Tls> {
         newest: fields.read("max_version", version)?,
     };
     if tls.certificate.is_some() != tls.key.is_some() {
-        return Err(fields.wrong("a certificate and its key belong together: cert_file and key_file"));
+        return Err(
+            fields.wrong("a certificate and its key belong together: cert_file and key_file")
+        );
     }
     if tls.oldest > tls.newest.or(Some(TlsVersion::Tls13)) {
         return Err(fields.wrong("min_version is above max_version"));
@@ -123,7 +126,9 @@ fn secret(fields: &mut Fields, names: [&str; 2], folder: &Path) -> Read<Option<S
     let written = fields.read(text, Node::text)?;
     let in_file = fields.read(file, Node::text)?;
     match (written, in_file) {
-        (Some(_), Some(_)) => Err(fields.wrong(format!("only one of {text} and {file} may be said"))),
+        (Some(_), Some(_)) => {
+            Err(fields.wrong(format!("only one of {text} and {file} may be said")))
+        }
         (Some(text), None) => Ok(Some(Secret::Text(text))),
         (None, Some(path)) => Ok(Some(Secret::File(folder.join(path)))),
         (None, None) => Ok(None),

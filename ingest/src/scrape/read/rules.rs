@@ -68,10 +68,15 @@ fn action(node: Node) -> Read<Action> {
 impl Said {
     /// What Prometheus, too, does not take.
     fn fault(&self) -> Option<&'static str> {
-        let has_target = self.target_label.as_deref().is_some_and(|name| !name.is_empty());
+        let has_target = self
+            .target_label
+            .as_deref()
+            .is_some_and(|name| !name.is_empty());
         let says_value = self.replacement.is_some();
         match self.action {
-            Action::HashMod if self.modulus.unwrap_or(0) == 0 => Some("needs a modulus of at least 1"),
+            Action::HashMod if self.modulus.unwrap_or(0) == 0 => {
+                Some("needs a modulus of at least 1")
+            }
             Action::Replace | Action::HashMod if !has_target => Some("needs a target_label"),
             Action::Lowercase | Action::Uppercase if !has_target => Some("needs a target_label"),
             Action::Lowercase | Action::Uppercase if says_value => Some("takes no replacement"),

@@ -47,23 +47,48 @@ fn check(case: &Case<'_>, labels: &str, expected: Option<&str>) {
 fn replace() {
     check(&USUAL, "a=foo", Some("a=foo t=foo"));
     check(&USUAL, "b=x t=y", Some("b=x"));
-    let case = Case { source: &["a", "b"], regex: "f(.*);(.*)r", replacement: "$2-${1}$$", ..USUAL };
+    let case = Case {
+        source: &["a", "b"],
+        regex: "f(.*);(.*)r",
+        replacement: "$2-${1}$$",
+        ..USUAL
+    };
     check(&case, "a=foo b=bar", Some("a=foo b=bar t=ba-oo$"));
     check(&case, "a=boo b=bar", Some("a=boo b=bar"));
-    let case = Case { regex: "(.*)-(.*)", target: "${1}", replacement: "$2", ..USUAL };
+    let case = Case {
+        regex: "(.*)-(.*)",
+        target: "${1}",
+        replacement: "$2",
+        ..USUAL
+    };
     check(&case, "a=name-value", Some("a=name-value name=value"));
-    let case = Case { source: &[], replacement: "fixed", ..USUAL };
+    let case = Case {
+        source: &[],
+        replacement: "fixed",
+        ..USUAL
+    };
     check(&case, "a=1", Some("a=1 t=fixed"));
     // The pattern matches the whole value.
-    let case = Case { regex: "oo", ..USUAL };
+    let case = Case {
+        regex: "oo",
+        ..USUAL
+    };
     check(&case, "a=foo", Some("a=foo"));
-    let case = Case { target: "a", replacement: "", ..USUAL };
+    let case = Case {
+        target: "a",
+        replacement: "",
+        ..USUAL
+    };
     check(&case, "a=foo b=1", Some("b=1"));
 }
 
 #[test]
 fn keep_and_drop() {
-    let case = |action, regex| Case { action, regex, ..USUAL };
+    let case = |action, regex| Case {
+        action,
+        regex,
+        ..USUAL
+    };
     check(&case("keep", "f.*"), "a=foo", Some("a=foo"));
     check(&case("keep", "f"), "a=foo", None);
     check(&case("drop", "f.*"), "a=foo", None);
@@ -77,21 +102,46 @@ fn keep_and_drop() {
 
 #[test]
 fn names_and_cases() {
-    let case = |action, regex, replacement| Case { action, regex, replacement, ..USUAL };
+    let case = |action, regex, replacement| Case {
+        action,
+        regex,
+        replacement,
+        ..USUAL
+    };
     check(
         &case("labelmap", "__meta_(.+)", "$1"),
         "__meta_x=1 y=2",
         Some("__meta_x=1 x=1 y=2"),
     );
-    check(&case("labeldrop", "x.*", "$1"), "x1=1 x2=2 y=3", Some("y=3"));
-    check(&case("labelkeep", "x.*", "$1"), "x1=1 x2=2 y=3", Some("x1=1 x2=2"));
-    check(&case("lowercase", "(.*)", "$1"), "a=FoO", Some("a=FoO t=foo"));
-    check(&case("uppercase", "(.*)", "$1"), "a=FoO", Some("a=FoO t=FOO"));
+    check(
+        &case("labeldrop", "x.*", "$1"),
+        "x1=1 x2=2 y=3",
+        Some("y=3"),
+    );
+    check(
+        &case("labelkeep", "x.*", "$1"),
+        "x1=1 x2=2 y=3",
+        Some("x1=1 x2=2"),
+    );
+    check(
+        &case("lowercase", "(.*)", "$1"),
+        "a=FoO",
+        Some("a=FoO t=foo"),
+    );
+    check(
+        &case("uppercase", "(.*)", "$1"),
+        "a=FoO",
+        Some("a=FoO t=FOO"),
+    );
 }
 
 #[test]
 fn hashmod_as_prometheus_counts() {
     // Of Prometheus' own test: "foo;bar;baz" modulo 1000 is 976.
-    let case = Case { action: "hashmod", source: &["a", "b", "c"], ..USUAL };
+    let case = Case {
+        action: "hashmod",
+        source: &["a", "b", "c"],
+        ..USUAL
+    };
     check(&case, "a=foo b=bar c=baz", Some("a=foo b=bar c=baz t=976"));
 }

@@ -21,7 +21,9 @@ fn text(labels: &Labels) -> String {
 /// Checks the address and the labels of the target that `settings` make of `address`, or what they say instead.
 #[track_caller]
 fn check(settings: &str, address: &str, expected: (&str, &str)) {
-    let found: Labels = [(ADDRESS, address), ("__meta_x", "m")].into_iter().collect();
+    let found: Labels = [(ADDRESS, address), ("__meta_x", "m")]
+        .into_iter()
+        .collect();
     let made = match make(&job(settings), found) {
         Ok(Made::Target(target)) => (target.url.clone(), text(&target.labels)),
         Ok(Made::Dropped(_)) => ("dropped".to_string(), String::new()),
@@ -55,6 +57,9 @@ fn addresses_and_labels() {
     check(
         "relabel_configs: [{target_label: __scrape_interval__, replacement: 1s}]",
         "h:1",
-        ("no target", "the timeout of h:1 is longer than its interval"),
+        (
+            "no target",
+            "the timeout of h:1 is longer than its interval",
+        ),
     );
 }

@@ -32,13 +32,19 @@ fn check(text: &str, expected: &str) {
 fn trees() {
     check("", "null");
     check("a: 1\nb: [x, 'y', ~]\n", "{a=1 b=[x \"y\" null]}");
-    check(r#"[{"targets": ["a:1"], "labels": {"k": "v"}}]"#, "[{\"targets\"=[\"a:1\"] \"labels\"={\"k\"=\"v\"}}]");
+    check(
+        r#"[{"targets": ["a:1"], "labels": {"k": "v"}}]"#,
+        "[{\"targets\"=[\"a:1\"] \"labels\"={\"k\"=\"v\"}}]",
+    );
     check("a: &x {k: v}\nb: *x\n", "{a={k=v} b={k=v}}");
     check(
         "a: &x {k: v, l: w}\nb:\n  <<: *x\n  k: own\n",
         "{a={k=v l=w} b={k=own l=w}}",
     );
-    check("--- 1\n--- 2\n", "line 2, column 5: there is a second document");
+    check(
+        "--- 1\n--- 2\n",
+        "line 2, column 5: there is a second document",
+    );
 }
 
 #[test]
@@ -49,10 +55,16 @@ fn what_grows_is_refused() {
         bomb += &format!("a{step}: &a{step} [{below}, {below}, {below}]\n");
     }
     let refused = read(&bomb).expect_err("it would have three to the power of 29 values");
-    assert!(refused.detail.contains("more than 1000000 values"), "{refused}");
+    assert!(
+        refused.detail.contains("more than 1000000 values"),
+        "{refused}"
+    );
     let deep = "[".repeat(100);
     let refused = read(&deep).expect_err("it is too deep");
-    assert!(refused.detail.contains("nested more than 32 deep"), "{refused}");
+    assert!(
+        refused.detail.contains("nested more than 32 deep"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -64,12 +76,24 @@ fn fields_know_their_place() {
             fields.read("b", Node::boolean)?;
             fields.end(|name| (name == "c").then(|| "c is not for us".to_string()))
         };
-        take().err().map(|wrong| wrong.to_string()).unwrap_or_default()
+        take()
+            .err()
+            .map(|wrong| wrong.to_string())
+            .unwrap_or_default()
     };
     assert_eq!(wrong("a: 1\nb: yes\n"), "");
-    assert_eq!(wrong("a: -1\n"), "line 1, column 4: a: a number, 0 or more, is wanted here");
-    assert_eq!(wrong("a: 1\nb: 'true'\n"), "line 2, column 4: b: true or false is wanted here");
-    assert_eq!(wrong("x: 1\nd: 2\n"), "line 1, column 1: x is no field of a test that is known");
+    assert_eq!(
+        wrong("a: -1\n"),
+        "line 1, column 4: a: a number, 0 or more, is wanted here"
+    );
+    assert_eq!(
+        wrong("a: 1\nb: 'true'\n"),
+        "line 2, column 4: b: true or false is wanted here"
+    );
+    assert_eq!(
+        wrong("x: 1\nd: 2\n"),
+        "line 1, column 1: x is no field of a test that is known"
+    );
     assert_eq!(wrong("b: no\nc: 2\n"), "line 2, column 1: c is not for us");
     assert_eq!(wrong("a: 1\na: 2\n"), "line 2, column 1: a stands twice");
 }
