@@ -65,6 +65,8 @@ impl Client {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_nodelay(true);
+        // A scrape that is given up leaves no attempt behind.
+        connector.set_connect_timeout(Some(job.timeout));
         let mut builder = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http();

@@ -67,10 +67,15 @@ pub(super) struct Rule {
 
 /// The pattern that matches whole values that `text` matches.
 pub(super) fn whole(text: &str) -> Result<Regex, String> {
-    let built = RegexBuilder::new(&format!("^(?s:{text})$"))
-        .size_limit(MAX_PATTERN_BYTES)
-        .build();
-    built.map_err(|error| error.to_string())
+    let build = |pattern: &str| {
+        let built = RegexBuilder::new(pattern)
+            .size_limit(MAX_PATTERN_BYTES)
+            .build();
+        built.map_err(|error| error.to_string())
+    };
+    // By itself first: what is wrong is told of what was written, and it cannot close the group around it.
+    build(text)?;
+    build(&format!("^(?s:{text})$"))
 }
 
 /// Applies `rules` in their order; `false` where one drops the target or series.

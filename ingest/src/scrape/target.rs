@@ -13,6 +13,9 @@ use super::{
 use std::{sync::Arc, time::Duration};
 use xxhash_rust::xxh3::xxh3_128;
 
+/// Shorter, and scraping is all that a target does.
+const SHORTEST: Duration = Duration::from_millis(100);
+
 /// A target of a job.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
@@ -93,8 +96,8 @@ fn with_settings(job: &Job, mut labels: Labels) -> Labels {
 fn time(labels: &Labels, name: &str) -> Result<Duration, String> {
     let text = labels.get(name);
     units::duration(text)
-        .filter(|time| *time >= Duration::from_millis(1))
-        .ok_or_else(|| format!("{name} is {text:?}, which is no duration"))
+        .filter(|time| *time >= SHORTEST)
+        .ok_or_else(|| format!("{name} is {text:?}, which is no duration of 100ms or more"))
 }
 
 /// The address that is asked. A label `__param_x` is the first value of the parameter `x`.

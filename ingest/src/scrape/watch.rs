@@ -97,10 +97,13 @@ impl Watch {
                 permit = shared.permits.acquire() => permit,
             };
             let now = clock.now();
-            time = aligned(now, time, interval);
+            if now.since(time).max(time.since(now)) > interval {
+                // The wall clock was set, or a scrape began very late: ticks have other times from here on.
+                time = now;
+            }
             let monotonic = clock.monotonic();
             let began = Began {
-                time: in_millis(time),
+                time: in_millis(aligned(now, time, interval)),
                 monotonic,
                 // A tenth is left for the rest of the round.
                 until: monotonic + interval * 9 / 10,

@@ -165,7 +165,7 @@ fn what_is_refused() {
     );
     refused(
         "relabel_configs: [{regex: '('}]",
-        "line 3, column 29: regex: regex parse error:\n    ^(?s:()$\n         ^\nerror: unclosed group",
+        "line 3, column 29: regex: regex parse error:\n    (\n    ^\nerror: unclosed group",
     );
     refused(
         "relabel_configs: [{action: hashmod, target_label: x}]",
