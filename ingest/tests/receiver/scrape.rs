@@ -1,7 +1,7 @@
 //! The scraper against a little target, through the real pipeline: what is asked, what is stored, what changes.
 
 use crate::{client::gzip, server::Server};
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use axum::{
     Router,
     body::Body,

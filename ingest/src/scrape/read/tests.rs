@@ -163,9 +163,13 @@ fn what_is_refused() {
         "static_configs: [{target: ['a']}]",
         "line 3, column 21: target is no field of a group of targets that is known",
     );
+}
+
+#[test]
+fn what_is_refused_in_rules_and_connections() {
     refused(
-        "relabel_configs: [{regex: '('}]",
-        "line 3, column 29: regex: regex parse error:\n    (\n    ^\nerror: unclosed group",
+        "relabel_configs: [{target_label: x, regex: '('}]",
+        "line 3, column 46: regex: regex parse error:\n    (\n    ^\nerror: unclosed group",
     );
     refused(
         "relabel_configs: [{action: hashmod, target_label: x}]",
