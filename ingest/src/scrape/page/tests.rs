@@ -123,13 +123,12 @@ fn exposed(samples: &[String]) -> Vec<String> {
     });
     let mut own: Vec<String> = own
         .map(|sample| {
-            let short = sample
-                .replace(r#""instance":"h:1""#, "")
-                .replace(r#""job":"j""#, "");
-            short
-                .replace("{,", "{")
-                .replace(",,", ",")
-                .replace(",}", "}")
+            let of_target = [r#""instance":"h:1""#, r#""job":"j""#];
+            of_target.iter().fold(sample.clone(), |text, label| {
+                let (before, behind) = (format!(",{label}"), format!("{label},"));
+                let text = text.replace(&before, "").replace(&behind, "");
+                text.replace(label, "")
+            })
         })
         .collect();
     own.sort();
