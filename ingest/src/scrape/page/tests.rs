@@ -246,7 +246,7 @@ fn relabeling_and_limits() {
     let built = scraped.page(Format::Text0, "b{x=\"1\"} 1\nb{x=\"2\"} 2\ngo_b 1\n");
     let (counts, stored) = (built.counts, samples(&decoded(&built)));
     assert_eq!((counts.scraped, counts.added, counts.duplicates), (3, 1, 1));
-    assert_eq!(exposed(&stored), ["b{} 1.0 @2", r#"b{"y":"2"} stale @2"#]);
+    assert_eq!(exposed(&stored), [r#"b{"y":"2"} stale @2"#, "b{} 1.0 @2"]);
 
     let mut scraped = Scraped::new("sample_limit: 2", &[]);
     scraped.check("a 1\nb 1\n", &["a{} 1.0 @1", "b{} 1.0 @1"], "");
