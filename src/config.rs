@@ -24,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) storage: cairn_storage::config::Config,
     pub(crate) ingest: cairn_ingest::config::Config,
     pub(crate) syslog: cairn_ingest::config::Syslog,
+    pub(crate) scrape: cairn_ingest::config::Scrape,
     pub(crate) tenancy: cairn_tenancy::config::Config,
     pub(crate) query: cairn_query::config::Config,
 }
@@ -135,6 +136,10 @@ impl Config {
             (
                 "syslog",
                 self.syslog.validate().err().map(|error| error.to_string()),
+            ),
+            (
+                "scrape",
+                self.scrape.validate().err().map(|error| error.to_string()),
             ),
             (
                 "tenancy",

@@ -17,7 +17,7 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use axum::Router;
-use cairn_ingest::{pipeline::Pipeline, receiver::Receiver};
+use cairn_ingest::{pipeline::Pipeline, receiver::Receiver, scrape::Scraper};
 use cairn_query::engine::Engine;
 use cairn_storage::{
     store::Store,
@@ -143,7 +143,8 @@ impl Server {
             .folder
             .store(&config.storage, &self.world, telemetry)
             .await?;
-        let (engine, receiver) = {
+        let pipeline = Arc::new(Pipeline::new(store.clone(), &config.ingest));
+        let (engine, receiver, scraper) = {
             let mut registry = self.registry.write();
             let spill = config.storage.data_dir.join("spill");
             let engine = Engine::new(store.clone(), config.query.clone(), &spill, &mut registry)
@@ -155,14 +156,18 @@ impl Server {
                 &mut registry,
             )
             .context("starting the receivers")?;
-            (Arc::new(engine), receiver)
+            let settings = (&config.scrape, &config.ingest, self.keys.is_open());
+            let scraper = Scraper::new(pipeline.clone(), settings, &mut registry)
+                .context("starting the scraper")?;
+            (Arc::new(engine), receiver, scraper)
         };
         self.tasks.flush(store.clone());
         self.tasks.warm_up(engine.clone());
         self.api.set_ready(Parts {
             engine,
             store: store.clone(),
-            pipeline: Arc::new(Pipeline::new(store.clone(), &config.ingest)),
+            pipeline,
+            targets: scraper.as_ref().map(Scraper::targets).unwrap_or_default(),
             inlets: receiver.log_routes().merge(receiver.metric_routes()),
         });
         let [grpc, http] = &self.sockets;
@@ -175,6 +180,9 @@ impl Server {
         if let Some(syslog) = receiver.syslog(&config.syslog).await? {
             tracing::info!(tcp = ?syslog.tcp_address(), udp = ?syslog.udp_address(), "listening for syslog");
             self.tasks.syslog(syslog, self.shared.drain.clone());
+        }
+        if let Some(scraper) = scraper {
+            self.tasks.scrape(scraper, self.shared.drain.clone());
         }
         let took_seconds = (self.world.clock.monotonic() - began).as_secs_f64();
         tracing::info!(took_seconds, sequence = store.sequence(), "ready");

@@ -1,7 +1,7 @@
 //! Everything that runs in the background, in one list. (Connections are tasks of their listener.)
 
 use crate::{demo::Demo, listen::Listener};
-use cairn_ingest::receiver::Syslog;
+use cairn_ingest::{receiver::Syslog, scrape::Scraper};
 use cairn_query::engine::Engine;
 use cairn_storage::store::Store;
 use futures::FutureExt;
@@ -50,6 +50,11 @@ impl Tasks {
     /// Takes syslog until the drain.
     pub(crate) fn syslog(&self, syslog: Syslog, drain: CancellationToken) {
         self.spawn("syslog", drain.clone(), syslog.run(drain));
+    }
+
+    /// Scrapes targets until the drain.
+    pub(crate) fn scrape(&self, scraper: Scraper, drain: CancellationToken) {
+        self.spawn("scrape", drain.clone(), scraper.run(drain));
     }
 
     /// Tells all tasks to end and waits for them. Listeners and the demo must have been told already.

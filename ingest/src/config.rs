@@ -175,3 +175,69 @@ impl Syslog {
         Duration::from_secs(self.idle_timeout_seconds)
     }
 }
+
+/// The settings of the scraper, which is off unless it has a file.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scrape {
+    /// A file in the form of Prometheus' settings whose `scrape_configs` say what is scraped, for example `prometheus.yml`;
+    /// empty is off. It is read again when it changes; one that is wrong leaves the settings before it in force.
+    pub config_file: String,
+    /// The tenant that metrics go to. On a server with keys one must be named; without keys it is `default`.
+    pub tenant: String,
+    /// Targets of all jobs together; more are not scraped, and counted.
+    pub max_targets: u64,
+    /// Scrapes that may be under way at the same time.
+    pub max_concurrent: u64,
+}
+
+impl Default for Scrape {
+    fn default() -> Scrape {
+        Scrape {
+            config_file: String::new(),
+            tenant: String::new(),
+            // A small shop has a tenth of it; each target has a task and a connection.
+            max_targets: 2_000,
+            // Each may hold a page and its rows in memory.
+            max_concurrent: 32,
+        }
+    }
+}
+
+impl Scrape {
+    /// Refuses settings that cannot work, naming the setting and what to do.
+    pub fn validate(&self) -> Result<()> {
+        self.named_tenant()?;
+        let positive = [
+            ("max_targets", self.max_targets),
+            ("max_concurrent", self.max_concurrent),
+        ];
+        match positive.into_iter().find(|(_, value)| *value == 0) {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::Settings {
+                detail: format!("scrape.{name} must be at least 1"),
+            }),
+        }
+    }
+
+    /// The tenant that is named, if one is.
+    fn named_tenant(&self) -> Result<Option<TenantId>> {
+        if self.tenant.is_empty() {
+            return Ok(None);
+        }
+        self.tenant.parse().map(Some).map_err(|_| Error::Settings {
+            detail: format!("scrape.tenant is {:?}, which is no tenant id", self.tenant),
+        })
+    }
+
+    /// The tenant that metrics go to, on a server without keys where `is_open`.
+    pub(crate) fn tenant(&self, is_open: bool) -> Result<TenantId> {
+        match self.named_tenant()? {
+            Some(tenant) => Ok(tenant),
+            None if is_open => Ok(TenantId::default_tenant()),
+            None => Err(Error::Settings {
+                detail: "scrape.tenant must be named on a server with keys".to_string(),
+            }),
+        }
+    }
+}

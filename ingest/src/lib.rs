@@ -8,6 +8,7 @@
 //! - `dialect`: logs that are no OTLP -> the request that they would be.
 //! - `decode`: bytes -> rows and rejected records, by encoding: `otlp`, `prometheus`; `lines` turns text into the latter.
 //! - `admit`: rows -> those within the limits on records, and refusals.
+//! - `scrape`: what targets expose, asked for as Prometheus does -> requests of ours, through the same pipeline.
 //! - `replay`: dead letters -> rows, through the same pipeline, when their cause is mended.
 //! - `reply`: outcome or error -> what the client is told; the only place with codes of HTTP and gRPC.
 //!
@@ -22,6 +23,7 @@ pub mod error;
 pub mod telemetry;
 
 pub mod receiver;
+pub mod scrape;
 
 pub mod replay;
 

@@ -24,7 +24,9 @@ pub(crate) mod samples;
 mod series;
 mod tables;
 
+pub(crate) use family::Family;
 pub use family::{Families, KnownFamilies, MetricType};
+pub(crate) use points::STALE_NAN_BITS;
 
 use crate::otlp::DecodeError;
 use bytes::Bytes;

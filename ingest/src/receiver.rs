@@ -2,7 +2,7 @@
 //!
 //! The binary binds the sockets, speaks TLS and sets the limits on connections and streams.
 
-mod compression;
+pub(crate) mod compression;
 mod credentials;
 mod elasticsearch;
 mod foreign;
@@ -14,7 +14,7 @@ mod intake;
 mod lines;
 mod loki;
 mod metrics;
-mod payload;
+pub(crate) mod payload;
 mod prometheus;
 mod snappy;
 mod syslog;

@@ -1,5 +1,7 @@
 //! All metrics of ingest. What became of each record is counted by storage's ledger.
 
+pub(crate) mod scrape;
+
 use cairn_storage::{id::TenantId, signal::Signal};
 use prometheus_client::{
     encoding::EncodeLabelSet,

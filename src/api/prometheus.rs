@@ -12,6 +12,7 @@ mod queries;
 mod read;
 mod series;
 mod status;
+mod targets;
 
 pub(super) use exemplars::query as query_exemplars;
 pub(super) use language::{format, parse};
@@ -19,5 +20,6 @@ pub(super) use queries::{instant, range};
 pub(super) use read::post as remote_read;
 pub(super) use series::{label_names, label_values, metadata, series};
 pub(super) use status::{
-    alertmanagers, alerts, build_info, cardinality, flags, rules, runtime_info, targets,
+    alertmanagers, alerts, build_info, cardinality, flags, rules, runtime_info,
 };
+pub(super) use targets::{metadata as target_metadata, scrape_pools, targets};

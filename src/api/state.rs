@@ -4,7 +4,7 @@
 use super::problem::Problem;
 use crate::telemetry::Telemetry;
 use axum::Router;
-use cairn_ingest::pipeline::Pipeline;
+use cairn_ingest::{pipeline::Pipeline, scrape::Targets};
 use cairn_query::engine::Engine;
 use cairn_storage::{store::Store, world::World};
 use cairn_tenancy::keys::Keys;
@@ -46,6 +46,8 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<Store>,
     /// For dead letters that are offered again.
     pub(crate) pipeline: Arc<Pipeline>,
+    /// What is scraped.
+    pub(crate) targets: Arc<Targets>,
     /// The ways in for telemetry that have a path on this port, each with its own check of credentials.
     pub(crate) inlets: Router,
 }

@@ -13,7 +13,7 @@ struct Section {
     structure: &'static str,
 }
 
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 9] = [
     Section {
         name: "",
         about: "The server as a whole.",
@@ -49,6 +49,12 @@ const SECTIONS: [Section; 8] = [
         about: "Where syslog is taken, if anywhere.",
         source: include_str!("../../ingest/src/config.rs"),
         structure: "Syslog",
+    },
+    Section {
+        name: "scrape",
+        about: "What is scraped, if anything, as Prometheus does.",
+        source: include_str!("../../ingest/src/config.rs"),
+        structure: "Scrape",
     },
     Section {
         name: "tenancy",

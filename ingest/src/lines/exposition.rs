@@ -47,12 +47,13 @@ pub(crate) struct Line<'a> {
     pub(crate) sample: std::result::Result<ReadSample<'a>, &'static str>,
 }
 
-/// Reads all lines that are samples, or wrong, with what is known of their metrics where they stand.
-pub(crate) fn read<'a>(
+/// Reads all lines that are samples, or wrong, with what is known of their metrics where they stand; at the end it is
+/// returned.
+pub(crate) fn read<'a, E>(
     text: &'a [u8],
     is_openmetrics: bool,
-    mut each: impl FnMut(Line<'a>, &Families) -> Result<()>,
-) -> Result<()> {
+    mut each: impl FnMut(Line<'a>, &Families) -> Result<(), E>,
+) -> Result<Families, E> {
     let mut families = Families::default();
     for (at, bytes) in text.split(|byte| *byte == b'\n').enumerate() {
         let line = bytes.trim_ascii();
@@ -75,7 +76,7 @@ pub(crate) fn read<'a>(
         };
         each(line, &families)?;
     }
-    Ok(())
+    Ok(families)
 }
 
 /// Writes the samples of `text`, received at `received`, which is the time of those that have none.
@@ -91,7 +92,8 @@ pub(super) fn write(
             let detail = format!("line {}: {what}", line.number);
             writer.reject(line.bytes, Reason::Malformed, &detail)
         }
-    })
+    })?;
+    Ok(())
 }
 
 fn write_sample(

@@ -153,6 +153,11 @@ impl Families {
         Some((family.of, family.unit.clone(), family.help.clone()))
     }
 
+    /// Every metric with what is known of it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &Family)> {
+        self.by_name.iter().map(|(name, family)| (&**name, family))
+    }
+
     /// What is known of the series `name`: of the metric of this name, or of one whose samples have a suffix.
     pub(crate) fn find(&self, name: &[u8]) -> Option<&Family> {
         if self.by_name.is_empty() {

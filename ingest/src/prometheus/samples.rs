@@ -39,6 +39,26 @@ pub(crate) struct Exemplar<'a> {
     pub(crate) time: i64,
 }
 
+/// A point of a series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Point<'a> {
+    Sample(Sample),
+    /// A `prometheus.Histogram` with its time, encoded.
+    Histogram(&'a [u8]),
+}
+
+/// A point with all that stands around it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Series<'a> {
+    /// Sorted by name and with `__name__` among them.
+    pub(crate) labels: &'a [Label<'a>],
+    pub(crate) point: Point<'a>,
+    pub(crate) exemplars: &'a [Exemplar<'a>],
+    pub(crate) family: Option<&'a Family>,
+    /// When it began to count, in ns; 0 where that is not known.
+    pub(crate) created: i64,
+}
+
 /// A request under construction. Memory is paid as it grows.
 pub(crate) struct SampleWriter<'m> {
     series: Vec<u8>,
@@ -75,13 +95,29 @@ impl<'m> SampleWriter<'m> {
         exemplar: Option<&Exemplar<'_>>,
         family: Option<&Family>,
     ) -> Result<()> {
+        self.series(&Series {
+            labels,
+            point: Point::Sample(*sample),
+            exemplars: exemplar.map_or(&[], std::slice::from_ref),
+            family,
+            created: 0,
+        })
+    }
+
+    /// Adds a point of a series.
+    pub(crate) fn series(&mut self, series: &Series<'_>) -> Result<()> {
         let mut one = std::mem::take(&mut self.one);
         one.clear();
-        self.put_labels(&mut one, labels);
-        self.part.clear();
-        put_sample(&mut self.part, sample);
-        put(&mut one, 0x12, &self.part);
-        if let Some(exemplar) = exemplar {
+        self.put_labels(&mut one, series.labels);
+        match &series.point {
+            Point::Sample(sample) => {
+                self.part.clear();
+                put_sample(&mut self.part, sample);
+                put(&mut one, 0x12, &self.part);
+            }
+            Point::Histogram(message) => put(&mut one, 0x1a, message),
+        }
+        for exemplar in series.exemplars {
             let mut part = Vec::new();
             self.put_labels(&mut part, exemplar.labels);
             part.push(0x11);
@@ -90,13 +126,17 @@ impl<'m> SampleWriter<'m> {
             put_varint(&mut part, (exemplar.time / NANOS_PER_MILLI) as u64);
             put(&mut one, 0x22, &part);
         }
-        if let Some(family) = family {
+        if let Some(family) = series.family {
             let (help, unit) = (self.symbol(&family.help), self.symbol(&family.unit));
             let mut part = vec![0x08, family.of as u8, 0x18];
             put_varint(&mut part, help.into());
             part.push(0x20);
             put_varint(&mut part, unit.into());
             put(&mut one, 0x2a, &part);
+        }
+        if series.created > 0 {
+            one.push(0x30);
+            put_varint(&mut one, (series.created / NANOS_PER_MILLI) as u64);
         }
         put(&mut self.series, 0x2a, &one);
         self.one = one;
@@ -182,13 +222,13 @@ fn put_sample(out: &mut Vec<u8>, sample: &Sample) {
 }
 
 /// Appends a field of bytes, whose key is below 128.
-fn put(out: &mut Vec<u8>, key: u8, field: &[u8]) {
+pub(crate) fn put(out: &mut Vec<u8>, key: u8, field: &[u8]) {
     out.push(key);
     put_varint(out, field.len() as u64);
     out.extend_from_slice(field);
 }
 
-fn put_varint(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;

@@ -32,7 +32,7 @@ const ZSTD_MAGIC: u32 = 0xFD2F_B528;
 
 /// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Compression {
+pub(crate) enum Compression {
     Identity,
     Gzip,
     Zstd,
@@ -66,7 +66,7 @@ pub(super) struct Zstd {
 
 impl Compression {
     /// The value of a `content-encoding` or `grpc-encoding` header, absent or empty meaning none.
-    pub(super) fn parse(header: Option<&str>) -> Result<Compression> {
+    pub(crate) fn parse(header: Option<&str>) -> Result<Compression> {
         let name = header.unwrap_or("").trim();
         let is = |known: &str| name.eq_ignore_ascii_case(known);
         if name.is_empty() || is("identity") || is("none") {

@@ -13,13 +13,13 @@ const TURN_BYTES: usize = 256 << 10;
 
 /// A request's bytes, whole, and the memory reserved for them.
 #[derive(Debug)]
-pub(super) struct Payload {
-    pub(super) bytes: Bytes,
-    pub(super) memory: Reservation,
+pub(crate) struct Payload {
+    pub(crate) bytes: Bytes,
+    pub(crate) memory: Reservation,
 }
 
 /// Gathers a payload chunk by chunk. Memory grows with the bytes that came, never with a number declared.
-pub(super) struct Gathering {
+pub(crate) struct Gathering {
     limit_bytes: usize,
     inflater: Option<Inflater>,
     step: Box<[u8]>,
@@ -38,7 +38,7 @@ enum Content {
 
 impl Gathering {
     /// Starts a payload of at most `limit_bytes` after decompression, paid from `budget`.
-    pub(super) fn new(
+    pub(crate) fn new(
         compression: Compression,
         limit_bytes: u64,
         budget: &Budget,
@@ -58,7 +58,7 @@ impl Gathering {
     }
 
     /// Takes the next chunk as it came off the wire.
-    pub(super) async fn push(&mut self, chunk: Bytes) -> Result<()> {
+    pub(crate) async fn push(&mut self, chunk: Bytes) -> Result<()> {
         let Some(mut inflater) = self.inflater.take() else {
             return self.keep(chunk);
         };
@@ -89,7 +89,7 @@ impl Gathering {
     }
 
     /// The payload; fails when compressed data broke off.
-    pub(super) fn finish(self) -> Result<Payload> {
+    pub(crate) fn finish(self) -> Result<Payload> {
         if let Some(inflater) = &self.inflater {
             inflater.finish()?;
         }

@@ -17,6 +17,7 @@ mod outcomes;
 mod prometheus;
 mod replay;
 mod requests;
+mod scrape;
 mod senders;
 mod server;
 mod syslog;

@@ -150,14 +150,42 @@ fn statuses(all: &mut Interface) {
         served::alerts,
         &[],
     );
-    all.get(
-        ("/prometheus/api/v1/targets", "None yet."),
-        served::targets,
-        &[],
-    );
+    targets(all);
     all.get(
         ("/prometheus/api/v1/alertmanagers", "None yet."),
         served::alertmanagers,
+        &[],
+    );
+}
+
+/// What the scraper tells.
+fn targets(all: &mut Interface) {
+    let path = "/prometheus/api/v1/targets";
+    let state = ("state", false, "`active`, `dropped` or `any`.");
+    let pool = ("scrapePool", false, "The job whose targets are wanted.");
+    all.get(
+        (path, "What is scraped, and how that went."),
+        served::targets,
+        &[state, pool],
+    );
+    let path = "/prometheus/api/v1/targets/metadata";
+    let wanted = (
+        "match_target",
+        false,
+        "A selector of targets by their labels.",
+    );
+    let metric = ("metric", false, "The one metric that is asked about.");
+    all.get(
+        (path, "What targets say of their metrics."),
+        served::target_metadata,
+        &[wanted, metric, LIMIT],
+    );
+    all.get(
+        (
+            "/prometheus/api/v1/scrape_pools",
+            "The jobs that are scraped.",
+        ),
+        served::scrape_pools,
         &[],
     );
 }

@@ -29,6 +29,15 @@ impl Failure {
         }
     }
 
+    /// There is nothing of what was asked for.
+    pub(super) fn not_found(message: &str) -> Failure {
+        Failure {
+            status: StatusCode::NOT_FOUND,
+            kind: "not_found",
+            message: message.to_owned(),
+        }
+    }
+
     /// A parameter that is wrong, by its name.
     pub(super) fn parameter(name: &str, message: impl std::fmt::Display) -> Failure {
         Failure::bad_data(format!("invalid parameter {name:?}: {message}"))

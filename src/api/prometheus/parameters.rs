@@ -63,17 +63,13 @@ impl Parameters {
 
     /// The selectors `match[]`, each as its matchers.
     pub(super) fn selectors(&self) -> Result<Vec<Vec<Matcher>>, Failure> {
-        let selector = |text: String| {
-            let wrong = |why: String| Failure::parameter("match[]", why);
-            let expr = parse(&text, true).map_err(|error| wrong(error.to_string()))?;
-            match expr.kind {
-                Kind::Selector(selector) if selector.shift == Shift::default() => {
-                    Ok(selector.matchers)
-                }
-                _ => Err(wrong(format!("{text} is no selector"))),
-            }
-        };
-        self.all("match[]").into_iter().map(selector).collect()
+        let texts = self.all("match[]").into_iter();
+        texts.map(|text| selector("match[]", &text)).collect()
+    }
+
+    /// The one selector `name`, as its matchers.
+    pub(super) fn selector(&self, name: &str) -> Result<Option<Vec<Matcher>>, Failure> {
+        self.get(name).map(|text| selector(name, text)).transpose()
     }
 
     /// The instant `name` in milliseconds: seconds since 1970 with a fraction, or RFC 3339.
@@ -153,6 +149,15 @@ impl Parameters {
             ));
         }
         Ok((from, through))
+    }
+}
+
+fn selector(name: &str, text: &str) -> Result<Vec<Matcher>, Failure> {
+    let wrong = |why: String| Failure::parameter(name, why);
+    let expr = parse(text, true).map_err(|error| wrong(error.to_string()))?;
+    match expr.kind {
+        Kind::Selector(selector) if selector.shift == Shift::default() => Ok(selector.matchers),
+        _ => Err(wrong(format!("{text} is no selector"))),
     }
 }
 

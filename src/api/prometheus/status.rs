@@ -1,4 +1,4 @@
-//! `status/…`, and what a server that scrapes and alerts would tell: there are no rules and no targets.
+//! `status/…`, and what a server that alerts would tell: there are no rules.
 
 use super::{
     answer,
@@ -102,12 +102,6 @@ pub(in crate::api) async fn rules(headers: HeaderMap) -> Response {
 /// `alerts`: none.
 pub(in crate::api) async fn alerts(headers: HeaderMap) -> Response {
     answer::data(&json!({ "alerts": [] }), None, &headers)
-}
-
-/// `targets`: none.
-pub(in crate::api) async fn targets(headers: HeaderMap) -> Response {
-    let none = json!({ "activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {} });
-    answer::data(&none, None, &headers)
 }
 
 /// `alertmanagers`: none.

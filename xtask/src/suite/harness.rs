@@ -152,7 +152,8 @@ fn promqltest_command(place: &Place, paths: &[PathBuf]) -> Command {
 }
 
 /// Generated PromQL is answered as Debian's Prometheus answers it over the same series; then real senders and readers of
-/// Prometheus' interfaces, and SDKs whose numbers PromQL reads back. Both run, whatever the first finds.
+/// Prometheus' interfaces, and SDKs whose numbers PromQL reads back; then Cairn scrapes what Prometheus scrapes. All run,
+/// whatever the others find.
 pub(super) fn beside_prometheus(place: &Place, arguments: &[String]) -> Result<()> {
     let mut differ = with_debian(place, "tests/promql/differ.py")?;
     let queries = match arguments {
@@ -161,7 +162,8 @@ pub(super) fn beside_prometheus(place: &Place, arguments: &[String]) -> Result<(
     };
     let answers = shell::succeed(queries);
     let clients = shell::succeed(&mut with_debian(place, "tests/promql/clients.py")?);
-    answers.and(clients)
+    let scraper = shell::succeed(&mut with_debian(place, "tests/promql/scrape.py")?);
+    answers.and(clients).and(scraper)
 }
 
 /// A Python program that runs the server beside Debian's programs, which it keeps in the cache.
