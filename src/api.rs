@@ -4,6 +4,7 @@
 //! Every error is a problem document (RFC 9457).
 
 mod access;
+mod asked;
 mod body;
 mod dead_letters;
 mod flush;
@@ -52,6 +53,7 @@ fn operations() -> Vec<Operation> {
         openapi::ready(),
     ];
     operations.extend(openapi::logs());
+    operations.extend(openapi::searches());
     operations.extend(openapi::prometheus());
     operations.extend(openapi::loki());
     operations

@@ -27,6 +27,8 @@ pub mod replay;
 
 pub mod pipeline;
 
+mod snappy;
+
 pub mod admit;
 pub mod decode;
 pub mod lines;

@@ -25,7 +25,7 @@ const PACKAGE: &str = "cairn.v1";
 const FILE: &str = "cairn/v1/events.proto";
 
 /// Each kind of event, and bodies of it, one a line.
-const EVENTS: [(&str, &str); 2] = [
+const EVENTS: [(&str, &str); 4] = [
     (
         "cairn.segment.committed.v1",
         include_str!("../../cairn/v1/bodies/cairn.segment.committed.v1.ndjson"),
@@ -33,6 +33,14 @@ const EVENTS: [(&str, &str); 2] = [
     (
         "cairn.segment.expired.v1",
         include_str!("../../cairn/v1/bodies/cairn.segment.expired.v1.ndjson"),
+    ),
+    (
+        "cairn.search.saved.v1",
+        include_str!("../../cairn/v1/bodies/cairn.search.saved.v1.ndjson"),
+    ),
+    (
+        "cairn.search.deleted.v1",
+        include_str!("../../cairn/v1/bodies/cairn.search.deleted.v1.ndjson"),
     ),
 ];
 

@@ -182,7 +182,10 @@ async fn blocks_of_either(
         return Ok(None);
     };
     for (column, id) in &either.ids {
-        match index.blocks_with(object.table, column, id, counters).await? {
+        match index
+            .blocks_with(object.table, column, id, counters)
+            .await?
+        {
             Blocks::Unknown => return Ok(None),
             Blocks::Rows(ranges) => all.extend(ranges),
         }

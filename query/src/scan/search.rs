@@ -87,10 +87,9 @@ fn id(filter: &Expr) -> Option<(String, Vec<u8>)> {
         return None;
     };
     match (left.as_ref(), right.as_ref()) {
-        (
-            Expr::Column(column),
-            Expr::Literal(ScalarValue::FixedSizeBinary(_, Some(bytes)), _),
-        ) => Some((column.name.clone(), bytes.clone())),
+        (Expr::Column(column), Expr::Literal(ScalarValue::FixedSizeBinary(_, Some(bytes)), _)) => {
+            Some((column.name.clone(), bytes.clone()))
+        }
         _ => None,
     }
 }

@@ -195,7 +195,12 @@ impl<'a> Lexer<'a> {
                 }
             }
         }
-        if let Some(next) = self.rest.chars().next().filter(|c| !ends_word_but_quote(*c)) {
+        if let Some(next) = self
+            .rest
+            .chars()
+            .next()
+            .filter(|c| !ends_word_but_quote(*c))
+        {
             let detail = format!("a space is missing before {next}, or a \" is too many");
             return Err(wrong(self.at, detail));
         }
@@ -283,7 +288,9 @@ fn text_test(value: Value) -> Result<Test> {
         ((false, true), false) => Ok(Test::Beginning(text)),
         ((true, true), false) => Ok(Test::Part(text)),
         ((true, false), false) => {
-            let detail = format!("write *{text}* for text that has it anywhere, {text}* for words that begin so");
+            let detail = format!(
+                "write *{text}* for text that has it anywhere, {text}* for words that begin so"
+            );
             Err(wrong(at, detail))
         }
         (_, true) if !is_quoted => Ok(Test::Everything),

@@ -115,16 +115,23 @@ impl Writer {
             Test::Exists | Test::Everything => format!("({expression} IS NOT NULL)"),
             Test::Compare(operator, value) => {
                 if !expression.ends_with(']') {
-                    let detail = format!("{operator} is for numbers in attributes and for severity");
+                    let detail =
+                        format!("{operator} is for numbers in attributes and for severity");
                     return Err(wrong(term.at, detail));
                 }
                 let number: f64 = value.parse().map_err(|_| {
-                    wrong(term.at, format!("a number must stand behind {operator}, and {value} is none"))
+                    wrong(
+                        term.at,
+                        format!("a number must stand behind {operator}, and {value} is none"),
+                    )
                 })?;
                 if !number.is_finite() {
                     return Err(wrong(term.at, "the number is not finite"));
                 }
-                format!("({expression}::double {operator} {})", self.parameter(number))
+                format!(
+                    "({expression}::double {operator} {})",
+                    self.parameter(number)
+                )
             }
         })
     }
@@ -138,8 +145,9 @@ impl Writer {
         Ok(match &term.test {
             Test::Words(name) | Test::Equal(name) => {
                 let text = self.parameter(name.to_uppercase());
-                let by_text =
-                    format!("(severity_number NOT BETWEEN 1 AND 24 AND upper(severity_text) = {text})");
+                let by_text = format!(
+                    "(severity_number NOT BETWEEN 1 AND 24 AND upper(severity_text) = {text})"
+                );
                 match numbers(name) {
                     Some((first, last)) => {
                         format!("(severity_number BETWEEN {first} AND {last} OR {by_text})")
@@ -187,7 +195,9 @@ fn of_id(column: &str, digits: usize, term: &Term) -> Result<String> {
         Test::Exists | Test::Everything => Ok(format!("({column} IS NOT NULL)")),
         _ => Err(wrong(
             term.at,
-            format!("{column} is looked up whole: {column}:<{digits} hexadecimal digits>, or {column}:*"),
+            format!(
+                "{column} is looked up whole: {column}:<{digits} hexadecimal digits>, or {column}:*"
+            ),
         )),
     }
 }
@@ -206,7 +216,9 @@ fn has_words<'a>(words: &'a str, term: &Term) -> Result<&'a str> {
         false => Ok(words),
         true => Err(wrong(
             term.at,
-            format!("there is no letter and no digit in {words}; write *\"{words}\"* to look for the signs themselves"),
+            format!(
+                "there is no letter and no digit in {words}; write *\"{words}\"* to look for the signs themselves"
+            ),
         )),
     }
 }

@@ -81,7 +81,8 @@ impl<'a> Parser<'a> {
             return Err(wrong(last.at, "something is missing behind this"));
         };
         if depth > MOST_DEPTH {
-            let detail = format!("more than {MOST_DEPTH} parentheses and negations are within each other");
+            let detail =
+                format!("more than {MOST_DEPTH} parentheses and negations are within each other");
             return Err(wrong(piece.at, detail));
         }
         self.next += 1;

@@ -83,7 +83,10 @@ impl Field {
             "severity" | "level" => Field::Severity,
             "trace_id" => Field::Id("trace_id", 32),
             "span_id" => Field::Id("span_id", 16),
-            _ => match (name.strip_prefix("attributes."), name.strip_prefix("resource.")) {
+            _ => match (
+                name.strip_prefix("attributes."),
+                name.strip_prefix("resource."),
+            ) {
                 (Some(key), _) if !key.is_empty() => Field::Attribute(key.to_owned()),
                 (_, Some(key)) if !key.is_empty() => Field::Resource(key.to_owned()),
                 _ => Field::Either(name.to_owned()),

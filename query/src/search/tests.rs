@@ -29,7 +29,10 @@ fn words_are_looked_for_in_bodies() {
         r#"(has_phrase(body, "Timeout") AND has_phrase(body, "payment"))"#,
     );
     check(r#""two words""#, r#"has_phrase(body, "two words")"#);
-    check(r#""a \"b\" \\c \d""#, r#"has_phrase(body, "a \"b\" \\c \\d")"#);
+    check(
+        r#""a \"b\" \\c \d""#,
+        r#"has_phrase(body, "a \"b\" \\c \\d")"#,
+    );
     check("10.0.0.7:8080", r#"has_phrase(body, "10.0.0.7:8080")"#);
     check("--verbose", r#"has_phrase(body, "--verbose")"#);
     check("time*", r#"has_prefix(body, "time")"#);
@@ -74,7 +77,10 @@ fn fields_are_columns_or_attributes() {
         "user=alice",
         r#"((attributes['user'] = "alice") OR (resource_attributes['user'] = "alice"))"#,
     );
-    check("attributes.user:al*", r#"has_prefix(attributes['user'], "al")"#);
+    check(
+        "attributes.user:al*",
+        r#"has_prefix(attributes['user'], "al")"#,
+    );
     check(
         "resource.host.name:*",
         "(resource_attributes['host.name'] IS NOT NULL)",

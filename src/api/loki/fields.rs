@@ -5,14 +5,8 @@ use super::{
     failure::Failure,
     parameters::{HOUR_NS, MOST_LINES, Parameters},
 };
-use crate::api::state::Api;
-use axum::{
-    Extension,
-    extract::{Path, RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
-use bytes::Bytes;
+use crate::api::{asked::Asked, state::Api};
+use axum::{extract::Path, response::Response};
 use cairn_query::{
     logql::{
         Direction, LogqlAnswer, LogqlRequest,
@@ -22,7 +16,7 @@ use cairn_query::{
 };
 use cairn_tenancy::principal::Principal;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 /// Lines that are looked at, and fields or values that are told, where the question says nothing.
 const USUAL: usize = 1_000;
@@ -55,13 +49,13 @@ async fn detected(
 
 /// `detected_fields`: every field with its type, the number of its values, and the parsers that find it.
 pub(in crate::api) async fn detected_fields(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
     let limit = parameters.limit("limit", (USUAL, MOST_LINES))?;
     let (fields, end) = detected(&api, principal, &parameters).await?;
     let shown = |(name, field): (&String, &Field)| {
@@ -82,14 +76,14 @@ pub(in crate::api) async fn detected_fields(
 
 /// `detected_field/<name>/values`: the values of one of them.
 pub(in crate::api) async fn detected_values(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
     Path(name): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
     let limit = parameters.limit("limit", (USUAL, MOST_LINES))?;
     let (fields, end) = detected(&api, principal, &parameters).await?;
     let values = fields

@@ -5,22 +5,13 @@ use super::{
     failure::Failure,
     parameters::{HOUR_NS, Interval, MOST_LINES, Parameters, USUAL_LINES},
 };
-use crate::api::state::Api;
-use axum::{
-    Extension,
-    extract::{RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
-use bytes::Bytes;
+use crate::api::asked::Asked;
+use axum::response::Response;
 use cairn_logql::Labels;
 use cairn_query::logql::questions::{Asking, Counting, Tally, Which};
 use cairn_tenancy::principal::Principal;
 use serde_json::{Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 fn asking(
     principal: Principal,
@@ -41,13 +32,13 @@ fn asking(
 
 /// `index/stats`: streams, entries, and the bytes of their lines. Chunks, which there are none of, are segments.
 pub(in crate::api) async fn stats(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
     let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
     let asking = asking(principal, &parameters, (interval, Counting::All))?;
     let (tallies, end) = api.parts()?.engine.log_streams(asking).await?;
@@ -62,13 +53,13 @@ pub(in crate::api) async fn stats(
 
 /// `index/volume`: the bytes of the lines by labels, most first.
 pub(in crate::api) async fn volume(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
     let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
     let asking = asking(principal, &parameters, (interval, Counting::All))?;
     let grouping = Grouping::new(&parameters, &asking)?;
@@ -88,13 +79,13 @@ pub(in crate::api) async fn volume(
 
 /// `index/volume_range`: the same for every `step`; a value stands at the beginning of its step.
 pub(in crate::api) async fn volume_range(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
     let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
     let step = parameters.step_ns(interval)?;
     let asking = asking(principal, &parameters, (interval, Counting::Every(step)))?;

@@ -5,21 +5,13 @@ use super::{
     failure::Failure,
     parameters::{HOUR_NS, Parameters},
 };
-use crate::api::state::Api;
-use axum::{
-    Extension,
-    extract::{RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
-use bytes::Bytes;
+use crate::api::asked::Asked;
+use axum::response::Response;
 use cairn_query::{
     logql::{Direction, LogqlAnswer, LogqlRequest},
     patterns::{Miner, Pattern},
 };
-use cairn_tenancy::principal::Principal;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// Lines that are looked at.
 const MOST_LINES: usize = 20_000;
@@ -29,13 +21,13 @@ const MOST_PATTERNS: usize = 300;
 
 /// Patterns of lines that `query` selects, most frequent first: `[[<second>, <count>], …]` by `step`.
 pub(in crate::api) async fn patterns(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
     let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
     let step = parameters.step_ns(interval)?;
     let request = LogqlRequest {

@@ -5,29 +5,21 @@ use super::{
     failure::Failure,
     parameters::{HOUR_NS, MOST_LINES, Parameters, USUAL_LINES},
 };
-use crate::api::state::Api;
-use axum::{
-    Extension,
-    extract::{RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
-use bytes::Bytes;
+use crate::api::asked::Asked;
+use axum::response::Response;
 use cairn_logql::{Expr, parse};
 use cairn_query::logql::LogqlRequest;
 use cairn_storage::id::TenantId;
-use cairn_tenancy::principal::Principal;
-use std::sync::Arc;
 
 /// `query`: the value of a metric query at one instant, `time`, or now.
 pub(in crate::api) async fn instant(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
     let time = parameters.at(api.world.clock.as_ref())?;
     let request = LogqlRequest {
         start_ns: time,
@@ -45,13 +37,13 @@ pub(in crate::api) async fn instant(
 
 /// `query_range`: lines from `start` up to `end`, or the values at every `step` from `start` through `end`.
 pub(in crate::api) async fn range(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
     let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
     let request = LogqlRequest {
         start_ns: interval.start_ns,

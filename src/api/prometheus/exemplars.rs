@@ -1,32 +1,24 @@
 //! `query_exemplars`: measurements with their traces.
 
 use super::{answer, failure::Failure, parameters::Parameters};
-use crate::api::state::Api;
-use axum::{
-    Extension,
-    extract::{RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
-use bytes::Bytes;
+use crate::api::asked::Asked;
+use axum::response::Response;
 use cairn_promql::{
     parse::parse,
     query::{Options, selections},
 };
 use cairn_query::promql::questions::Asking;
-use cairn_tenancy::principal::Principal;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// The exemplars of all series that the selectors of `query` select, from `start` through `end`.
 pub(in crate::api) async fn query(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
     let (from_ms, through_ms) = parameters.interval_ms()?;
     let wrong = |error| Failure::parameter("query", error);
     let expr = parse(parameters.required("query")?, true).map_err(wrong)?;

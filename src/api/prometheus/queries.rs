@@ -5,27 +5,20 @@ use super::{
     failure::Failure,
     parameters::{Parameters, Steps, now_ms},
 };
-use crate::api::state::Api;
-use axum::{
-    Extension,
-    extract::{RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
-use bytes::Bytes;
+use crate::api::{asked::Asked, state::Api};
+use axum::{http::HeaderMap, response::Response};
 use cairn_query::promql::PromqlRequest;
 use cairn_tenancy::principal::Principal;
-use std::sync::Arc;
 
 /// `query`: the value at one instant, `time`, or now.
 pub(in crate::api) async fn instant(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
     let now = || now_ms(api.world.clock.as_ref());
     let time_ms = parameters.time_ms("time")?.unwrap_or_else(now);
     let steps = Steps {
@@ -38,13 +31,13 @@ pub(in crate::api) async fn instant(
 
 /// `query_range`: the values at every `step` from `start` through `end`.
 pub(in crate::api) async fn range(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
     let steps = parameters.steps()?;
     evaluate(&api, principal, &parameters, (steps, &headers)).await
 }

@@ -1,18 +1,11 @@
 //! `series`, `labels`, `label/<name>/values` and `metadata`.
 
 use super::{answer, failure::Failure, parameters::Parameters};
-use crate::api::state::Api;
-use axum::{
-    Extension,
-    extract::{Path, RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
-use bytes::Bytes;
+use crate::api::asked::Asked;
+use axum::{extract::Path, response::Response};
 use cairn_query::promql::questions::Asking;
 use cairn_tenancy::principal::Principal;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
 /// Who asks about series, and which.
 fn asking(principal: Principal, parameters: &Parameters) -> Result<Asking, Failure> {
@@ -28,13 +21,13 @@ fn asking(principal: Principal, parameters: &Parameters) -> Result<Asking, Failu
 
 /// `series`: the labels of the series that one of `match[]` selects.
 pub(in crate::api) async fn series(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
     let asking = asking(principal, &parameters)?;
     if asking.selectors.is_empty() {
         return Err(Failure::bad_data("no match[] parameter provided"));
@@ -50,13 +43,13 @@ pub(in crate::api) async fn series(
 
 /// `labels`: the names of labels.
 pub(in crate::api) async fn label_names(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
     let asking = asking(principal, &parameters)?;
     let (names, end) = api.parts()?.engine.label_names(asking).await?;
     let names = names.into_iter().map(Value::from);
@@ -69,13 +62,14 @@ pub(in crate::api) async fn label_names(
 
 /// `label/<name>/values`: the values of a label.
 pub(in crate::api) async fn label_values(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
     Path(name): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), b"")?;
     let asking = asking(principal, &parameters)?;
     let name = unescaped(&name);
     let (values, end) = api.parts()?.engine.label_values(asking, name).await?;
@@ -120,12 +114,13 @@ fn unescaped(name: &str) -> String {
 
 /// `metadata`: type, help and unit of metrics.
 pub(in crate::api) async fn metadata(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), b"")?;
     let (limit, per_metric) = (
         parameters.limit("limit")?,
         parameters.limit("limit_per_metric")?,

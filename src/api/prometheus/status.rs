@@ -5,17 +5,10 @@ use super::{
     failure::Failure,
     parameters::{Parameters, now_ms},
 };
-use crate::api::state::Api;
-use axum::{
-    Extension,
-    extract::{RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
+use crate::api::asked::Asked;
+use axum::{http::HeaderMap, response::Response};
 use cairn_query::promql::questions::Asking;
-use cairn_tenancy::principal::Principal;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// The version of Prometheus whose API and language this is.
 const PROMETHEUS_VERSION: &str = "3.5.0";
@@ -58,12 +51,13 @@ pub(in crate::api) async fn flags(headers: HeaderMap) -> Response {
 
 /// `status/tsdb`: how many series the last two hours (or `start` through `end`) have, and of what.
 pub(in crate::api) async fn cardinality(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    Asked {
+        api,
+        principal,
+        parameters,
+        headers,
+    }: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), b"")?;
     let now = now_ms(api.world.clock.as_ref());
     let from_ms = parameters.time_ms("start")?.unwrap_or(now - RECENT_MS);
     let through_ms = parameters.time_ms("end")?.unwrap_or(now);

@@ -5,6 +5,7 @@
 
 use super::{
     claim::{self, MARKER},
+    documents,
     looked::Orphans,
 };
 use crate::{
@@ -91,7 +92,7 @@ pub(super) async fn list(
         let path = object.location.as_ref();
         unseen.remove(path);
         match locate(path) {
-            None if path == MARKER => {}
+            None if path == MARKER || documents::is_one(path) => {}
             None => orphans.foreign_objects += 1,
             Some(Located { segment }) if known.contains(&segment) => {}
             Some(Located { segment }) if now.since(segment.time()) < MIN_AGE => {}

@@ -9,6 +9,7 @@ mod choose;
 use super::{
     bound,
     claim::{self, Claim, MARKER},
+    documents,
 };
 use crate::{
     catalog::{Catalog, CatalogState, FlushMark},
@@ -178,6 +179,7 @@ async fn find(bucket: &dyn ObjectStore, rebuilt: &mut Rebuilt) -> Result<Found> 
                 sidecars.insert(object.location.to_string(), object);
             }
             _ if object.location.as_ref() == MARKER => {}
+            _ if documents::is_one(object.location.as_ref()) => {}
             _ => rebuilt
                 .left_out
                 .push(format!("{}: no file of a segment", object.location)),

@@ -27,6 +27,7 @@ mod clock;
 mod compacted;
 mod concurrent;
 mod damaged_log;
+mod documents;
 mod evicted;
 mod expired;
 mod lost;

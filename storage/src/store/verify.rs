@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 
 use super::{
     claim::{self, MARKER},
+    documents,
     lost::{self, Loss},
     stage::SHARD,
 };
@@ -129,7 +130,8 @@ async fn find_orphans<'a>(
     };
     let mut listed = bucket.list(None);
     while let Some(ObjectMeta { location, size, .. }) = listed.try_next().await.map_err(failed)? {
-        if !known.contains(location.as_ref()) && location.as_ref() != MARKER {
+        let path = location.as_ref();
+        if !known.contains(path) && path != MARKER && !documents::is_one(path) {
             verified.orphans.push(location.to_string());
             verified.orphan_bytes += size;
         }

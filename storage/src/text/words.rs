@@ -240,7 +240,9 @@ impl Phrase {
         let own = &self.units[place];
         let is_last = place + 1 == self.units.len();
         match (own, unit) {
-            (Owned::Word(own), Unit::Word(word)) if self.is_open && is_last => word.starts_with(own),
+            (Owned::Word(own), Unit::Word(word)) if self.is_open && is_last => {
+                word.starts_with(own)
+            }
             _ => own.matches(unit, place == 0),
         }
     }
