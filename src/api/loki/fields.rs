@@ -30,7 +30,7 @@ async fn detected(
     let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
     let request = LogqlRequest {
         tenant: principal.tenant,
-        query: parameters.log_query()?.to_owned(),
+        query: parameters.log_query().to_owned(),
         start_ns: interval.start_ns,
         end_ns: interval.end_ns,
         step_ns: 0,

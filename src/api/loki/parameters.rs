@@ -59,13 +59,13 @@ impl Parameters {
         })
     }
 
-    /// `query` of a question about lines; one that selects everything means all that have a level, which all have.
-    pub(super) fn log_query(&self) -> Result<&str, Failure> {
-        let query = self.query()?;
-        Ok(match is_everything(query) {
-            true => r#"{level=~".+"}"#,
-            false => query,
-        })
+    /// `query` of a question about lines; one that selects everything, or is missing, means all that have a level, which all
+    /// have.
+    pub(super) fn log_query(&self) -> &str {
+        match self.get("query") {
+            Some(query) if !is_everything(query) => query,
+            _ => r#"{level=~".+"}"#,
+        }
     }
 
     /// The selectors of all `names`; none of what selects everything, `{}`.

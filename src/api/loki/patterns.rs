@@ -32,7 +32,7 @@ pub(in crate::api) async fn patterns(
     let step = parameters.step_ns(interval)?;
     let request = LogqlRequest {
         tenant: principal.tenant,
-        query: parameters.log_query()?.to_owned(),
+        query: parameters.log_query().to_owned(),
         start_ns: interval.start_ns,
         end_ns: interval.end_ns,
         step_ns: 0,

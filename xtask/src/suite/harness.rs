@@ -26,6 +26,9 @@ const S3_REQUIREMENTS: &str = "tests/s3/requirements.txt";
 /// What the tests of Prometheus' interfaces import.
 const PROMQL_REQUIREMENTS: &str = "tests/promql/requirements.txt";
 
+/// What ships logs, and what follows them.
+const LOGS_REQUIREMENTS: &str = "tests/logs/requirements.txt";
+
 /// Prometheus' own test scripts, beside the repository.
 const PROMETHEUS_SUITE: &str = "../shared/promqltest";
 
@@ -146,14 +149,38 @@ pub(super) fn beside_prometheus(place: &Place, arguments: &[String]) -> Result<(
 
 /// A Python program that runs the server beside Debian's programs, which it keeps in the cache.
 fn with_debian(place: &Place, path: &str) -> Result<Command> {
-    let mut command = place.command(python::environment(place, PROMQL_REQUIREMENTS)?);
-    command
-        .arg(path)
-        .arg("--cairn")
-        .arg(binary(place, "cairn"))
-        .arg("--parts")
-        .arg(place.cache.join("debian"));
+    let mut command = with_packages(place, PROMQL_REQUIREMENTS, path)?;
+    command.arg("--parts").arg(place.cache.join("debian"));
     Ok(command)
+}
+
+/// A Python program of ours with packages of its own and the server to run.
+fn with_packages(place: &Place, requirements: &str, path: &str) -> Result<Command> {
+    let mut command = place.command(python::environment(place, requirements)?);
+    command.arg(path).arg("--cairn").arg(binary(place, "cairn"));
+    Ok(command)
+}
+
+/// rsyslog, the official Elasticsearch client, a Loki client and curl send; every record is counted back.
+pub(super) fn shippers(place: &Place) -> Result<Counts> {
+    install("curl", "curl", place)?;
+    let mut command = with_packages(place, LOGS_REQUIREMENTS, "tests/logs/shippers.py")?;
+    counted(
+        place,
+        command.arg("--parts").arg(place.cache.join("debian")),
+    )
+}
+
+/// What Grafana's data sources ask is answered in the shape that they read.
+pub(super) fn grafana(place: &Place) -> Result<Counts> {
+    let mut command = with_packages(place, LOGS_REQUIREMENTS, "tests/grafana/grafana.py")?;
+    counted(place, &mut command)
+}
+
+/// The language of the search, exports and saved searches of a running server.
+pub(super) fn logs(place: &Place) -> Result<Counts> {
+    let mut command = with_packages(place, LOGS_REQUIREMENTS, "tests/logs/search.py")?;
+    counted(place, &mut command)
 }
 
 /// Every record of every client is a row, a retry or a dead letter.
@@ -240,12 +267,11 @@ pub(super) fn sbom(place: &Place, file: &Path) -> Result<Counts> {
 
 /// Requests made from the OpenAPI document, and events read with protobuf's own parser.
 pub(super) fn contracts(place: &Place) -> Result<Counts> {
-    let mut command = place.command(python::environment(place, CONTRACTS_REQUIREMENTS)?);
-    command
-        .arg("tests/contracts/contracts.py")
-        .arg("--cairn")
-        .arg(binary(place, "cairn"));
-    counted(place, &mut command)
+    let path = "tests/contracts/contracts.py";
+    counted(
+        place,
+        &mut with_packages(place, CONTRACTS_REQUIREMENTS, path)?,
+    )
 }
 
 /// What OTLP asks of a server, over bare sockets and with `cairn otlp-check`.
@@ -268,9 +294,7 @@ pub(super) fn limits(place: &Place) -> Result<Counts> {
 
 /// A Python program of ours with the server to run.
 pub(super) fn program(place: &Place, path: &str) -> Result<Command> {
-    let mut command = place.command(python::environment(place, REQUIREMENTS)?);
-    command.arg(path).arg("--cairn").arg(binary(place, "cairn"));
-    Ok(command)
+    with_packages(place, REQUIREMENTS, path)
 }
 
 pub(super) fn binary(place: &Place, name: &str) -> PathBuf {
