@@ -29,7 +29,10 @@ impl Pairs {
 
     /// The first value of `name`; an empty one is as good as none.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).find(|value| !value.is_empty())
+        let mut values = self
+            .iter()
+            .filter(|(key, value)| *key == name && !value.is_empty());
+        values.next().map(|(_, value)| value)
     }
 
     /// All values of `name`.
