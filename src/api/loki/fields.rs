@@ -48,16 +48,9 @@ async fn detected(
 }
 
 /// `detected_fields`: every field with its type, the number of its values, and the parsers that find it.
-pub(in crate::api) async fn detected_fields(
-    Asked {
-        api,
-        principal,
-        parameters,
-        headers,
-    }: Asked<Parameters>,
-) -> Result<Response, Failure> {
-    let limit = parameters.limit("limit", (USUAL, MOST_LINES))?;
-    let (fields, end) = detected(&api, principal, &parameters).await?;
+pub(in crate::api) async fn detected_fields(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let limit = asked.parameters.limit("limit", (USUAL, MOST_LINES))?;
+    let (fields, end) = detected(&asked.api, asked.principal, &asked.parameters).await?;
     let shown = |(name, field): (&String, &Field)| {
         json!({
             "label": name,
@@ -71,26 +64,21 @@ pub(in crate::api) async fn detected_fields(
     };
     let shown: Vec<Value> = fields.iter().take(limit).map(shown).collect();
     let answer = json!({ "fields": shown, "limit": limit });
-    Ok(answer::plain(&answer, Some(&end), &headers))
+    Ok(answer::plain(&answer, Some(&end), &asked.headers))
 }
 
 /// `detected_field/<name>/values`: the values of one of them.
 pub(in crate::api) async fn detected_values(
     Path(name): Path<String>,
-    Asked {
-        api,
-        principal,
-        parameters,
-        headers,
-    }: Asked<Parameters>,
+    asked: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let limit = parameters.limit("limit", (USUAL, MOST_LINES))?;
-    let (fields, end) = detected(&api, principal, &parameters).await?;
+    let limit = asked.parameters.limit("limit", (USUAL, MOST_LINES))?;
+    let (fields, end) = detected(&asked.api, asked.principal, &asked.parameters).await?;
     let values = fields
         .get(&name)
         .into_iter()
         .flat_map(|field| &field.values);
     let values: Vec<&String> = values.take(limit).collect();
     let answer = json!({ "values": values, "limit": limit });
-    Ok(answer::plain(&answer, Some(&end), &headers))
+    Ok(answer::plain(&answer, Some(&end), &asked.headers))
 }

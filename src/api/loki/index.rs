@@ -31,40 +31,38 @@ fn asking(
 }
 
 /// `index/stats`: streams, entries, and the bytes of their lines. Chunks, which there are none of, are segments.
-pub(in crate::api) async fn stats(
-    Asked {
-        api,
-        principal,
-        parameters,
-        headers,
-    }: Asked<Parameters>,
-) -> Result<Response, Failure> {
-    let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
-    let asking = asking(principal, &parameters, (interval, Counting::All))?;
-    let (tallies, end) = api.parts()?.engine.log_streams(asking).await?;
+pub(in crate::api) async fn stats(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let interval = asked
+        .parameters
+        .interval(asked.api.world.clock.as_ref(), HOUR_NS)?;
+    let asking = asking(
+        asked.principal,
+        &asked.parameters,
+        (interval, Counting::All),
+    )?;
+    let (tallies, end) = asked.api.parts()?.engine.log_streams(asking).await?;
     let stats = json!({
         "streams": tallies.len(),
         "chunks": end.completeness.segments_read,
         "entries": tallies.iter().map(|tally| tally.entries).sum::<u64>(),
         "bytes": tallies.iter().map(|tally| tally.bytes).sum::<u64>(),
     });
-    Ok(answer::plain(&stats, Some(&end), &headers))
+    Ok(answer::plain(&stats, Some(&end), &asked.headers))
 }
 
 /// `index/volume`: the bytes of the lines by labels, most first.
-pub(in crate::api) async fn volume(
-    Asked {
-        api,
-        principal,
-        parameters,
-        headers,
-    }: Asked<Parameters>,
-) -> Result<Response, Failure> {
-    let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
-    let asking = asking(principal, &parameters, (interval, Counting::All))?;
-    let grouping = Grouping::new(&parameters, &asking)?;
-    let limit = parameters.limit("limit", (USUAL_LINES, MOST_LINES))?;
-    let (tallies, end) = api.parts()?.engine.log_streams(asking).await?;
+pub(in crate::api) async fn volume(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let interval = asked
+        .parameters
+        .interval(asked.api.world.clock.as_ref(), HOUR_NS)?;
+    let asking = asking(
+        asked.principal,
+        &asked.parameters,
+        (interval, Counting::All),
+    )?;
+    let grouping = Grouping::new(&asked.parameters, &asking)?;
+    let limit = asked.parameters.limit("limit", (USUAL_LINES, MOST_LINES))?;
+    let (tallies, end) = asked.api.parts()?.engine.log_streams(asking).await?;
     let element = |(labels, pieces): (Labels, Pieces)| {
         let total: u64 = pieces.values().sum();
         json!({
@@ -74,24 +72,23 @@ pub(in crate::api) async fn volume(
     };
     let result: Vec<Value> = grouping.group(&tallies, limit).map(element).collect();
     let data = json!({ "resultType": "vector", "result": result, "stats": {} });
-    Ok(answer::success(data, Some(&end), &headers))
+    Ok(answer::success(data, Some(&end), &asked.headers))
 }
 
 /// `index/volume_range`: the same for every `step`; a value stands at the beginning of its step.
-pub(in crate::api) async fn volume_range(
-    Asked {
-        api,
-        principal,
-        parameters,
-        headers,
-    }: Asked<Parameters>,
-) -> Result<Response, Failure> {
-    let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
-    let step = parameters.step_ns(interval)?;
-    let asking = asking(principal, &parameters, (interval, Counting::Every(step)))?;
-    let grouping = Grouping::new(&parameters, &asking)?;
-    let limit = parameters.limit("limit", (USUAL_LINES, MOST_LINES))?;
-    let (tallies, end) = api.parts()?.engine.log_streams(asking).await?;
+pub(in crate::api) async fn volume_range(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let interval = asked
+        .parameters
+        .interval(asked.api.world.clock.as_ref(), HOUR_NS)?;
+    let step = asked.parameters.step_ns(interval)?;
+    let asking = asking(
+        asked.principal,
+        &asked.parameters,
+        (interval, Counting::Every(step)),
+    )?;
+    let grouping = Grouping::new(&asked.parameters, &asking)?;
+    let limit = asked.parameters.limit("limit", (USUAL_LINES, MOST_LINES))?;
+    let (tallies, end) = asked.api.parts()?.engine.log_streams(asking).await?;
     let series = |(labels, pieces): (Labels, Pieces)| {
         let at = |piece: i64| interval.start_ns.saturating_add(piece.saturating_mul(step));
         let values: Vec<Value> = pieces
@@ -102,7 +99,7 @@ pub(in crate::api) async fn volume_range(
     };
     let result: Vec<Value> = grouping.group(&tallies, limit).map(series).collect();
     let data = json!({ "resultType": "matrix", "result": result, "stats": {} });
-    Ok(answer::success(data, Some(&end), &headers))
+    Ok(answer::success(data, Some(&end), &asked.headers))
 }
 
 /// Bytes by the piece of time.

@@ -20,19 +20,14 @@ const MOST_LINES: usize = 20_000;
 const MOST_PATTERNS: usize = 300;
 
 /// Patterns of lines that `query` selects, most frequent first: `[[<second>, <count>], …]` by `step`.
-pub(in crate::api) async fn patterns(
-    Asked {
-        api,
-        principal,
-        parameters,
-        headers,
-    }: Asked<Parameters>,
-) -> Result<Response, Failure> {
-    let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
-    let step = parameters.step_ns(interval)?;
+pub(in crate::api) async fn patterns(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let interval = asked
+        .parameters
+        .interval(asked.api.world.clock.as_ref(), HOUR_NS)?;
+    let step = asked.parameters.step_ns(interval)?;
     let request = LogqlRequest {
-        tenant: principal.tenant,
-        query: parameters.log_query().to_owned(),
+        tenant: asked.principal.tenant,
+        query: asked.parameters.log_query().to_owned(),
         start_ns: interval.start_ns,
         end_ns: interval.end_ns,
         step_ns: 0,
@@ -42,7 +37,7 @@ pub(in crate::api) async fn patterns(
         sequences: None,
         deadline: None,
     };
-    let (found, end) = api.parts()?.engine.logql(request).await?;
+    let (found, end) = asked.api.parts()?.engine.logql(request).await?;
     let LogqlAnswer::Lines(lines) = found else {
         return Err(Failure::invalid("only log queries have patterns"));
     };
@@ -73,5 +68,9 @@ pub(in crate::api) async fn patterns(
     };
     let patterns = miner.finish();
     let shown: Vec<Value> = patterns.iter().take(MOST_PATTERNS).map(shown).collect();
-    Ok(answer::success(Value::Array(shown), Some(&end), &headers))
+    Ok(answer::success(
+        Value::Array(shown),
+        Some(&end),
+        &asked.headers,
+    ))
 }

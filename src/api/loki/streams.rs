@@ -36,65 +36,43 @@ async fn found(
 }
 
 /// `labels`: the names of labels.
-pub(in crate::api) async fn label_names(
-    Asked {
-        api,
-        principal,
-        parameters,
-        headers,
-    }: Asked<Parameters>,
-) -> Result<Response, Failure> {
-    let (streams, end) = found(&api, principal, &parameters).await?;
+pub(in crate::api) async fn label_names(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let (streams, end) = found(&asked.api, asked.principal, &asked.parameters).await?;
     let labels = streams.iter().flat_map(|stream| stream.labels.iter());
     let names: BTreeSet<&str> = labels.map(|(name, _)| name).collect();
-    Ok(answer::success(json!(names), Some(&end), &headers))
+    Ok(answer::success(json!(names), Some(&end), &asked.headers))
 }
 
 /// `label/<name>/values`: the values of a label.
 pub(in crate::api) async fn label_values(
     Path(name): Path<String>,
-    Asked {
-        api,
-        principal,
-        parameters,
-        headers,
-    }: Asked<Parameters>,
+    asked: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let (streams, end) = found(&api, principal, &parameters).await?;
+    let (streams, end) = found(&asked.api, asked.principal, &asked.parameters).await?;
     let values = streams.iter().filter_map(|stream| stream.labels.get(&name));
     let values: BTreeSet<&str> = values.collect();
-    Ok(answer::success(json!(values), Some(&end), &headers))
+    Ok(answer::success(json!(values), Some(&end), &asked.headers))
 }
 
 /// `series`: the labels of the streams that one of `match[]` selects.
-pub(in crate::api) async fn series(
-    Asked {
-        api,
-        principal,
-        parameters,
-        headers,
-    }: Asked<Parameters>,
-) -> Result<Response, Failure> {
-    let (mut streams, end) = found(&api, principal, &parameters).await?;
+pub(in crate::api) async fn series(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let (mut streams, end) = found(&asked.api, asked.principal, &asked.parameters).await?;
     streams.sort_by(|one, other| one.labels.cmp(&other.labels));
     streams.dedup_by(|one, other| one.labels == other.labels);
     let series: Vec<Value> = streams
         .iter()
         .map(|stream| answer::labels(&stream.labels))
         .collect();
-    Ok(answer::success(Value::Array(series), Some(&end), &headers))
+    Ok(answer::success(
+        Value::Array(series),
+        Some(&end),
+        &asked.headers,
+    ))
 }
 
 /// `detected_labels`: the labels with how many values each has.
-pub(in crate::api) async fn detected_labels(
-    Asked {
-        api,
-        principal,
-        parameters,
-        headers,
-    }: Asked<Parameters>,
-) -> Result<Response, Failure> {
-    let (streams, end) = found(&api, principal, &parameters).await?;
+pub(in crate::api) async fn detected_labels(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let (streams, end) = found(&asked.api, asked.principal, &asked.parameters).await?;
     let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (name, value) in streams.iter().flat_map(|stream| stream.labels.iter()) {
         values.entry(name).or_default().insert(value);
@@ -104,5 +82,5 @@ pub(in crate::api) async fn detected_labels(
         .map(|(name, values)| json!({ "label": name, "cardinality": values.len() }))
         .collect();
     let detected = json!({ "detectedLabels": detected });
-    Ok(answer::plain(&detected, Some(&end), &headers))
+    Ok(answer::plain(&detected, Some(&end), &asked.headers))
 }

@@ -11,35 +11,33 @@ use cairn_query::promql::PromqlRequest;
 use cairn_tenancy::principal::Principal;
 
 /// `query`: the value at one instant, `time`, or now.
-pub(in crate::api) async fn instant(
-    Asked {
-        api,
-        principal,
-        parameters,
-        headers,
-    }: Asked<Parameters>,
-) -> Result<Response, Failure> {
-    let now = || now_ms(api.world.clock.as_ref());
-    let time_ms = parameters.time_ms("time")?.unwrap_or_else(now);
+pub(in crate::api) async fn instant(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let now = || now_ms(asked.api.world.clock.as_ref());
+    let time_ms = asked.parameters.time_ms("time")?.unwrap_or_else(now);
     let steps = Steps {
         start_ms: time_ms,
         end_ms: time_ms,
         step_ms: 0,
     };
-    evaluate(&api, principal, &parameters, (steps, &headers)).await
+    evaluate(
+        &asked.api,
+        asked.principal,
+        &asked.parameters,
+        (steps, &asked.headers),
+    )
+    .await
 }
 
 /// `query_range`: the values at every `step` from `start` through `end`.
-pub(in crate::api) async fn range(
-    Asked {
-        api,
-        principal,
-        parameters,
-        headers,
-    }: Asked<Parameters>,
-) -> Result<Response, Failure> {
-    let steps = parameters.steps()?;
-    evaluate(&api, principal, &parameters, (steps, &headers)).await
+pub(in crate::api) async fn range(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let steps = asked.parameters.steps()?;
+    evaluate(
+        &asked.api,
+        asked.principal,
+        &asked.parameters,
+        (steps, &asked.headers),
+    )
+    .await
 }
 
 async fn evaluate(
