@@ -9,19 +9,19 @@ use crate::api::asked::Asked;
 use axum::response::Response;
 use cairn_logql::Labels;
 use cairn_query::logql::questions::{Asking, Counting, Tally, Which};
-use cairn_tenancy::principal::Principal;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What a question that counts asks for.
 fn asking(
-    principal: Principal,
-    parameters: &Parameters,
-    (interval, counting): (Interval, Counting),
+    asked: &Asked<Parameters>,
+    interval: Interval,
+    counting: Counting,
 ) -> Result<Asking, Failure> {
     Ok(Asking {
-        tenant: principal.tenant,
+        tenant: asked.principal.tenant.clone(),
         which: Which {
-            selectors: parameters.selectors(&["query"])?,
+            selectors: asked.parameters.selectors(&["query"])?,
             from_ns: interval.start_ns,
             through_ns: interval.end_ns,
             counting,
@@ -30,16 +30,15 @@ fn asking(
     })
 }
 
+fn interval(asked: &Asked<Parameters>) -> Result<Interval, Failure> {
+    let clock = asked.api.world.clock.as_ref();
+    asked.parameters.interval(clock, HOUR_NS)
+}
+
 /// `index/stats`: streams, entries, and the bytes of their lines. Chunks, which there are none of, are segments.
 pub(in crate::api) async fn stats(asked: Asked<Parameters>) -> Result<Response, Failure> {
-    let interval = asked
-        .parameters
-        .interval(asked.api.world.clock.as_ref(), HOUR_NS)?;
-    let asking = asking(
-        asked.principal,
-        &asked.parameters,
-        (interval, Counting::All),
-    )?;
+    let interval = interval(&asked)?;
+    let asking = asking(&asked, interval, Counting::All)?;
     let (tallies, end) = asked.api.parts()?.engine.log_streams(asking).await?;
     let stats = json!({
         "streams": tallies.len(),
@@ -52,14 +51,8 @@ pub(in crate::api) async fn stats(asked: Asked<Parameters>) -> Result<Response, 
 
 /// `index/volume`: the bytes of the lines by labels, most first.
 pub(in crate::api) async fn volume(asked: Asked<Parameters>) -> Result<Response, Failure> {
-    let interval = asked
-        .parameters
-        .interval(asked.api.world.clock.as_ref(), HOUR_NS)?;
-    let asking = asking(
-        asked.principal,
-        &asked.parameters,
-        (interval, Counting::All),
-    )?;
+    let interval = interval(&asked)?;
+    let asking = asking(&asked, interval, Counting::All)?;
     let grouping = Grouping::new(&asked.parameters, &asking)?;
     let limit = asked.parameters.limit("limit", (USUAL_LINES, MOST_LINES))?;
     let (tallies, end) = asked.api.parts()?.engine.log_streams(asking).await?;
@@ -77,15 +70,9 @@ pub(in crate::api) async fn volume(asked: Asked<Parameters>) -> Result<Response,
 
 /// `index/volume_range`: the same for every `step`; a value stands at the beginning of its step.
 pub(in crate::api) async fn volume_range(asked: Asked<Parameters>) -> Result<Response, Failure> {
-    let interval = asked
-        .parameters
-        .interval(asked.api.world.clock.as_ref(), HOUR_NS)?;
+    let interval = interval(&asked)?;
     let step = asked.parameters.step_ns(interval)?;
-    let asking = asking(
-        asked.principal,
-        &asked.parameters,
-        (interval, Counting::Every(step)),
-    )?;
+    let asking = asking(&asked, interval, Counting::Every(step))?;
     let grouping = Grouping::new(&asked.parameters, &asking)?;
     let limit = asked.parameters.limit("limit", (USUAL_LINES, MOST_LINES))?;
     let (tallies, end) = asked.api.parts()?.engine.log_streams(asking).await?;

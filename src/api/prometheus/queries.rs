@@ -5,10 +5,9 @@ use super::{
     failure::Failure,
     parameters::{Parameters, Steps, now_ms},
 };
-use crate::api::{asked::Asked, state::Api};
-use axum::{http::HeaderMap, response::Response};
+use crate::api::asked::Asked;
+use axum::response::Response;
 use cairn_query::promql::PromqlRequest;
-use cairn_tenancy::principal::Principal;
 
 /// `query`: the value at one instant, `time`, or now.
 pub(in crate::api) async fn instant(asked: Asked<Parameters>) -> Result<Response, Failure> {
@@ -19,35 +18,19 @@ pub(in crate::api) async fn instant(asked: Asked<Parameters>) -> Result<Response
         end_ms: time_ms,
         step_ms: 0,
     };
-    evaluate(
-        &asked.api,
-        asked.principal,
-        &asked.parameters,
-        (steps, &asked.headers),
-    )
-    .await
+    evaluate(asked, steps).await
 }
 
 /// `query_range`: the values at every `step` from `start` through `end`.
 pub(in crate::api) async fn range(asked: Asked<Parameters>) -> Result<Response, Failure> {
     let steps = asked.parameters.steps()?;
-    evaluate(
-        &asked.api,
-        asked.principal,
-        &asked.parameters,
-        (steps, &asked.headers),
-    )
-    .await
+    evaluate(asked, steps).await
 }
 
-async fn evaluate(
-    api: &Api,
-    principal: Principal,
-    parameters: &Parameters,
-    (steps, headers): (Steps, &HeaderMap),
-) -> Result<Response, Failure> {
+async fn evaluate(asked: Asked<Parameters>, steps: Steps) -> Result<Response, Failure> {
+    let parameters = &asked.parameters;
     let request = PromqlRequest {
-        tenant: principal.tenant,
+        tenant: asked.principal.tenant,
         query: parameters.required("query")?.to_owned(),
         start_ms: steps.start_ms,
         end_ms: steps.end_ms,
@@ -59,6 +42,6 @@ async fn evaluate(
         min_sequence: None,
     };
     let limit = parameters.limit("limit")?;
-    let (answer, end) = api.parts()?.engine.promql(request).await?;
-    Ok(answer::evaluated(answer, (limit, &end), headers))
+    let (answer, end) = asked.api.parts()?.engine.promql(request).await?;
+    Ok(answer::evaluated(answer, (limit, &end), &asked.headers))
 }
