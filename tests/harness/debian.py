@@ -49,7 +49,7 @@ def unpacked(folder, packages):
     wanted = "\n".join(sorted(packages))
     with open(os.path.join(folder, "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(mark) or open(mark, encoding="ascii").read() != wanted:
+        if read(mark) != wanted:
             download(folder, sorted(packages), release()["VERSION_CODENAME"])
             write(mark, wanted)
     return os.path.join(folder, "root")
@@ -123,6 +123,15 @@ def run(command, folder, settings):
     if done.returncode != 0:
         raise Unavailable(f"{' '.join(command)}: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout.decode()
+
+
+def read(path):
+    """The text of a file; empty where there is none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def write(path, text):

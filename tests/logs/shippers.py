@@ -1,7 +1,7 @@
 """Shippers that nobody here wrote send logs; every record is counted back and its fields compared, by SQL and by LogQL.
 
 rsyslog (Debian) over UDP and TCP in both formats and framings and by its module for Elasticsearch, the official Elasticsearch
-client with its bulk helpers, a Loki client of PyPI, and curl with lines of JSON.
+client with its bulk helpers, Loki clients of PyPI (JSON) and npm (protobuf in snappy), and curl with lines of JSON.
 """
 
 import argparse
@@ -197,6 +197,26 @@ def check_loki(server):
     CHECKS.row(NUMBER, f"{len(wanted)} lines, each a push", "python-logging-loki", wrong)
 
 
+def check_winston(server, folder, node):
+    path = os.path.join(folder, "bodies.ndjson")
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(body) + "\n" for body in bodies("winston"))
+    command = ["node", "send.mjs", f"http://127.0.0.1:{server.http_port}", path]
+    done = subprocess.run(command, cwd=node, capture_output=True, timeout=60, check=False)
+    found = awaited(server, "winston", RECORDS)
+    said = json.loads(done.stdout or b"{}")
+    wrong = [] if said == {"sent": RECORDS, "failed": []} else [f"the client says {said} {done.stderr.decode()[:300]}"]
+    wrong += differences(found, bodies("winston")) + near(found)
+    for level, number in (("error", 17), ("info", 9)):
+        part = [row for row in found if row["severity_text"] == level]
+        wanted = len(range(0, RECORDS, 3)) if level == "error" else RECORDS - len(range(0, RECORDS, 3))
+        wrong += unlike(part, severity_number=number)
+        wrong += [] if len(part) == wanted else [f"{len(part)} records of {level}, not {wanted}"]
+        by_logql = counted_by_logql(server, f'{{service_name="winston", shelf="7", level="{level}"}}')
+        wrong += [] if by_logql == wanted else [f"LogQL counts {by_logql} of {level}"]
+    CHECKS.row(NUMBER, f"{RECORDS} lines, protobuf in a snappy block", "winston-loki", wrong)
+
+
 def check_curl(server, folder):
     lines = [
         json.dumps({"time": int(time.time() * 1000) - number, "msg": body, "level": "debug", "n": number})
@@ -221,6 +241,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cairn", required=True)
     parser.add_argument("--parts", required=True, help="the folder that keeps Debian's programs")
+    parser.add_argument("--node", required=True, help="the folder with send.mjs and its packages")
     arguments = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="cairn-shippers-")
     (syslog_port,) = free_ports(1)
@@ -231,6 +252,7 @@ def main():
         check_rsyslog(server, folder, arguments.parts, syslog_port)
         check_elasticsearch(server)
         check_loki(server)
+        check_winston(server, folder, arguments.node)
         check_curl(server, folder)
         CHECKS.expect("it stops well", server.stop(), 0)
     finally:

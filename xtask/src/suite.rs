@@ -94,7 +94,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "shippers",
-        about: "rsyslog, Elasticsearch's client, a Loki client and curl, every record counted back",
+        about: "rsyslog, Elasticsearch's client, Loki clients and curl, every record counted back",
         run: harness::shippers,
     },
     Step {

@@ -68,7 +68,7 @@ pub(super) fn build(place: &Place) -> Result<Counts> {
 
 /// Real SDKs and a real forwarder send; SQL and DuckDB return what was sent.
 pub(super) fn sdks(place: &Place) -> Result<Counts> {
-    let node = node_folder(place)?;
+    let node = node_folder(place, "tests/sdk/node")?;
     let mut command = program(place, "tests/sdk/acceptance.py")?;
     command
         .arg("--node")
@@ -161,14 +161,13 @@ fn with_packages(place: &Place, requirements: &str, path: &str) -> Result<Comman
     Ok(command)
 }
 
-/// rsyslog, the official Elasticsearch client, a Loki client and curl send; every record is counted back.
+/// rsyslog, the official Elasticsearch client, Loki clients and curl send; every record is counted back.
 pub(super) fn shippers(place: &Place) -> Result<Counts> {
     install("curl", "curl", place)?;
+    let node = node_folder(place, "tests/logs/node")?;
     let mut command = with_packages(place, LOGS_REQUIREMENTS, "tests/logs/shippers.py")?;
-    counted(
-        place,
-        command.arg("--parts").arg(place.cache.join("debian")),
-    )
+    command.arg("--parts").arg(place.cache.join("debian"));
+    counted(place, command.arg("--node").arg(node))
 }
 
 /// What Grafana's data sources ask is answered in the shape that they read.
@@ -194,7 +193,7 @@ pub(super) fn ledger_with(place: &Place, arguments: &[String]) -> Result<()> {
 }
 
 fn ledger_command(place: &Place) -> Result<Command> {
-    let node = node_folder(place)?;
+    let node = node_folder(place, "tests/sdk/node")?;
     let mut command = program(place, "tests/ledger/ledger.py")?;
     command
         .arg("--node")
@@ -301,13 +300,13 @@ pub(super) fn binary(place: &Place, name: &str) -> PathBuf {
     place.target.join("release").join(name)
 }
 
-/// The Node sender with its packages, in a copy in the cache, so that the tree stays clean.
-fn node_folder(place: &Place) -> Result<PathBuf> {
+/// The Node sender of the folder `of` with its packages, in a copy in the cache, so that the tree stays clean.
+fn node_folder(place: &Place, of: &str) -> Result<PathBuf> {
     install("npm", "npm", place)?;
-    let folder = place.cache.join("node");
+    let folder = place.cache.join("node").join(of.replace('/', "-"));
     std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     for file in ["package.json", "package-lock.json", "send.mjs"] {
-        let from = place.root.join("tests/sdk/node").join(file);
+        let from = place.root.join(of).join(file);
         std::fs::copy(&from, folder.join(file))
             .with_context(|| format!("copying {}", from.display()))?;
     }
