@@ -51,7 +51,8 @@ fn a_long_file_comes_in_groups_and_holds_every_row() {
     assert_eq!(all.num_rows(), 10_000);
     let mut expected = Vec::new();
     for first in (0..10_000).step_by(1_000) {
-        let columns = batch(first).columns().iter().zip(schema.fields());
+        let batch = batch(first);
+        let columns = batch.columns().iter().zip(schema.fields());
         let columns = columns
             .map(|(column, field)| {
                 arrow::compute::cast(column, field.data_type()).expect("the plain type")
