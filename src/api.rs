@@ -4,6 +4,7 @@
 //! Every error is a problem document (RFC 9457).
 
 mod access;
+mod asked;
 mod body;
 mod dead_letters;
 mod deletions;
@@ -55,6 +56,7 @@ fn operations() -> Vec<Operation> {
         openapi::ready(),
     ];
     operations.extend(openapi::logs());
+    operations.extend(openapi::searches());
     operations.extend(openapi::prometheus());
     operations.extend(openapi::loki());
     operations

@@ -106,7 +106,8 @@ pub(crate) enum Logs {
 /// Which log records are meant.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LogQuestion {
-    /// Words and "phrases" that the body holds, all of them, in any case
+    /// Words, "phrases", beginnings (foo*), parts (*foo*), fields (key:word, key=value, level>=warn), OR, -word, (…)
+    #[arg(allow_hyphen_values = true)]
     pub(crate) words: Option<String>,
     /// A condition in SQL, such as `service_name = 'shop' AND severity_number >= 17`
     #[arg(long)]

@@ -29,6 +29,8 @@ pub mod replay;
 
 pub mod pipeline;
 
+mod snappy;
+
 pub mod admit;
 pub mod decode;
 pub mod lines;

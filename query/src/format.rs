@@ -7,6 +7,7 @@ mod csv;
 mod envelope;
 mod ipc;
 mod json;
+pub mod parquet;
 mod time;
 mod value;
 

@@ -4,7 +4,7 @@ mod has_phrase;
 mod severity;
 mod time_bucket;
 
-pub use has_phrase::HasPhrase;
+pub use has_phrase::{HasPhrase, Last};
 
 use crate::{
     attributes::{evaluate::Wanted, function::Attribute},
@@ -20,7 +20,8 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         Attribute::udf(Wanted::Double),
         Attribute::udf(Wanted::Int),
         Hex::udf(),
-        HasPhrase::udf(),
+        HasPhrase::udf(Last::Whole),
+        HasPhrase::udf(Last::Beginning),
         severity::udf(),
         time_bucket::udf(),
     ]

@@ -15,7 +15,8 @@
 //! - `batches`: what these two share;
 //! - `patterns`: templates mined from texts;
 //! - `completeness`: what an answer is based on;
-//! - `format`: answers as JSON, NDJSON, Arrow and CSV.
+//! - `format`: answers as JSON, NDJSON, Arrow and CSV; rows as Parquet;
+//! - `search`: the language of the log search, as a condition in SQL.
 //!
 //! Invariants:
 //! - all tables of a signal see one snapshot within one session;
@@ -45,6 +46,7 @@ pub mod promql;
 mod prune;
 mod scan;
 mod scope;
+pub mod search;
 pub mod session;
 pub mod sql;
 pub mod tables;

@@ -10,6 +10,7 @@ mod patterns;
 mod question;
 mod rows;
 mod search;
+mod searches;
 mod tail;
 
 pub(super) use context::get as context;
@@ -18,4 +19,7 @@ pub(super) use fields::get as fields;
 pub(super) use histogram::get as histogram;
 pub(super) use patterns::get as patterns;
 pub(super) use search::get as search;
+pub(super) use searches::{
+    delete as delete_search, get as saved_search, list as searches, put as save_search,
+};
 pub(super) use tail::get as tail;

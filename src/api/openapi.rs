@@ -9,6 +9,7 @@ mod loki;
 mod operations;
 mod prometheus;
 mod schemas;
+mod searches;
 
 pub(super) use operations::{
     delete, deletions, flush, itself, live, metrics, ready, reconcile, replay, schema, sql,
@@ -18,6 +19,7 @@ pub(super) use operations::{
 pub(super) use logs::all as logs;
 pub(super) use loki::all as loki;
 pub(super) use prometheus::all as prometheus;
+pub(super) use searches::all as searches;
 
 use super::{operation::Operation, problem::Problem};
 use axum::{

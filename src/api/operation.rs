@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub(super) enum Method {
     Get,
     Post,
+    Put,
+    Delete,
 }
 
 impl Method {
@@ -20,6 +22,8 @@ impl Method {
         match self {
             Method::Get => "get",
             Method::Post => "post",
+            Method::Put => "put",
+            Method::Delete => "delete",
         }
     }
 }
@@ -45,6 +49,8 @@ impl Operation {
         let serve = match method {
             Method::Get => axum::routing::get(handler),
             Method::Post => axum::routing::post(handler),
+            Method::Put => axum::routing::put(handler),
+            Method::Delete => axum::routing::delete(handler),
         };
         Operation {
             method,

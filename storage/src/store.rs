@@ -50,6 +50,7 @@ mod rows_of_tables;
 mod stage;
 mod staged;
 mod state;
+mod tombstone_files;
 mod tombstones;
 mod upload;
 mod verify;
@@ -57,6 +58,7 @@ mod warm;
 
 pub use claim::Claim;
 pub use commit::SEGMENT_COMMITTED;
+pub use documents::{ByName, Change, Documents};
 pub use drill::{DrillReport, Found, TableDrill, Wanted, drill};
 pub use expire::SEGMENT_EXPIRED;
 pub use health::{Health, Problem};
@@ -402,6 +404,26 @@ impl Store {
     /// are reported as [`Store::report_damage`] does.
     pub async fn reconcile(&self) -> Result<Orphans> {
         reconcile::look(&self.state).await
+    }
+
+    /// All documents of a kind that a tenant has; see [`Store::change_documents`].
+    pub async fn documents(&self, tenant: &TenantId, of: Documents) -> Result<ByName> {
+        let read = documents::read(&*self.state.bucket, tenant, of).await;
+        read.map(|(_, documents)| documents)
+    }
+
+    /// Lets `change` change the documents of a kind, and returns what it returns when that is durable. It may be called more
+    /// than once. The change is also told in an event; one that changes nothing is not.
+    ///
+    /// Errors are those of `change`, and: too many bytes (`Limited`), the bucket is out of reach (`Unavailable`), the newest
+    /// object is damaged (`Corrupt`).
+    pub async fn change_documents<T>(
+        &self,
+        tenant: &TenantId,
+        of: Documents,
+        change: impl FnMut(&mut ByName) -> Result<(T, Change)>,
+    ) -> Result<T> {
+        documents::change(&self.state, tenant, of, change).await
     }
 
     /// The days that rows of a tenant's signal are kept; `None` for ever.

@@ -1,7 +1,7 @@
-"""Programs of Debian's unstable suite, in a folder of their own beside the system: downloaded once, then kept.
+"""Debian's programs, in a folder of their own beside the system: downloaded once, then kept, unpacked and never installed.
 
-An apt root in the folder knows `sid` from the mirror that this machine uses for its own suite; packages are unpacked, never
-installed: the programs are static Go and want glibc 2.34.
+An apt root in the folder knows a suite from the mirror that this machine uses for its own: `sid` for static Go, which wants
+glibc 2.34, and the machine's own for what is linked against its libraries.
 """
 
 import fcntl
@@ -42,9 +42,22 @@ def programs(folder, names):
     return paths
 
 
-def download(folder, packages):
+def unpacked(folder, packages):
+    """The root of packages of the machine's own suite, downloaded into `folder` where they are not there yet."""
+    os.makedirs(folder, exist_ok=True)
+    mark = os.path.join(folder, "unpacked.txt")
+    wanted = "\n".join(sorted(packages))
+    with open(os.path.join(folder, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if read(mark) != wanted:
+            download(folder, sorted(packages), release()["VERSION_CODENAME"])
+            write(mark, wanted)
+    return os.path.join(folder, "root")
+
+
+def download(folder, packages, suite=SUITE):
     """Unpacks packages into `folder/root`."""
-    apt = root_of_apt(folder)
+    apt = root_of_apt(folder, suite)
     run(["apt-get", "update", "-qq"], folder, apt)
     archives = os.path.join(folder, "archives")
     shutil.rmtree(archives, ignore_errors=True)
@@ -52,17 +65,17 @@ def download(folder, packages):
     run(["apt-get", "download", "-qq", *packages], archives, apt)
     for name in sorted(os.listdir(archives)):
         run(["dpkg", "-x", os.path.join(archives, name), os.path.join(folder, "root")], folder, apt)
-    print(f"from Debian {SUITE}: {sorted(os.listdir(archives))}", flush=True)
+    print(f"from Debian {suite}: {sorted(os.listdir(archives))}", flush=True)
     shutil.rmtree(archives)
 
 
-def root_of_apt(folder):
+def root_of_apt(folder, suite):
     """The settings of an apt whose lists, cache and state lie in `folder`."""
     apt = os.path.join(folder, "apt")
     for each in ("lists/partial", "cache/archives/partial"):
         os.makedirs(os.path.join(apt, each), exist_ok=True)
     write(os.path.join(apt, "status"), "")
-    write(os.path.join(apt, "sources.list"), f"deb [signed-by={KEYS}] {mirror()} {SUITE} main\n")
+    write(os.path.join(apt, "sources.list"), f"deb [signed-by={KEYS}] {mirror()} {suite} main\n")
     settings = os.path.join(apt, "apt.conf")
     lines = [
         f'Dir::State "{apt}";', 'Dir::State::lists "lists";', f'Dir::State::status "{apt}/status";',
@@ -74,24 +87,30 @@ def root_of_apt(folder):
     return settings
 
 
-def mirror():
-    """Where this machine has its own suite from."""
-    release = {}
+def release():
+    """What this machine runs, which must be Debian."""
+    found = {}
     try:
         with open("/etc/os-release", encoding="utf-8") as file:
             for line in file:
                 name, _, value = line.strip().partition("=")
-                release[name] = value.strip('"')
+                found[name] = value.strip('"')
     except OSError:
         pass
-    if release.get("ID") != "debian":
-        raise Unavailable(f"programs come as Debian's packages, and this machine runs {release.get('ID', 'something else')}")
+    if found.get("ID") != "debian" or "VERSION_CODENAME" not in found:
+        raise Unavailable(f"programs come as Debian's packages, and this machine runs {found.get('ID', 'something else')}")
+    return found
+
+
+def mirror():
+    """Where this machine has its own suite from."""
+    own = release()["VERSION_CODENAME"]
     listed = run(["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)"], "/", None)
     for line in listed.splitlines():
         suite, component, address = line.split(" ", 2)
-        if (suite, component) == (release.get("VERSION_CODENAME"), "main"):
+        if (suite, component) == (own, "main"):
             return address
-    raise Unavailable(f"apt knows no mirror of {release.get('VERSION_CODENAME')}")
+    raise Unavailable(f"apt knows no mirror of {own}")
 
 
 def run(command, folder, settings):
@@ -104,6 +123,15 @@ def run(command, folder, settings):
     if done.returncode != 0:
         raise Unavailable(f"{' '.join(command)}: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout.decode()
+
+
+def read(path):
+    """The text of a file; empty where there is none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def write(path, text):

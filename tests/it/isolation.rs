@@ -162,6 +162,21 @@ async fn check_reads(server: &Server, key: &str, own: Sender, other: Sender) {
     let (_, schema) = server.api(Method::GET, "/api/v1/schema", key, "").await;
     assert!(schema.contains(&format!("{}-key", own.word)), "{schema}");
     check_metrics(server, key, own).await;
+    check_searches(server, key, own, other).await;
+}
+
+/// Saved searches of one name are each tenant's own.
+async fn check_searches(server: &Server, key: Option<&str>, own: Sender, other: Sender) {
+    let (one, all) = ("/api/v1/logs/searches/same", "/api/v1/logs/searches");
+    let search = json!({ "q": own.word }).to_string();
+    let (status, text) = server.api(Method::PUT, one, key, &search).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    for path in [one, all] {
+        let (status, text) = server.api(Method::GET, path, key, "").await;
+        assert_eq!(status, StatusCode::OK, "{path}: {text}");
+        assert!(text.contains(own.word), "{path}: {text}");
+        check_text(&text, other, path);
+    }
 }
 
 /// All that can be asked of one table.
@@ -305,6 +320,9 @@ async fn check_refusals(server: &Server, sender: &str) {
         (Method::POST, "/api/v1/dead-letters/replay", ""),
         (Method::GET, "/api/v1/storage", ""),
         (Method::POST, "/api/v1/storage/reconcile", ""),
+        (Method::GET, "/api/v1/logs/searches", ""),
+        (Method::PUT, "/api/v1/logs/searches/x", "{}"),
+        (Method::DELETE, "/api/v1/logs/searches/x", ""),
     ];
     for (method, path, body) in asks {
         for (key, status) in [

@@ -98,8 +98,16 @@ async fn paged(server: &Server) {
     )
     .await;
     assert_eq!(column(&answer, "body"), [json!("disk full")]);
-    let answer = get(server, &format!("search?{INTERVAL}&q=%22took%207ms%22")).await;
-    assert_eq!(column(&answer, "body").len(), 1);
+    for (q, expected) in [
+        ("%22took%207ms%22", 1),
+        ("ali*%20-%22order%207%22", 24),
+        ("*lic*", 25),
+        ("service%3Dtill%20OR%20%22order%203%22", 2),
+        ("swordfish", 0),
+    ] {
+        let answer = get(server, &format!("search?{INTERVAL}&q={q}")).await;
+        assert_eq!(column(&answer, "body").len(), expected, "{q}");
+    }
 }
 
 async fn around(server: &Server) {
@@ -155,6 +163,9 @@ async fn wrong_questions_are_refused() {
         "search?limit=1000000",
         "search?before=x",
         "search?filter=true)%20OR%20(true",
+        "search?q=%22open",
+        "search?q=a%20OR",
+        "export?q=trace_id%3A12",
         "search?unknown=1",
         "context",
         "histogram?buckets=0",

@@ -21,8 +21,8 @@ const HEAD: &str = "\
 
 What is asked of Cairn, and what the tests found: 1 to 55 concern OTLP (M: OTLP, gRPC or the JSON mapping of protobuf
 demand it; S: OTLP recommends it; X: plain sense does), 3.2 to 3.7 the ledger, limits, SQL, corruption, faults and
-contracts, 4.1 to 4.4 Prometheus' interfaces. Each line below a number is one check with the client or the means that
-asked.
+contracts, 4.1 to 4.4 Prometheus' interfaces, 5.1 to 5.3 logs. Each line below a number is one check with the client or
+the means that asked.
 
 This page is made by `cargo xtask conformance` from the last run of `cargo xtask test`, which fails when a check that
 passed here fails or is missing.

@@ -98,6 +98,21 @@ const STEPS: &[Step] = &[
         run: harness::golden,
     },
     Step {
+        name: "shippers",
+        about: "rsyslog, Elasticsearch's client, Loki clients and curl, every record counted back",
+        run: harness::shippers,
+    },
+    Step {
+        name: "grafana",
+        about: "requests of Grafana's data sources for Loki and Prometheus, answered in their shape",
+        run: harness::grafana,
+    },
+    Step {
+        name: "logs",
+        about: "the language of the log search against an oracle, exports, saved searches",
+        run: harness::logs,
+    },
+    Step {
         name: "s3",
         about: "segments on a real S3 server: the suite of buckets, and the binary over it, in outages as well",
         run: harness::s3,

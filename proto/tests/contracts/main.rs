@@ -42,6 +42,14 @@ const EVENTS: [(&str, &str); 4] = [
         "cairn.deletion.completed.v1",
         include_str!("../../cairn/v1/bodies/cairn.deletion.completed.v1.ndjson"),
     ),
+    (
+        "cairn.search.saved.v1",
+        include_str!("../../cairn/v1/bodies/cairn.search.saved.v1.ndjson"),
+    ),
+    (
+        "cairn.search.deleted.v1",
+        include_str!("../../cairn/v1/bodies/cairn.search.deleted.v1.ndjson"),
+    ),
 ];
 
 /// One file that stands nowhere on a disk.

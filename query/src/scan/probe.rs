@@ -1,6 +1,9 @@
 //! Asks the index sidecars which rows may hold the ids, the words and the pairs that filters demand.
 
-use super::{SegmentPart, search::Search};
+use super::{
+    SegmentPart,
+    search::{Either, Search},
+};
 use crate::scope::Scope;
 use cairn_storage::{
     error::Kind,
@@ -20,7 +23,7 @@ use datafusion::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use parquet::arrow::arrow_reader::RowSelection;
-use std::{collections::HashSet, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 /// A segment to read, and the rows of it to which the index narrows it down.
 pub(super) struct Probed {
@@ -46,6 +49,7 @@ struct Demand {
 pub(super) struct Asked {
     ids: Vec<Demand>,
     search: Search,
+    eithers: Vec<Either>,
 }
 
 impl Asked {
@@ -54,6 +58,7 @@ impl Asked {
         Asked {
             ids: predicate.map(demands).unwrap_or_default(),
             search: Search::of(filters),
+            eithers: Either::of(filters),
         }
     }
 }
@@ -131,7 +136,7 @@ async fn probe_one(part: SegmentPart, asked: &Asked, scope: &Scope) -> Result<Op
 /// The rows that may hold all that is asked for; `None` where nothing is, or no index says.
 async fn kept(part: &SegmentPart, asked: &Asked, scope: &Scope) -> Result<Option<Vec<Range<u64>>>> {
     let search = asked.search.in_file(part.object());
-    if asked.ids.is_empty() && search.is_nothing() {
+    if asked.ids.is_empty() && search.is_nothing() && asked.eithers.is_empty() {
         return Ok(None);
     }
     let counters = scope.report().counters();
@@ -159,7 +164,40 @@ async fn kept(part: &SegmentPart, asked: &Asked, scope: &Scope) -> Result<Option
             keep(blocks);
         }
     }
+    for either in &asked.eithers {
+        let blocks = blocks_of_either(&index, part, either, counters).await;
+        if let Some(blocks) = usable(blocks, part, scope)?.flatten() {
+            keep(blocks);
+        }
+    }
     Ok(kept)
+}
+
+/// The rows that may hold one of the texts or one of the ids; `None` if the index does not say of all of them.
+async fn blocks_of_either(
+    index: &Index,
+    part: &SegmentPart,
+    either: &Either,
+    counters: &ReadCounters,
+) -> cairn_storage::error::Result<Option<Vec<Range<u64>>>> {
+    let object = part.object();
+    let texts = either.texts.in_file(object);
+    if texts.is_nothing() {
+        return Ok(None);
+    }
+    let Blocks::Rows(mut all) = index.blocks_that(object.table, &texts, counters).await? else {
+        return Ok(None);
+    };
+    for (column, id) in &either.ids {
+        match index
+            .blocks_with(object.table, column, id, counters)
+            .await?
+        {
+            Blocks::Unknown => return Ok(None),
+            Blocks::Rows(ranges) => all.extend(ranges),
+        }
+    }
+    Ok(Some(merged(all)))
 }
 
 /// The rows that may hold one of the ids; `None` if the index does not say.
@@ -169,7 +207,7 @@ async fn blocks(
     demand: &Demand,
     counters: &ReadCounters,
 ) -> cairn_storage::error::Result<Option<Vec<Range<u64>>>> {
-    let mut all = HashSet::new();
+    let mut all = Vec::new();
     for token in &demand.tokens {
         let table = part.object().table;
         match index
@@ -180,7 +218,11 @@ async fn blocks(
             Blocks::Rows(ranges) => all.extend(ranges),
         }
     }
-    let mut all: Vec<_> = all.into_iter().collect();
+    Ok(Some(merged(all)))
+}
+
+/// Ranges in their order, each row once.
+fn merged(mut all: Vec<Range<u64>>) -> Vec<Range<u64>> {
     all.sort_by_key(|range| range.start);
     let mut merged: Vec<Range<u64>> = Vec::with_capacity(all.len());
     for range in all {
@@ -189,7 +231,7 @@ async fn blocks(
             _ => merged.push(range),
         }
     }
-    Ok(Some(merged))
+    merged
 }
 
 /// What is in both of two lists of sorted, disjoint ranges.

@@ -5,16 +5,20 @@
 
 use crate::{
     attributes::{evaluate::Wanted, function::parts},
-    functions::HasPhrase,
+    functions::{HasPhrase, Last},
 };
 use arrow::datatypes::DataType;
 use cairn_storage::{
     segment::ObjectMeta,
     text::{demand::Demand, pattern, regex, token::Subject},
 };
-use datafusion::logical_expr::{
-    BinaryExpr, Cast, Expr, Like, Operator,
-    expr::{InList, ScalarFunction},
+use datafusion::{
+    common::ScalarValue,
+    logical_expr::{
+        BinaryExpr, Cast, Expr, Like, Operator,
+        expr::{InList, ScalarFunction},
+        utils::{split_binary, split_conjunction},
+    },
 };
 
 /// Longer lists select most blocks anyway.
@@ -35,6 +39,59 @@ enum Text<'a> {
     Body,
     Attribute(&'a str),
     Resource(&'a str),
+}
+
+/// One of these texts or of these ids: what `OR` joins. A part alone would rule nothing out.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Either {
+    pub(super) texts: Search,
+    /// Columns of ids, each with an id.
+    pub(super) ids: Vec<(String, Vec<u8>)>,
+}
+
+impl Either {
+    /// Those of `filters` in which a text or an id is enough.
+    pub(super) fn of(filters: &[Expr]) -> Vec<Either> {
+        let conjuncts = filters.iter().flat_map(split_conjunction);
+        conjuncts.filter_map(either).collect()
+    }
+}
+
+fn either(filter: &Expr) -> Option<Either> {
+    let mut either = Either {
+        texts: Search::Any(Vec::new()),
+        ids: Vec::new(),
+    };
+    let mut texts = Vec::new();
+    for part in split_binary(filter, Operator::Or) {
+        match id(part) {
+            Some(id) => either.ids.push(id),
+            None => texts.push(of(part)),
+        }
+    }
+    if either.ids.is_empty() || texts.is_empty() || either.ids.len() > LIST_VALUES {
+        return None;
+    }
+    either.texts = Search::Any(texts);
+    Some(either)
+}
+
+/// `column = id`.
+fn id(filter: &Expr) -> Option<(String, Vec<u8>)> {
+    let Expr::BinaryExpr(BinaryExpr {
+        left,
+        op: Operator::Eq,
+        right,
+    }) = filter
+    else {
+        return None;
+    };
+    match (left.as_ref(), right.as_ref()) {
+        (Expr::Column(column), Expr::Literal(ScalarValue::FixedSizeBinary(_, Some(bytes)), _)) => {
+            Some((column.name.clone(), bytes.clone()))
+        }
+        _ => None,
+    }
 }
 
 impl Search {
@@ -118,7 +175,7 @@ fn of_position(left: &Expr, op: Operator, right: &Expr) -> Option<Search> {
         return None;
     };
     let number = match number.cast_to(&DataType::Int64).ok()? {
-        datafusion::common::ScalarValue::Int64(Some(number)) => number,
+        ScalarValue::Int64(Some(number)) => number,
         _ => return None,
     };
     let is_found = matches!(
@@ -169,8 +226,11 @@ fn of_call(call: &ScalarFunction) -> Search {
     let (Some(text), Some(with)) = (text(of), literal(with)) else {
         return nothing();
     };
-    if call.func.inner().downcast_ref::<HasPhrase>().is_some() {
-        return within(&text, |s| Demand::words(s, with));
+    if let Some(function) = call.func.inner().downcast_ref::<HasPhrase>() {
+        return within(&text, |s| match function.last() {
+            Last::Whole => Demand::words(s, with),
+            Last::Beginning => Demand::beginning(s, with),
+        });
     }
     match (call.func.name(), flags) {
         ("contains", []) => within(&text, |s| pattern::contains(s, with)),

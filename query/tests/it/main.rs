@@ -5,6 +5,7 @@ mod batch;
 mod corrupt;
 mod pruning;
 mod pushdown;
+mod search;
 mod shop;
 mod slt;
 mod world;

@@ -13,7 +13,7 @@ use cairn_storage::{
 const HOUR: i64 = 3_600_000_000_000;
 
 /// 48 hours of logs, 2,000 records each.
-async fn two_days() -> World {
+pub(crate) async fn two_days() -> World {
     let world = World::new().await;
     for hour in 0..48 {
         let rows: Vec<Row> = (0..2_000).map(|i| row(hour, i)).collect();

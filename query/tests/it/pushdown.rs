@@ -51,6 +51,8 @@ fn predicate() -> impl Strategy<Value = String> {
         "body ILIKE 'ORDER 7%' OR body = 'order 8 placed'",
         "body ~ '\\border (1|20) '",
         "has_word(body, 'Failed')",
+        "has_prefix(body, 'order 1')",
+        "has_word(body, 'failed') OR trace_id = '00000000000000000000000000000003'",
         "strpos(body, ' 11 ') > 0",
         "resource['host.name'] = 'h1'",
         "resource['cpu.count'] > 4",

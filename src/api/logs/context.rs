@@ -2,10 +2,10 @@
 
 use super::{
     question::{CURSOR, Condition, Cursor, Interval, Question, Same, Than},
-    rows::{NEWEST_FIRST, OLDEST_FIRST, all, columns, request},
+    rows::{NEWEST_FIRST, OLDEST_FIRST, all, columns, request, texts},
 };
 use crate::api::{problem::Problem, sql, state::Api};
-use arrow::array::{Array, AsArray};
+use arrow::array::Array;
 use axum::{
     Extension,
     extract::{Query, State, rejection::QueryRejection},
@@ -108,9 +108,7 @@ async fn shared(
             "there is no record with the cursor {text}"
         )));
     };
-    let value = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8)
-        .map_err(|_| Problem::internal("a column of text is none"))?;
-    let value = value.as_string::<i32>();
+    let value = texts(batch.column(0))?;
     Ok(match (same, value.is_null(0)) {
         (Same::All, _) => None,
         // Rows without a service are told apart by their resource.

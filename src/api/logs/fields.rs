@@ -2,14 +2,10 @@
 
 use super::{
     question::Question,
-    rows::{NEWEST_FIRST, all, request},
+    rows::{NEWEST_FIRST, all, request, texts},
 };
 use crate::api::{problem::Problem, state::Api};
-use arrow::{
-    array::{ArrayRef, AsArray},
-    compute::cast,
-    datatypes::DataType,
-};
+use arrow::array::StringArray;
 use axum::{
     Extension, Json,
     extract::{Query, State, rejection::QueryRejection},
@@ -76,10 +72,6 @@ pub(in crate::api) async fn get(
     ))
 }
 
-fn texts(column: &ArrayRef) -> Result<ArrayRef, Problem> {
-    cast(column, &DataType::Utf8).map_err(|_| Problem::internal("a column of text is none"))
-}
-
 /// Fields by what a statement calls them.
 #[derive(Default)]
 struct Fields(BTreeMap<String, Field>);
@@ -107,14 +99,14 @@ impl Field {
 }
 
 impl Fields {
-    fn column(&mut self, name: &str, texts: &ArrayRef) {
-        for text in texts.as_string::<i32>().iter().flatten() {
+    fn column(&mut self, name: &str, texts: &StringArray) {
+        for text in texts.iter().flatten() {
             self.0.entry(name.to_owned()).or_default().add("text", text);
         }
     }
 
-    fn map(&mut self, map: &str, texts: &ArrayRef) {
-        for json in texts.as_string::<i32>().iter().flatten() {
+    fn map(&mut self, map: &str, texts: &StringArray) {
+        for json in texts.iter().flatten() {
             for entry in decode::entries(json) {
                 let name = format!("{map}['{}']", entry.key().replace('\'', "''"));
                 let text = convert::json_text(entry.value).unwrap_or_default();

@@ -2,14 +2,10 @@
 
 use super::{
     question::Question,
-    rows::{NEWEST_FIRST, all, request},
+    rows::{NEWEST_FIRST, all, request, texts},
 };
 use crate::api::{problem::Problem, state::Api};
-use arrow::{
-    array::AsArray,
-    compute::cast,
-    datatypes::{DataType, TimestampNanosecondType},
-};
+use arrow::{array::AsArray, datatypes::TimestampNanosecondType};
 use axum::{
     Extension, Json,
     extract::{Query, State, rejection::QueryRejection},
@@ -49,9 +45,8 @@ pub(in crate::api) async fn get(
     let mut miner = Miner::new(TREND_BUCKETS as usize);
     for batch in &batches {
         let times = batch.column(0).as_primitive::<TimestampNanosecondType>();
-        let bodies = cast(batch.column(1), &DataType::Utf8)
-            .map_err(|_| Problem::internal("a column of text is none"))?;
-        for (time, body) in times.values().iter().zip(bodies.as_string::<i32>()) {
+        let bodies = texts(batch.column(1))?;
+        for (time, body) in times.values().iter().zip(&bodies) {
             let bucket = (time.saturating_sub(interval.from) / width).clamp(0, TREND_BUCKETS - 1);
             miner.add(body.unwrap_or_default(), bucket as usize);
         }

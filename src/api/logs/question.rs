@@ -2,21 +2,18 @@
 
 use crate::api::problem::Problem;
 use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
-use cairn_query::{format::rfc3339, sql::expression};
+use cairn_query::{format::rfc3339, search, sql::expression};
 use cairn_storage::{time::Nanos, world::Clock};
 use serde_json::{Map, Value};
 
 /// A question without a beginning is about this long before its end.
 const USUAL_NANOS: i64 = 60 * 60 * 1_000_000_000;
 
-/// Words and phrases of one question: each is looked for in every body that is read.
-const MOST_TERMS: usize = 32;
-
 /// The parameters that questions have in common.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct Question {
-    /// Words and "phrases" that the body holds, all of them, in any case.
+    /// Words, phrases and fields in the language of `cairn_query::search`.
     pub(super) q: Option<String>,
     /// A condition in SQL.
     pub(super) filter: Option<String>,
@@ -110,13 +107,9 @@ impl Question {
     pub(super) fn condition(&self, interval: Interval) -> Result<Condition, Problem> {
         let mut condition = Condition::default();
         condition.time(interval);
-        let terms = terms(self.q.as_deref().unwrap_or_default())?;
-        for (number, term) in terms.into_iter().enumerate() {
-            let name = format!("term{number}");
-            condition
-                .terms
-                .push(format!("strpos(lower(body), ${name}) > 0"));
-            condition.parameters.insert(name, term.into());
+        if let Some(searched) = search::condition(self.q.as_deref().unwrap_or_default())? {
+            condition.terms.push(searched.sql);
+            condition.parameters.extend(searched.parameters);
         }
         if let Some(filter) = self
             .filter
@@ -229,43 +222,9 @@ fn instant(text: &str, now: i64) -> Option<i64> {
     string_to_timestamp_nanos(text).ok()
 }
 
-/// The words and phrases of a search, in lower case.
-fn terms(text: &str) -> Result<Vec<String>, Problem> {
-    let mut terms = Vec::new();
-    let mut rest = text.trim_start();
-    while !rest.is_empty() {
-        let (term, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted
-                .split_once('"')
-                .ok_or_else(|| Problem::invalid("a phrase of q lacks its closing quote"))?,
-            None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
-        };
-        if !term.is_empty() {
-            terms.push(term.to_lowercase());
-        }
-        rest = after.trim_start();
-    }
-    if terms.len() > MOST_TERMS {
-        return Err(Problem::invalid(format!(
-            "q has more than {MOST_TERMS} words and phrases"
-        )));
-    }
-    Ok(terms)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Cursor, Question, instant, terms};
-
-    #[test]
-    fn words_and_phrases_are_told_apart() {
-        let check =
-            |text, expected: &[&str]| assert_eq!(terms(text).expect("it is sound"), expected);
-        check("Timeout  payment", &["timeout", "payment"]);
-        check(r#"a "Two words" b"#, &["a", "two words", "b"]);
-        check("", &[]);
-        assert!(terms(r#""open"#).is_err());
-    }
+    use super::{Cursor, Question, instant};
 
     #[test]
     fn instants_are_read_in_every_form() {

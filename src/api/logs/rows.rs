@@ -2,7 +2,12 @@
 
 use super::question::{CURSOR, Condition};
 use crate::api::{problem::Problem, state::Api};
-use arrow::record_batch::RecordBatch;
+use arrow::{
+    array::{ArrayRef, AsArray, StringArray},
+    compute::cast,
+    datatypes::DataType,
+    record_batch::RecordBatch,
+};
 use cairn_query::{
     engine::SqlRequest,
     sql::answer::{AnswerEnd, Part},
@@ -58,4 +63,11 @@ pub(super) async fn all(
             None => return Err(Problem::internal("an answer has no end")),
         }
     }
+}
+
+/// A column of text, whatever the statement made of it.
+pub(super) fn texts(column: &ArrayRef) -> Result<StringArray, Problem> {
+    let texts = cast(column, &DataType::Utf8);
+    let texts = texts.map_err(|_| Problem::internal("a column of text is none"))?;
+    Ok(texts.as_string::<i32>().clone())
 }

@@ -5,14 +5,8 @@ use super::{
     failure::Failure,
     parameters::{HOUR_NS, MOST_LINES, Parameters},
 };
-use crate::api::state::Api;
-use axum::{
-    Extension,
-    extract::{Path, RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
-use bytes::Bytes;
+use crate::api::{asked::Asked, state::Api};
+use axum::{extract::Path, response::Response};
 use cairn_query::{
     logql::{
         Direction, LogqlAnswer, LogqlRequest,
@@ -22,7 +16,7 @@ use cairn_query::{
 };
 use cairn_tenancy::principal::Principal;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 /// Lines that are looked at, and fields or values that are told, where the question says nothing.
 const USUAL: usize = 1_000;
@@ -36,7 +30,7 @@ async fn detected(
     let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
     let request = LogqlRequest {
         tenant: principal.tenant,
-        query: parameters.log_query()?.to_owned(),
+        query: parameters.log_query().to_owned(),
         start_ns: interval.start_ns,
         end_ns: interval.end_ns,
         step_ns: 0,
@@ -54,16 +48,9 @@ async fn detected(
 }
 
 /// `detected_fields`: every field with its type, the number of its values, and the parsers that find it.
-pub(in crate::api) async fn detected_fields(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
-) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
-    let limit = parameters.limit("limit", (USUAL, MOST_LINES))?;
-    let (fields, end) = detected(&api, principal, &parameters).await?;
+pub(in crate::api) async fn detected_fields(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let limit = asked.parameters.limit("limit", (USUAL, MOST_LINES))?;
+    let (fields, end) = detected(&asked.api, asked.principal, &asked.parameters).await?;
     let shown = |(name, field): (&String, &Field)| {
         json!({
             "label": name,
@@ -77,26 +64,21 @@ pub(in crate::api) async fn detected_fields(
     };
     let shown: Vec<Value> = fields.iter().take(limit).map(shown).collect();
     let answer = json!({ "fields": shown, "limit": limit });
-    Ok(answer::plain(&answer, Some(&end), &headers))
+    Ok(answer::plain(&answer, Some(&end), &asked.headers))
 }
 
 /// `detected_field/<name>/values`: the values of one of them.
 pub(in crate::api) async fn detected_values(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
     Path(name): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
+    asked: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
-    let limit = parameters.limit("limit", (USUAL, MOST_LINES))?;
-    let (fields, end) = detected(&api, principal, &parameters).await?;
+    let limit = asked.parameters.limit("limit", (USUAL, MOST_LINES))?;
+    let (fields, end) = detected(&asked.api, asked.principal, &asked.parameters).await?;
     let values = fields
         .get(&name)
         .into_iter()
         .flat_map(|field| &field.values);
     let values: Vec<&String> = values.take(limit).collect();
     let answer = json!({ "values": values, "limit": limit });
-    Ok(answer::plain(&answer, Some(&end), &headers))
+    Ok(answer::plain(&answer, Some(&end), &asked.headers))
 }

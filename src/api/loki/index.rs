@@ -5,32 +5,23 @@ use super::{
     failure::Failure,
     parameters::{HOUR_NS, Interval, MOST_LINES, Parameters, USUAL_LINES},
 };
-use crate::api::state::Api;
-use axum::{
-    Extension,
-    extract::{RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
-use bytes::Bytes;
+use crate::api::asked::Asked;
+use axum::response::Response;
 use cairn_logql::Labels;
 use cairn_query::logql::questions::{Asking, Counting, Tally, Which};
-use cairn_tenancy::principal::Principal;
 use serde_json::{Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
+/// What a question that counts asks for.
 fn asking(
-    principal: Principal,
-    parameters: &Parameters,
-    (interval, counting): (Interval, Counting),
+    asked: &Asked<Parameters>,
+    interval: Interval,
+    counting: Counting,
 ) -> Result<Asking, Failure> {
     Ok(Asking {
-        tenant: principal.tenant,
+        tenant: asked.principal.tenant.clone(),
         which: Which {
-            selectors: parameters.selectors(&["query"])?,
+            selectors: asked.parameters.selectors(&["query"])?,
             from_ns: interval.start_ns,
             through_ns: interval.end_ns,
             counting,
@@ -39,41 +30,32 @@ fn asking(
     })
 }
 
+fn interval(asked: &Asked<Parameters>) -> Result<Interval, Failure> {
+    let clock = asked.api.world.clock.as_ref();
+    asked.parameters.interval(clock, HOUR_NS)
+}
+
 /// `index/stats`: streams, entries, and the bytes of their lines. Chunks, which there are none of, are segments.
-pub(in crate::api) async fn stats(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
-) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
-    let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
-    let asking = asking(principal, &parameters, (interval, Counting::All))?;
-    let (tallies, end) = api.parts()?.engine.log_streams(asking).await?;
+pub(in crate::api) async fn stats(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let interval = interval(&asked)?;
+    let asking = asking(&asked, interval, Counting::All)?;
+    let (tallies, end) = asked.api.parts()?.engine.log_streams(asking).await?;
     let stats = json!({
         "streams": tallies.len(),
         "chunks": end.completeness.segments_read,
         "entries": tallies.iter().map(|tally| tally.entries).sum::<u64>(),
         "bytes": tallies.iter().map(|tally| tally.bytes).sum::<u64>(),
     });
-    Ok(answer::plain(&stats, Some(&end), &headers))
+    Ok(answer::plain(&stats, Some(&end), &asked.headers))
 }
 
 /// `index/volume`: the bytes of the lines by labels, most first.
-pub(in crate::api) async fn volume(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
-) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
-    let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
-    let asking = asking(principal, &parameters, (interval, Counting::All))?;
-    let grouping = Grouping::new(&parameters, &asking)?;
-    let limit = parameters.limit("limit", (USUAL_LINES, MOST_LINES))?;
-    let (tallies, end) = api.parts()?.engine.log_streams(asking).await?;
+pub(in crate::api) async fn volume(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let interval = interval(&asked)?;
+    let asking = asking(&asked, interval, Counting::All)?;
+    let grouping = Grouping::new(&asked.parameters, &asking)?;
+    let limit = asked.parameters.limit("limit", (USUAL_LINES, MOST_LINES))?;
+    let (tallies, end) = asked.api.parts()?.engine.log_streams(asking).await?;
     let element = |(labels, pieces): (Labels, Pieces)| {
         let total: u64 = pieces.values().sum();
         json!({
@@ -83,24 +65,17 @@ pub(in crate::api) async fn volume(
     };
     let result: Vec<Value> = grouping.group(&tallies, limit).map(element).collect();
     let data = json!({ "resultType": "vector", "result": result, "stats": {} });
-    Ok(answer::success(data, Some(&end), &headers))
+    Ok(answer::success(data, Some(&end), &asked.headers))
 }
 
 /// `index/volume_range`: the same for every `step`; a value stands at the beginning of its step.
-pub(in crate::api) async fn volume_range(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
-) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
-    let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
-    let step = parameters.step_ns(interval)?;
-    let asking = asking(principal, &parameters, (interval, Counting::Every(step)))?;
-    let grouping = Grouping::new(&parameters, &asking)?;
-    let limit = parameters.limit("limit", (USUAL_LINES, MOST_LINES))?;
-    let (tallies, end) = api.parts()?.engine.log_streams(asking).await?;
+pub(in crate::api) async fn volume_range(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let interval = interval(&asked)?;
+    let step = asked.parameters.step_ns(interval)?;
+    let asking = asking(&asked, interval, Counting::Every(step))?;
+    let grouping = Grouping::new(&asked.parameters, &asking)?;
+    let limit = asked.parameters.limit("limit", (USUAL_LINES, MOST_LINES))?;
+    let (tallies, end) = asked.api.parts()?.engine.log_streams(asking).await?;
     let series = |(labels, pieces): (Labels, Pieces)| {
         let at = |piece: i64| interval.start_ns.saturating_add(piece.saturating_mul(step));
         let values: Vec<Value> = pieces
@@ -111,7 +86,7 @@ pub(in crate::api) async fn volume_range(
     };
     let result: Vec<Value> = grouping.group(&tallies, limit).map(series).collect();
     let data = json!({ "resultType": "matrix", "result": result, "stats": {} });
-    Ok(answer::success(data, Some(&end), &headers))
+    Ok(answer::success(data, Some(&end), &asked.headers))
 }
 
 /// Bytes by the piece of time.

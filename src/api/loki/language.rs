@@ -1,6 +1,7 @@
 //! `format_query`, about the text alone, and `status/buildinfo`.
 
 use super::{answer, failure::Failure, parameters::Parameters};
+use crate::api::asked::Read;
 use axum::{extract::RawQuery, http::HeaderMap, response::Response};
 use bytes::Bytes;
 use serde_json::json;
@@ -14,7 +15,7 @@ pub(in crate::api) async fn format(
     headers: HeaderMap,
     form: Bytes,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
+    let parameters = Parameters::read(query.as_deref(), &form)?;
     let expr = cairn_logql::parse(parameters.query()?).map_err(Failure::invalid)?;
     let text = cairn_logql::format(&expr);
     Ok(answer::success(text.into(), None, &headers))

@@ -1,14 +1,15 @@
 //! The parameters of a question: of the query string, and of the form in the body.
 
 use super::failure::Failure;
+use crate::api::asked::{Pairs, Read};
 use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 use cairn_logql::{ast::Matcher, parse_log};
 use cairn_query::logql::Direction;
 use cairn_storage::{time::Nanos, world::Clock};
 
-/// Names and values as they came, the form's after the query string's.
+/// The names and values of a question.
 #[derive(Debug, Default)]
-pub(super) struct Parameters(Vec<(String, String)>);
+pub(in crate::api) struct Parameters(Pairs);
 
 /// From an instant to another, ns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,25 +34,20 @@ const USUAL_STEPS: i64 = 250;
 pub(super) const USUAL_LINES: usize = 100;
 pub(super) const MOST_LINES: usize = 5_000;
 
-impl Parameters {
-    /// Reads both; what is not URL-encoded text is refused.
-    pub(super) fn new(query: Option<&str>, form: &[u8]) -> Result<Parameters, Failure> {
-        let mut pairs: Vec<(String, String)> = Vec::new();
-        for text in [query.unwrap_or_default().as_bytes(), form] {
-            let read: Vec<(String, String)> = serde_urlencoded::from_bytes(text)
-                .map_err(|error| Failure::invalid(format!("reading the parameters: {error}")))?;
-            pairs.extend(read);
-        }
-        Ok(Parameters(pairs))
-    }
+impl Read for Parameters {
+    type Failure = Failure;
 
+    fn read(query: Option<&str>, form: &[u8]) -> Result<Parameters, Failure> {
+        Pairs::new(query, form)
+            .map(Parameters)
+            .map_err(Failure::invalid)
+    }
+}
+
+impl Parameters {
     /// The first value of `name`; an empty one is as good as none.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let mut values = self
-            .0
-            .iter()
-            .filter(|(key, value)| key == name && !value.is_empty());
-        values.next().map(|(_, value)| value.as_str())
+        self.0.get(name)
     }
 
     /// `query`, which must be there.
@@ -63,22 +59,22 @@ impl Parameters {
         })
     }
 
-    /// `query` of a question about lines; one that selects everything means all that have a level, which all have.
-    pub(super) fn log_query(&self) -> Result<&str, Failure> {
-        let query = self.query()?;
-        Ok(match is_everything(query) {
-            true => r#"{level=~".+"}"#,
-            false => query,
-        })
+    /// `query` of a question about lines; one that selects everything, or is missing, means all that have a level, which all
+    /// have.
+    pub(super) fn log_query(&self) -> &str {
+        match self.get("query") {
+            Some(query) if !is_everything(query) => query,
+            _ => r#"{level=~".+"}"#,
+        }
     }
 
     /// The selectors of all `names`; none of what selects everything, `{}`.
     pub(super) fn selectors(&self, names: &[&str]) -> Result<Vec<Vec<Matcher>>, Failure> {
         let texts = self.0.iter().filter(|(key, value)| {
-            names.contains(&key.as_str()) && !value.trim().is_empty() && !is_everything(value)
+            names.contains(key) && !value.trim().is_empty() && !is_everything(value)
         });
         let selector =
-            |(_, text): &(String, String)| Ok(parse_log(text).map_err(Failure::invalid)?.selector);
+            |(_, text): (&str, &str)| Ok(parse_log(text).map_err(Failure::invalid)?.selector);
         texts.map(selector).collect()
     }
 
@@ -214,7 +210,7 @@ fn duration_ns(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Interval, Parameters, SECOND_NS, duration_ns, instant_ns};
+    use super::{Interval, Parameters, Read, SECOND_NS, duration_ns, instant_ns};
 
     #[test]
     fn times_are_seconds_nanoseconds_or_dates() {
@@ -237,7 +233,7 @@ mod tests {
                 start_ns: 0,
                 end_ns: seconds * SECOND_NS,
             };
-            Parameters::new(Some(text), b"")
+            Parameters::read(Some(text), b"")
                 .expect("it is encoded")
                 .step_ns(interval)
                 .ok()
@@ -252,7 +248,7 @@ mod tests {
     #[test]
     fn selectors_of_everything_select_nothing_less() {
         let of = |text: &str| {
-            let parameters = Parameters::new(Some(text), b"").expect("it is encoded");
+            let parameters = Parameters::read(Some(text), b"").expect("it is encoded");
             parameters
                 .selectors(&["query", "match[]"])
                 .map(|all| all.len())

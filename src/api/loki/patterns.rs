@@ -5,21 +5,13 @@ use super::{
     failure::Failure,
     parameters::{HOUR_NS, Parameters},
 };
-use crate::api::state::Api;
-use axum::{
-    Extension,
-    extract::{RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
-use bytes::Bytes;
+use crate::api::asked::Asked;
+use axum::response::Response;
 use cairn_query::{
     logql::{Direction, LogqlAnswer, LogqlRequest},
     patterns::{Miner, Pattern},
 };
-use cairn_tenancy::principal::Principal;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// Lines that are looked at.
 const MOST_LINES: usize = 20_000;
@@ -28,19 +20,14 @@ const MOST_LINES: usize = 20_000;
 const MOST_PATTERNS: usize = 300;
 
 /// Patterns of lines that `query` selects, most frequent first: `[[<second>, <count>], …]` by `step`.
-pub(in crate::api) async fn patterns(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
-) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
-    let interval = parameters.interval(api.world.clock.as_ref(), HOUR_NS)?;
-    let step = parameters.step_ns(interval)?;
+pub(in crate::api) async fn patterns(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let interval = asked
+        .parameters
+        .interval(asked.api.world.clock.as_ref(), HOUR_NS)?;
+    let step = asked.parameters.step_ns(interval)?;
     let request = LogqlRequest {
-        tenant: principal.tenant,
-        query: parameters.log_query()?.to_owned(),
+        tenant: asked.principal.tenant,
+        query: asked.parameters.log_query().to_owned(),
         start_ns: interval.start_ns,
         end_ns: interval.end_ns,
         step_ns: 0,
@@ -50,7 +37,7 @@ pub(in crate::api) async fn patterns(
         sequences: None,
         deadline: None,
     };
-    let (found, end) = api.parts()?.engine.logql(request).await?;
+    let (found, end) = asked.api.parts()?.engine.logql(request).await?;
     let LogqlAnswer::Lines(lines) = found else {
         return Err(Failure::invalid("only log queries have patterns"));
     };
@@ -81,5 +68,9 @@ pub(in crate::api) async fn patterns(
     };
     let patterns = miner.finish();
     let shown: Vec<Value> = patterns.iter().take(MOST_PATTERNS).map(shown).collect();
-    Ok(answer::success(Value::Array(shown), Some(&end), &headers))
+    Ok(answer::success(
+        Value::Array(shown),
+        Some(&end),
+        &asked.headers,
+    ))
 }

@@ -5,24 +5,15 @@ use super::{
     failure::Failure,
     parameters::{LABELS_NS, Parameters},
 };
-use crate::api::state::Api;
-use axum::{
-    Extension,
-    extract::{Path, RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
-use bytes::Bytes;
+use crate::api::{asked::Asked, state::Api};
+use axum::{extract::Path, response::Response};
 use cairn_query::{
     logql::questions::{Asking, Counting, Tally, Which},
     sql::answer::AnswerEnd,
 };
 use cairn_tenancy::principal::Principal;
 use serde_json::{Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The streams that `query` or one of `match[]` selects.
 async fn found(
@@ -45,64 +36,43 @@ async fn found(
 }
 
 /// `labels`: the names of labels.
-pub(in crate::api) async fn label_names(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
-) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
-    let (streams, end) = found(&api, principal, &parameters).await?;
+pub(in crate::api) async fn label_names(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let (streams, end) = found(&asked.api, asked.principal, &asked.parameters).await?;
     let labels = streams.iter().flat_map(|stream| stream.labels.iter());
     let names: BTreeSet<&str> = labels.map(|(name, _)| name).collect();
-    Ok(answer::success(json!(names), Some(&end), &headers))
+    Ok(answer::success(json!(names), Some(&end), &asked.headers))
 }
 
 /// `label/<name>/values`: the values of a label.
 pub(in crate::api) async fn label_values(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
     Path(name): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    asked: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), b"")?;
-    let (streams, end) = found(&api, principal, &parameters).await?;
+    let (streams, end) = found(&asked.api, asked.principal, &asked.parameters).await?;
     let values = streams.iter().filter_map(|stream| stream.labels.get(&name));
     let values: BTreeSet<&str> = values.collect();
-    Ok(answer::success(json!(values), Some(&end), &headers))
+    Ok(answer::success(json!(values), Some(&end), &asked.headers))
 }
 
 /// `series`: the labels of the streams that one of `match[]` selects.
-pub(in crate::api) async fn series(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
-) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
-    let (mut streams, end) = found(&api, principal, &parameters).await?;
+pub(in crate::api) async fn series(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let (mut streams, end) = found(&asked.api, asked.principal, &asked.parameters).await?;
     streams.sort_by(|one, other| one.labels.cmp(&other.labels));
     streams.dedup_by(|one, other| one.labels == other.labels);
     let series: Vec<Value> = streams
         .iter()
         .map(|stream| answer::labels(&stream.labels))
         .collect();
-    Ok(answer::success(Value::Array(series), Some(&end), &headers))
+    Ok(answer::success(
+        Value::Array(series),
+        Some(&end),
+        &asked.headers,
+    ))
 }
 
 /// `detected_labels`: the labels with how many values each has.
-pub(in crate::api) async fn detected_labels(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
-) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
-    let (streams, end) = found(&api, principal, &parameters).await?;
+pub(in crate::api) async fn detected_labels(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let (streams, end) = found(&asked.api, asked.principal, &asked.parameters).await?;
     let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (name, value) in streams.iter().flat_map(|stream| stream.labels.iter()) {
         values.entry(name).or_default().insert(value);
@@ -112,5 +82,5 @@ pub(in crate::api) async fn detected_labels(
         .map(|(name, values)| json!({ "label": name, "cardinality": values.len() }))
         .collect();
     let detected = json!({ "detectedLabels": detected });
-    Ok(answer::plain(&detected, Some(&end), &headers))
+    Ok(answer::plain(&detected, Some(&end), &asked.headers))
 }

@@ -7,7 +7,7 @@ use super::{
     failure::Failure,
     parameters::{HOUR_NS, MOST_LINES, Parameters, USUAL_LINES},
 };
-use crate::api::state::Api;
+use crate::api::{asked::Read, state::Api};
 use axum::{
     Extension,
     extract::{
@@ -56,7 +56,7 @@ pub(in crate::api) async fn get(
             "without keys no web page of another origin may follow logs: configure tenancy.keys",
         ));
     }
-    let parameters = Parameters::new(query.as_deref(), b"")?;
+    let parameters = Parameters::read(query.as_deref(), b"")?;
     let log = cairn_logql::parse_log(parameters.query()?).map_err(Failure::invalid)?;
     let delay = parameters.duration_ns("delay_for")?.unwrap_or(0);
     if delay > MOST_DELAY_NS {

@@ -6,6 +6,7 @@ use crate::api::{
     operation::{Method, Operation},
 };
 use axum::http::StatusCode;
+use cairn_query::format::parquet;
 use cairn_tenancy::principal::Scope;
 use serde_json::{Value, json};
 
@@ -199,8 +200,12 @@ fn export() -> Operation {
         parameters,
         json!({
             "200": {
-                "description": "The records, one a line.",
-                "content": { "application/x-ndjson": records, "text/csv": records },
+                "description": "The records: one a line, or the rows of a Parquet file.",
+                "content": {
+                    "application/x-ndjson": records,
+                    "text/csv": records,
+                    parquet::MEDIA_TYPE: {},
+                },
             },
         }),
     );
@@ -218,7 +223,10 @@ fn which() -> Vec<Parameter> {
     vec![
         (
             "q",
-            text("Words and \"phrases\" that the body holds, all of them, in any case."),
+            text(
+                "Words and \"phrases\" of the body, beginnings (`foo*`), parts (`*foo*`), fields (`key:word`, `key=value`, \
+                 `key>=1`), joined by AND, OR, NOT, - and parentheses: docs/howto/search-logs.md.",
+            ),
         ),
         (
             "filter",

@@ -1,5 +1,6 @@
 //! The schemas of bodies (JSON Schema 2020-12, as OpenAPI 3.1 has it).
 
+use super::searches;
 use crate::api::{health, problem::Problem};
 use axum::http::StatusCode;
 use cairn_storage::{
@@ -11,6 +12,14 @@ use serde_json::{Value, json};
 
 /// Every schema by its name.
 pub(super) fn all() -> Value {
+    let mut all = own();
+    for (name, schema) in searches::schemas() {
+        all[name] = schema;
+    }
+    all
+}
+
+fn own() -> Value {
     json!({
         "Problem": problem(),
         "Question": question(),

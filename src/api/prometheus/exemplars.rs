@@ -1,51 +1,36 @@
 //! `query_exemplars`: measurements with their traces.
 
 use super::{answer, failure::Failure, parameters::Parameters};
-use crate::api::state::Api;
-use axum::{
-    Extension,
-    extract::{RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
-use bytes::Bytes;
+use crate::api::asked::Asked;
+use axum::response::Response;
 use cairn_promql::{
     parse::parse,
     query::{Options, selections},
 };
 use cairn_query::promql::questions::Asking;
-use cairn_tenancy::principal::Principal;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// The exemplars of all series that the selectors of `query` select, from `start` through `end`.
-pub(in crate::api) async fn query(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
-) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
-    let (from_ms, through_ms) = parameters.interval_ms()?;
+pub(in crate::api) async fn query(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let (from_ms, through_ms) = asked.parameters.interval_ms()?;
     let wrong = |error| Failure::parameter("query", error);
-    let expr = parse(parameters.required("query")?, true).map_err(wrong)?;
+    let expr = parse(asked.parameters.required("query")?, true).map_err(wrong)?;
     let selections = selections(&expr, &Options::default()).map_err(wrong)?;
     let selectors: Vec<_> = selections
         .into_iter()
         .map(|selection| selection.matchers)
         .collect();
     if selectors.is_empty() {
-        return Ok(answer::data(&json!([]), None, &headers));
+        return Ok(answer::data(&json!([]), None, &asked.headers));
     }
     let asking = Asking {
-        tenant: principal.tenant,
+        tenant: asked.principal.tenant,
         selectors,
         from_ms,
         through_ms,
-        deadline: parameters.duration("timeout")?,
+        deadline: asked.parameters.duration("timeout")?,
     };
-    let (found, end) = api.parts()?.engine.exemplars(asking).await?;
+    let (found, end) = asked.api.parts()?.engine.exemplars(asking).await?;
     let data: Vec<Value> = found
         .iter()
         .map(|series| {
@@ -63,5 +48,9 @@ pub(in crate::api) async fn query(
             json!({ "seriesLabels": answer::labels(&series.series), "exemplars": exemplars })
         })
         .collect();
-    Ok(answer::data(&Value::Array(data), Some(&end), &headers))
+    Ok(answer::data(
+        &Value::Array(data),
+        Some(&end),
+        &asked.headers,
+    ))
 }

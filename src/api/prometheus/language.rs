@@ -1,6 +1,7 @@
 //! `format_query` and `parse_query`: about the text alone.
 
 use super::{answer, failure::Failure, parameters::Parameters};
+use crate::api::asked::Read;
 use axum::{extract::RawQuery, http::HeaderMap, response::Response};
 use bytes::Bytes;
 use cairn_promql::{expr::Expr, json::ast_json};
@@ -16,7 +17,7 @@ pub(in crate::api) async fn format(
     headers: HeaderMap,
     form: Bytes,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
+    let parameters = Parameters::read(query.as_deref(), &form)?;
     let expr = parsed(&parameters)?;
     Ok(answer::data(&expr.to_string().into(), None, &headers))
 }
@@ -27,7 +28,7 @@ pub(in crate::api) async fn parse(
     headers: HeaderMap,
     form: Bytes,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
+    let parameters = Parameters::read(query.as_deref(), &form)?;
     Ok(answer::data(
         &ast_json(&parsed(&parameters)?),
         None,

@@ -1,6 +1,7 @@
 //! The parameters of a question: of the query string, and of the form in the body.
 
 use super::failure::Failure;
+use crate::api::asked::{Pairs, Read};
 use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 use cairn_promql::{
     expr::{Kind, Shift},
@@ -10,9 +11,9 @@ use cairn_promql::{
 use cairn_storage::{time::Nanos, world::Clock};
 use std::time::Duration;
 
-/// Names and values as they came, the form's after the query string's.
+/// The names and values of a question.
 #[derive(Debug, Default)]
-pub(super) struct Parameters(Vec<(String, String)>);
+pub(in crate::api) struct Parameters(Pairs);
 
 /// The times that a range of steps covers, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,25 +29,20 @@ const MOST_STEPS: i64 = 11_000;
 /// What a question without a time is about: from the first to the last instant of any use, the year 9999.
 const ALWAYS_MS: (i64, i64) = (0, 253_402_300_799_999);
 
-impl Parameters {
-    /// Reads both; what is not URL-encoded text is refused.
-    pub(super) fn new(query: Option<&str>, form: &[u8]) -> Result<Parameters, Failure> {
-        let mut pairs: Vec<(String, String)> = Vec::new();
-        for text in [query.unwrap_or_default().as_bytes(), form] {
-            let read: Vec<(String, String)> = serde_urlencoded::from_bytes(text)
-                .map_err(|error| Failure::bad_data(format!("reading the parameters: {error}")))?;
-            pairs.extend(read);
-        }
-        Ok(Parameters(pairs))
-    }
+impl Read for Parameters {
+    type Failure = Failure;
 
+    fn read(query: Option<&str>, form: &[u8]) -> Result<Parameters, Failure> {
+        Pairs::new(query, form)
+            .map(Parameters)
+            .map_err(Failure::bad_data)
+    }
+}
+
+impl Parameters {
     /// The first value of `name`; an empty one is as good as none.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let mut values = self
-            .0
-            .iter()
-            .filter(|(key, value)| key == name && !value.is_empty());
-        values.next().map(|(_, value)| value.as_str())
+        self.0.get(name)
     }
 
     /// The value of `name`, which must be there.
@@ -55,16 +51,10 @@ impl Parameters {
             .ok_or_else(|| Failure::parameter(name, "it is missing"))
     }
 
-    /// All values of `name`.
-    fn all(&self, name: &str) -> Vec<String> {
-        let values = self.0.iter().filter(|(key, _)| key == name);
-        values.map(|(_, value)| value.clone()).collect()
-    }
-
     /// The selectors `match[]`, each as its matchers.
     pub(super) fn selectors(&self) -> Result<Vec<Vec<Matcher>>, Failure> {
-        let texts = self.all("match[]").into_iter();
-        texts.map(|text| selector("match[]", &text)).collect()
+        let texts = self.0.all("match[]");
+        texts.map(|text| selector("match[]", text)).collect()
     }
 
     /// The one selector `name`, as its matchers.
@@ -194,7 +184,7 @@ fn within(ms: f64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Parameters, Steps, duration_ms, instant_ms};
+    use super::{Parameters, Read, Steps, duration_ms, instant_ms};
 
     #[test]
     fn times_are_seconds_or_dates() {
@@ -218,7 +208,7 @@ mod tests {
     #[test]
     fn steps_are_held_to_their_limits() {
         let steps = |text: &str| {
-            Parameters::new(Some(text), b"")
+            Parameters::read(Some(text), b"")
                 .expect("it is encoded")
                 .steps()
         };
@@ -233,12 +223,5 @@ mod tests {
         assert!(steps("start=0&end=60&step=0").is_err());
         assert!(steps("start=0&end=11000&step=1").is_ok());
         assert!(steps("start=0&end=11001&step=1").is_err());
-    }
-
-    #[test]
-    fn the_form_is_read_after_the_query() {
-        let both = Parameters::new(Some("match[]=a&x=1"), b"match[]=b%7B%7D&x=2").expect("encoded");
-        assert_eq!(both.all("match[]"), ["a", "b{}"]);
-        assert_eq!(both.get("x"), Some("1"));
     }
 }

@@ -1,18 +1,11 @@
 //! `series`, `labels`, `label/<name>/values` and `metadata`.
 
 use super::{answer, failure::Failure, parameters::Parameters};
-use crate::api::state::Api;
-use axum::{
-    Extension,
-    extract::{Path, RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
-use bytes::Bytes;
+use crate::api::asked::Asked;
+use axum::{extract::Path, response::Response};
 use cairn_query::promql::questions::Asking;
 use cairn_tenancy::principal::Principal;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
 /// Who asks about series, and which.
 fn asking(principal: Principal, parameters: &Parameters) -> Result<Asking, Failure> {
@@ -27,63 +20,45 @@ fn asking(principal: Principal, parameters: &Parameters) -> Result<Asking, Failu
 }
 
 /// `series`: the labels of the series that one of `match[]` selects.
-pub(in crate::api) async fn series(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
-) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
-    let asking = asking(principal, &parameters)?;
+pub(in crate::api) async fn series(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let asking = asking(asked.principal, &asked.parameters)?;
     if asking.selectors.is_empty() {
         return Err(Failure::bad_data("no match[] parameter provided"));
     }
-    let (series, end) = api.parts()?.engine.series(asking).await?;
+    let (series, end) = asked.api.parts()?.engine.series(asking).await?;
     let labels = series.iter().map(answer::labels);
     Ok(answer::list(
         labels,
-        (parameters.limit("limit")?, &end),
-        &headers,
+        (asked.parameters.limit("limit")?, &end),
+        &asked.headers,
     ))
 }
 
 /// `labels`: the names of labels.
-pub(in crate::api) async fn label_names(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Bytes,
-) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), &form)?;
-    let asking = asking(principal, &parameters)?;
-    let (names, end) = api.parts()?.engine.label_names(asking).await?;
+pub(in crate::api) async fn label_names(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let asking = asking(asked.principal, &asked.parameters)?;
+    let (names, end) = asked.api.parts()?.engine.label_names(asking).await?;
     let names = names.into_iter().map(Value::from);
     Ok(answer::list(
         names,
-        (parameters.limit("limit")?, &end),
-        &headers,
+        (asked.parameters.limit("limit")?, &end),
+        &asked.headers,
     ))
 }
 
 /// `label/<name>/values`: the values of a label.
 pub(in crate::api) async fn label_values(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
     Path(name): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    asked: Asked<Parameters>,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), b"")?;
-    let asking = asking(principal, &parameters)?;
+    let asking = asking(asked.principal, &asked.parameters)?;
     let name = unescaped(&name);
-    let (values, end) = api.parts()?.engine.label_values(asking, name).await?;
+    let (values, end) = asked.api.parts()?.engine.label_values(asking, name).await?;
     let values = values.into_iter().map(Value::from);
     Ok(answer::list(
         values,
-        (parameters.limit("limit")?, &end),
-        &headers,
+        (asked.parameters.limit("limit")?, &end),
+        &asked.headers,
     ))
 }
 
@@ -119,20 +94,14 @@ fn unescaped(name: &str) -> String {
 }
 
 /// `metadata`: type, help and unit of metrics.
-pub(in crate::api) async fn metadata(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), b"")?;
+pub(in crate::api) async fn metadata(asked: Asked<Parameters>) -> Result<Response, Failure> {
     let (limit, per_metric) = (
-        parameters.limit("limit")?,
-        parameters.limit("limit_per_metric")?,
+        asked.parameters.limit("limit")?,
+        asked.parameters.limit("limit_per_metric")?,
     );
-    let asking = asking(principal, &parameters)?;
-    let (families, end) = api.parts()?.engine.metric_metadata(asking).await?;
-    let wanted = parameters.get("metric");
+    let asking = asking(asked.principal, &asked.parameters)?;
+    let (families, end) = asked.api.parts()?.engine.metric_metadata(asking).await?;
+    let wanted = asked.parameters.get("metric");
     let mut by_name: Map<String, Value> = Map::new();
     for family in families
         .iter()
@@ -150,7 +119,11 @@ pub(in crate::api) async fn metadata(
             list.push(json!({ "type": family.kind, "help": family.help, "unit": family.unit }));
         }
     }
-    Ok(answer::data(&Value::Object(by_name), Some(&end), &headers))
+    Ok(answer::data(
+        &Value::Object(by_name),
+        Some(&end),
+        &asked.headers,
+    ))
 }
 
 #[cfg(test)]

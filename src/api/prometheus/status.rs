@@ -5,17 +5,10 @@ use super::{
     failure::Failure,
     parameters::{Parameters, now_ms},
 };
-use crate::api::state::Api;
-use axum::{
-    Extension,
-    extract::{RawQuery, State},
-    http::HeaderMap,
-    response::Response,
-};
+use crate::api::asked::Asked;
+use axum::{http::HeaderMap, response::Response};
 use cairn_query::promql::questions::Asking;
-use cairn_tenancy::principal::Principal;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// The version of Prometheus whose API and language this is.
 const PROMETHEUS_VERSION: &str = "3.5.0";
@@ -57,25 +50,22 @@ pub(in crate::api) async fn flags(headers: HeaderMap) -> Response {
 }
 
 /// `status/tsdb`: how many series the last two hours (or `start` through `end`) have, and of what.
-pub(in crate::api) async fn cardinality(
-    State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), b"")?;
-    let now = now_ms(api.world.clock.as_ref());
-    let from_ms = parameters.time_ms("start")?.unwrap_or(now - RECENT_MS);
-    let through_ms = parameters.time_ms("end")?.unwrap_or(now);
+pub(in crate::api) async fn cardinality(asked: Asked<Parameters>) -> Result<Response, Failure> {
+    let now = now_ms(asked.api.world.clock.as_ref());
+    let from_ms = asked
+        .parameters
+        .time_ms("start")?
+        .unwrap_or(now - RECENT_MS);
+    let through_ms = asked.parameters.time_ms("end")?.unwrap_or(now);
     let asking = Asking {
-        tenant: principal.tenant,
-        selectors: parameters.selectors()?,
+        tenant: asked.principal.tenant,
+        selectors: asked.parameters.selectors()?,
         from_ms,
         through_ms,
-        deadline: parameters.duration("timeout")?,
+        deadline: asked.parameters.duration("timeout")?,
     };
-    let most = parameters.limit("limit")?.unwrap_or(USUAL_ROWS);
-    let (counted, end) = api.parts()?.engine.cardinality(asking, most).await?;
+    let most = asked.parameters.limit("limit")?.unwrap_or(USUAL_ROWS);
+    let (counted, end) = asked.api.parts()?.engine.cardinality(asking, most).await?;
     let rows = |rows: &[(String, u64)]| -> Vec<Value> {
         let row = |(name, value): &(String, u64)| json!({ "name": name, "value": value });
         rows.iter().map(row).collect()
@@ -91,7 +81,7 @@ pub(in crate::api) async fn cardinality(
         "labelValueCountByLabelName": rows(&counted.by_label),
         "seriesCountByLabelValuePair": rows(&counted.by_pair),
     });
-    Ok(answer::data(&data, Some(&end), &headers))
+    Ok(answer::data(&data, Some(&end), &asked.headers))
 }
 
 /// `rules`: none.

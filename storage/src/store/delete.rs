@@ -11,8 +11,9 @@ use super::{
     buffer::Key,
     claim,
     deletion_events::{DELETION_ACCEPTED, event},
-    documents, kept,
+    kept,
     state::{State, subject},
+    tombstone_files,
 };
 use crate::{
     buffered::BufferedRequest,
@@ -80,7 +81,7 @@ async fn accept(state: &State, key: Key, predicate: Predicate, by: String) -> Re
         left: Vec::new(),
     };
     let purged = purged(state, &keys, &mut tombstone).await?;
-    documents::put(&*state.bucket, &tombstone).await?;
+    tombstone_files::put(&*state.bucket, &tombstone).await?;
     commit(state, &tombstone).await?;
     state
         .tombstones
@@ -208,7 +209,7 @@ async fn commit(state: &State, tombstone: &Tombstone) -> Result<()> {
         match state.catalog.load().await {
             Ok(loaded) if loaded.tombstones.iter().any(|t| t.id == tombstone.id) => return Ok(()),
             Ok(_) => {
-                if let Err(error) = documents::remove(&*state.bucket, tombstone).await {
+                if let Err(error) = tombstone_files::remove(&*state.bucket, tombstone).await {
                     tracing::warn!(%error, "the document of a refused deletion stays: a rebuild would take it for accepted");
                 }
                 return Err(error);

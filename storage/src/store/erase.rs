@@ -21,10 +21,10 @@ use super::{
     compact::Running,
     delete::keys,
     deletion_events::{DELETION_COMPLETED, event},
-    documents,
     health::Part,
     retire,
     state::{State, subject},
+    tombstone_files,
 };
 use crate::{
     catalog::{Commit, Event},
@@ -122,12 +122,12 @@ async fn erase(state: &State, wal: &Wal<Cargo>, id: TombstoneId) -> Result<Optio
         tombstone.left = left;
         tombstone.predicate = None;
         tombstone.owners = Owners::default();
-        documents::put(&*state.bucket, &tombstone).await?;
+        tombstone_files::put(&*state.bucket, &tombstone).await?;
         put(state, &tombstone, Vec::new()).await?;
     }
     state.catalog.scrub().await?;
     tombstone.completed = Some(state.now());
-    documents::put(&*state.bucket, &tombstone).await?;
+    tombstone_files::put(&*state.bucket, &tombstone).await?;
     let completed = event(DELETION_COMPLETED, &tombstone, state.now());
     put(state, &tombstone, vec![completed]).await?;
     tracing::info!(

@@ -5,10 +5,10 @@
 
 use super::{
     claim::{self, Claim, MARKER},
-    documents,
     health::Part,
     rebuild,
     state::State,
+    tombstone_files,
 };
 use crate::{
     catalog::CatalogState,
@@ -119,7 +119,7 @@ async fn is_in_use(bucket: &dyn ObjectStore) -> Result<bool> {
     let mut listed = bucket.list(None);
     while let Some(ObjectMeta { location, .. }) = listed.try_next().await.map_err(failed)? {
         let is_segment = location.extension() == Some("parquet");
-        if is_segment || documents::is_document(location.as_ref()) {
+        if is_segment || tombstone_files::is_document(location.as_ref()) {
             return Ok(true);
         }
     }

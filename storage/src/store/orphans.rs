@@ -8,6 +8,7 @@ use super::{
     claim::{self, MARKER},
     documents,
     looked::Orphans,
+    tombstone_files,
 };
 use crate::{
     catalog::{Catalog, CatalogState},
@@ -89,7 +90,8 @@ pub(super) async fn list(
         unseen.remove(path);
         match locate(path) {
             None if path == MARKER
-                || documents::is_document(path)
+                || documents::is_one(path)
+                || tombstone_files::is_document(path)
                 || backups::sequence_of(path).is_some() => {}
             None => orphans.foreign_objects += 1,
             Some(segment) if known.contains(&segment) => {}

@@ -13,7 +13,7 @@ use super::{
     backups::{self, Head, Newest},
     bound,
     claim::{self, Claim, MARKER},
-    documents,
+    documents, tombstone_files,
 };
 use crate::{
     catalog::{Catalog, CatalogState, Commit, Contents, Event, FlushMark},
@@ -321,7 +321,8 @@ async fn list(
             }
             _ if object.location.as_ref() == MARKER => {}
             _ if backups::sequence_of(object.location.as_ref()).is_some() => {}
-            _ if documents::is_document(object.location.as_ref()) => {
+            _ if documents::is_one(object.location.as_ref()) => {}
+            _ if tombstone_files::is_document(object.location.as_ref()) => {
                 read_tombstone(bucket, &object, found, rebuilt).await?;
             }
             _ => rebuilt
@@ -339,7 +340,7 @@ async fn read_tombstone(
     found: &mut Found,
     rebuilt: &mut Rebuilt,
 ) -> Result<()> {
-    match documents::read(bucket, &object.location).await {
+    match tombstone_files::read(bucket, &object.location).await {
         Ok(tombstone) => found.tombstones.extend(tombstone),
         Err(error @ Error::Corrupt { .. }) => {
             let detail = "what it deletes is there again, unless the catalog still knows of it";

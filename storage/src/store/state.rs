@@ -86,6 +86,8 @@ pub(super) struct State {
     pub(super) staging_folders: tokio::sync::RwLock<()>,
     /// Folders of the staging folder that lost a file and may be empty.
     pub(super) emptied: Mutex<BTreeSet<PathBuf>>,
+    /// One change of small documents at a time.
+    pub(super) documents: tokio::sync::Mutex<()>,
     /// The monotonic time at which a shutdown stops waiting, once one has begun.
     close_by: OnceLock<Duration>,
     lanes: Mutex<BTreeMap<Key, Arc<Lanes>>>,
@@ -159,6 +161,7 @@ impl State {
             claimed: AtomicBool::new(false),
             staging_folders: tokio::sync::RwLock::default(),
             emptied: Mutex::default(),
+            documents: tokio::sync::Mutex::default(),
             close_by: OnceLock::new(),
             lanes: Mutex::default(),
             damaged,

@@ -29,6 +29,7 @@ mod compacted;
 mod concurrent;
 mod damaged_log;
 mod deleted;
+mod documents;
 mod evicted;
 mod expired;
 mod lost;

@@ -22,6 +22,7 @@ use super::{
     documents,
     lost::{self, Loss},
     stage::SHARD,
+    tombstone_files,
 };
 
 /// What [`verify`] found.
@@ -133,8 +134,10 @@ async fn find_orphans<'a>(
     let mut listed = bucket.list(None);
     while let Some(ObjectMeta { location, size, .. }) = listed.try_next().await.map_err(failed)? {
         let path = location.as_ref();
-        let is_ours =
-            path == MARKER || documents::is_document(path) || backups::sequence_of(path).is_some();
+        let is_ours = path == MARKER
+            || documents::is_one(path)
+            || tombstone_files::is_document(path)
+            || backups::sequence_of(path).is_some();
         if !known.contains(path) && !is_ours {
             verified.orphans.push(location.to_string());
             verified.orphan_bytes += size;

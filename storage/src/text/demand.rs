@@ -74,6 +74,11 @@ impl Demand {
         Demand::of_part(subject, text, (false, false))
     }
 
+    /// What a phrase of the words of `text` demands whose last one may go on where it ends with `text`.
+    pub fn beginning(subject: Subject, text: &str) -> Demand {
+        Demand::of_part(subject, text, (false, true))
+    }
+
     /// What a text that holds `part` must have, where the character before it and that behind it are unknown if they are
     /// `open` (before, behind). A word that may go on beyond an open end is not asked for.
     pub(crate) fn of_part(subject: Subject, part: &str, open: (bool, bool)) -> Demand {

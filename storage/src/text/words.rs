@@ -155,6 +155,8 @@ fn push_folded(word: &mut Vec<u8>, char: char) {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phrase {
     units: Vec<Owned>,
+    /// Whether the last of them is the beginning of a word only.
+    is_open: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,7 +190,20 @@ impl Phrase {
                 },
             });
         });
-        Phrase { units }
+        Phrase {
+            units,
+            is_open: false,
+        }
+    }
+
+    /// The words of `text`, the last of which may go on where it ends with `text`: `foo ba` is in `foo bar`.
+    pub fn beginning(text: &str) -> Phrase {
+        let mut end = 0;
+        scan(text, &mut Vec::new(), |_, at| end = at.end);
+        Phrase {
+            is_open: end == text.len(),
+            ..Phrase::of(text)
+        }
     }
 
     /// Whether there is no word to look for.
@@ -211,13 +226,25 @@ impl Phrase {
             }
             open.push(0);
             open.retain_mut(|length| {
-                let matches = self.units[*length].matches(unit, *length == 0);
+                let matches = self.fits(*length, unit);
                 *length += 1;
                 found |= matches && *length == self.units.len();
                 matches && *length < self.units.len()
             });
         });
         found
+    }
+
+    /// Whether `unit` may be the one at `place`.
+    fn fits(&self, place: usize, unit: Unit<'_>) -> bool {
+        let own = &self.units[place];
+        let is_last = place + 1 == self.units.len();
+        match (own, unit) {
+            (Owned::Word(own), Unit::Word(word)) if self.is_open && is_last => {
+                word.starts_with(own)
+            }
+            _ => own.matches(unit, place == 0),
+        }
     }
 }
 

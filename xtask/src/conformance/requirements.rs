@@ -264,4 +264,19 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         "",
         "OpenTelemetry metrics of both temporalities by PromQL, against numbers worked out beside",
     ),
+    asked(
+        "5.1",
+        "",
+        "logs of real shippers: every record is counted back, its fields as they were sent",
+    ),
+    asked(
+        "5.2",
+        "",
+        "Grafana's data sources: what they ask is answered in the shape that they read",
+    ),
+    asked(
+        "5.3",
+        "",
+        "log search: words by the index are words by reading; exports and saved searches are whole",
+    ),
 ];

@@ -29,6 +29,9 @@ const AZURE_REQUIREMENTS: &str = "tests/s3/azure.txt";
 /// What the tests of Prometheus' interfaces import.
 const PROMQL_REQUIREMENTS: &str = "tests/promql/requirements.txt";
 
+/// What ships logs, and what follows them.
+const LOGS_REQUIREMENTS: &str = "tests/logs/requirements.txt";
+
 /// Prometheus' own test scripts, beside the repository.
 const PROMETHEUS_SUITE: &str = "../shared/promqltest";
 
@@ -68,7 +71,7 @@ pub(super) fn build(place: &Place) -> Result<Counts> {
 
 /// Real SDKs and a real forwarder send; SQL and DuckDB return what was sent.
 pub(super) fn sdks(place: &Place) -> Result<Counts> {
-    let node = node_folder(place)?;
+    let node = node_folder(place, "tests/sdk/node")?;
     let mut command = program(place, "tests/sdk/acceptance.py")?;
     command
         .arg("--node")
@@ -168,14 +171,37 @@ pub(super) fn beside_prometheus(place: &Place, arguments: &[String]) -> Result<(
 
 /// A Python program that runs the server beside Debian's programs, which it keeps in the cache.
 fn with_debian(place: &Place, path: &str) -> Result<Command> {
-    let mut command = place.command(python::environment(place, PROMQL_REQUIREMENTS)?);
-    command
-        .arg(path)
-        .arg("--cairn")
-        .arg(binary(place, "cairn"))
-        .arg("--parts")
-        .arg(place.cache.join("debian"));
+    let mut command = with_packages(place, PROMQL_REQUIREMENTS, path)?;
+    command.arg("--parts").arg(place.cache.join("debian"));
     Ok(command)
+}
+
+/// A Python program of ours with packages of its own and the server to run.
+fn with_packages(place: &Place, requirements: &str, path: &str) -> Result<Command> {
+    let mut command = place.command(python::environment(place, requirements)?);
+    command.arg(path).arg("--cairn").arg(binary(place, "cairn"));
+    Ok(command)
+}
+
+/// rsyslog, the official Elasticsearch client, Loki clients and curl send; every record is counted back.
+pub(super) fn shippers(place: &Place) -> Result<Counts> {
+    install("curl", "curl", place)?;
+    let node = node_folder(place, "tests/logs/node")?;
+    let mut command = with_packages(place, LOGS_REQUIREMENTS, "tests/logs/shippers.py")?;
+    command.arg("--parts").arg(place.cache.join("debian"));
+    counted(place, command.arg("--node").arg(node))
+}
+
+/// What Grafana's data sources ask is answered in the shape that they read.
+pub(super) fn grafana(place: &Place) -> Result<Counts> {
+    let mut command = with_packages(place, LOGS_REQUIREMENTS, "tests/grafana/grafana.py")?;
+    counted(place, &mut command)
+}
+
+/// The language of the search, exports and saved searches of a running server.
+pub(super) fn logs(place: &Place) -> Result<Counts> {
+    let mut command = with_packages(place, LOGS_REQUIREMENTS, "tests/logs/search.py")?;
+    counted(place, &mut command)
 }
 
 /// Every record of every client is a row, a retry or a dead letter.
@@ -189,7 +215,7 @@ pub(super) fn ledger_with(place: &Place, arguments: &[String]) -> Result<()> {
 }
 
 fn ledger_command(place: &Place) -> Result<Command> {
-    let node = node_folder(place)?;
+    let node = node_folder(place, "tests/sdk/node")?;
     let mut command = program(place, "tests/ledger/ledger.py")?;
     command
         .arg("--node")
@@ -262,12 +288,11 @@ pub(super) fn sbom(place: &Place, file: &Path) -> Result<Counts> {
 
 /// Requests made from the OpenAPI document, and events read with protobuf's own parser.
 pub(super) fn contracts(place: &Place) -> Result<Counts> {
-    let mut command = place.command(python::environment(place, CONTRACTS_REQUIREMENTS)?);
-    command
-        .arg("tests/contracts/contracts.py")
-        .arg("--cairn")
-        .arg(binary(place, "cairn"));
-    counted(place, &mut command)
+    let path = "tests/contracts/contracts.py";
+    counted(
+        place,
+        &mut with_packages(place, CONTRACTS_REQUIREMENTS, path)?,
+    )
 }
 
 /// What OTLP asks of a server, over bare sockets and with `cairn otlp-check`.
@@ -295,25 +320,23 @@ pub(super) fn limits(place: &Place) -> Result<Counts> {
 
 /// A Python program of ours with the server to run.
 pub(super) fn program(place: &Place, path: &str) -> Result<Command> {
-    let mut command = place.command(python::environment(place, REQUIREMENTS)?);
-    command.arg(path).arg("--cairn").arg(binary(place, "cairn"));
-    Ok(command)
+    with_packages(place, REQUIREMENTS, path)
 }
 
 pub(super) fn binary(place: &Place, name: &str) -> PathBuf {
     place.target.join("release").join(name)
 }
 
-/// The Node sender with its packages.
-fn node_folder(place: &Place) -> Result<PathBuf> {
-    npm_folder(place, "node", "tests/sdk/node", &["send.mjs"])
+/// The Node sender of the folder `of` with its packages.
+fn node_folder(place: &Place, of: &str) -> Result<PathBuf> {
+    npm_folder(place, &of.replace('/', "-"), of, &["send.mjs"])
 }
 
 /// What `from` (a path from the root) locks, installed by npm, and `files` of it beside: in a copy in the cache, so that the
 /// tree stays clean.
 fn npm_folder(place: &Place, name: &str, from: &str, files: &[&str]) -> Result<PathBuf> {
     install("npm", "npm", place)?;
-    let folder = place.cache.join(name);
+    let folder = place.cache.join("node").join(name);
     std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     for file in ["package.json", "package-lock.json"].iter().chain(files) {
         let from = place.root.join(from).join(file);

@@ -66,9 +66,13 @@ fn filters_on_bodies_demand_words() {
         Demand::nothing(),
     );
     check(
-        HasPhrase::udf().call(vec![body(), lit("a b")]),
+        HasPhrase::udf(Last::Whole).call(vec![body(), lit("a b")]),
         words("a b"),
     );
+    let begins = |with| HasPhrase::udf(Last::Beginning).call(vec![body(), lit(with)]);
+    check(begins("a b"), words("a"));
+    check(begins("a b-"), words("a b"));
+    check(begins("a"), Demand::nothing());
     check(col("other").eq(lit("a")), Demand::nothing());
     let either = body().eq(lit("a")).or(body().eq(lit("b")));
     check(either.clone(), words("a").or(words("b")));

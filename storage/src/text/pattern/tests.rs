@@ -209,6 +209,18 @@ proptest! {
     }
 
     #[test]
+    fn beginnings_never_lose_a_text(text in text(), other in text(), from in any::<prop::sample::Index>(), to in any::<prop::sample::Index>()) {
+        let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+        let (a, b) = (places[from.index(places.len())], places[to.index(places.len())]);
+        for beginning in [&text[a.min(b)..a.max(b)], &other] {
+            let phrase = crate::text::words::Phrase::beginning(beginning);
+            if phrase.is_in(&text, &mut Vec::new()) {
+                prop_assert!(holds(&Demand::beginning(SUBJECT, beginning), &tokens(&text)), "{beginning:?} in {text:?}");
+            }
+        }
+    }
+
+    #[test]
     fn phrases_never_lose_a_text(text in text(), phrase in text()) {
         let found = crate::text::words::Phrase::of(&phrase).is_in(&text, &mut Vec::new());
         let demand = Demand::words(SUBJECT, &phrase);

@@ -121,3 +121,20 @@ fn phrases_are_found_whole() {
     check("", "anything", true);
     check("x", "", false);
 }
+
+#[test]
+fn the_last_word_of_a_beginning_may_go_on() {
+    let check = |beginning: &str, text: &str, expected: bool| {
+        let found = Phrase::beginning(beginning).is_in(text, &mut Vec::new());
+        assert_eq!(found, expected, "{beginning:?} in {text:?}");
+    };
+    check("sword", "A Swordfish", true);
+    check("fish", "swordfish", false);
+    check("connection ref", "dial: connection REFUSED", true);
+    check("connect ref", "connection refused", false);
+    check("a a b", "a a a bc", true);
+    check("foo-", "foobar", false);
+    check("foo-", "foo bar", true);
+    check("日本", "日本語", true);
+    check("x 日", "x:日本", true);
+}

@@ -58,7 +58,11 @@ fn rows_are_held_against_a_catalog() {
     // Merged: other segments, the same rows.
     let merged = segment(7, Table::Logs, 5);
     check(&expected, &[merged, two.clone()], &[Found::All, Found::All]);
-    check(&expected, std::slice::from_ref(&two), &[Found::Fewer, Found::All]);
+    check(
+        &expected,
+        std::slice::from_ref(&two),
+        &[Found::Fewer, Found::All],
+    );
     let twice = [one.clone(), segment(3, Table::Logs, 1), two.clone()];
     check(&expected, &twice, &[Found::More, Found::All]);
     let stranger = [one, two, segment(4, Table::DeadLetters, 1)];
