@@ -8,7 +8,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// The text is no PromQL. `offset` is in bytes.
-    #[error("parse error at {line}:{column}: {message}")]
+    #[error("{line}:{column}: parse error: {message}")]
     Parse {
         line: usize,
         column: usize,
@@ -20,6 +20,9 @@ pub enum Error {
         #[source]
         source: Box<regex::Error>,
     },
+    /// The query is PromQL and of a type that cannot be asked for in this way.
+    #[error("{0}")]
+    Unfit(String),
     /// The query is PromQL and has no answer over this data.
     #[error("{0}")]
     Evaluation(String),

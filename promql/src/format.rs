@@ -7,7 +7,7 @@ use crate::{
     },
     labels::METRIC_NAME,
     lex::{number::format_duration, quoted::quote},
-    matcher::MatchOp,
+    matcher::{MatchOp, Matcher},
 };
 use std::fmt::{self, Display, Formatter};
 
@@ -64,7 +64,7 @@ pub(crate) fn format_float(value: f64) -> String {
 }
 
 /// Whether a name can stand outside of quotes.
-pub(crate) fn plain_metric(name: &str) -> bool {
+fn plain_metric(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && name
@@ -90,28 +90,22 @@ fn labels(names: &[String]) -> String {
     texts.join(", ")
 }
 
-/// Name and matchers.
+/// Name and matchers, these in the order of their texts.
 pub(crate) fn series(selector: &Selector) -> String {
     let name = selector.name.as_deref();
-    let outside = name.filter(|name| plain_metric(name));
-    let mut inside = Vec::new();
-    if let Some(name) = name.filter(|_| outside.is_none()) {
-        inside.push(quote(name));
-    }
-    let mut named = name.is_some();
-    for matcher in &selector.matchers {
-        let is_name = matcher.name == METRIC_NAME && matcher.op == MatchOp::Equal;
-        if is_name && std::mem::take(&mut named) {
-            continue;
-        }
-        inside.push(format!(
-            "{}{}{}",
-            label(&matcher.name),
-            matcher.op.symbol(),
-            quote(&matcher.value)
-        ));
-    }
-    match (outside, inside.is_empty()) {
+    let is_name = |matcher: &&Matcher| {
+        let equal = matcher.name == METRIC_NAME && matcher.op == MatchOp::Equal;
+        equal && name == Some(&matcher.value)
+    };
+    let others = selector.matchers.iter().filter(|matcher| !is_name(matcher));
+    let mut inside: Vec<String> = others
+        .map(|matcher| {
+            let (label, value) = (label(&matcher.name), quote(&matcher.value));
+            format!("{label}{}{value}", matcher.op.symbol())
+        })
+        .collect();
+    inside.sort();
+    match (name, inside.is_empty()) {
         (Some(name), true) => name.to_owned(),
         (name, _) => format!("{}{{{}}}", name.unwrap_or(""), inside.join(",")),
     }
@@ -183,33 +177,34 @@ impl Display for RangeSelector {
     }
 }
 
+/// The brackets of a subquery and what follows them.
+fn window(subquery: &Subquery) -> String {
+    let step = subquery.step.as_ref().map(Length::to_string);
+    let (range, step) = (&subquery.range, step.unwrap_or_default());
+    format!("[{range}:{step}]{}", shift(&subquery.shift))
+}
+
 impl Display for Subquery {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let step = self
-            .step
-            .as_ref()
-            .map(Length::to_string)
-            .unwrap_or_default();
-        write!(
-            f,
-            "{}[{}:{step}]{}",
-            self.expr,
-            self.range,
-            shift(&self.shift)
-        )
+        write!(f, "{}{}", self.expr, window(self))
+    }
+}
+
+/// The operator and its grouping.
+fn head(aggregate: &Aggregate) -> String {
+    let name = aggregate.op.name();
+    match (aggregate.without, aggregate.grouping.is_empty()) {
+        (false, true) => name.to_owned(),
+        (without, _) => {
+            let word = if without { "without" } else { "by" };
+            format!("{name} {word} ({}) ", labels(&aggregate.grouping))
+        }
     }
 }
 
 impl Display for Aggregate {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(self.op.name())?;
-        match (self.without, self.grouping.is_empty()) {
-            (false, true) => {}
-            (without, _) => {
-                let word = if without { "without" } else { "by" };
-                write!(f, " {word} ({}) ", labels(&self.grouping))?;
-            }
-        }
+        f.write_str(&head(self))?;
         match &self.param {
             Some(param) => write!(f, "({param}, {})", self.expr),
             None => write!(f, "({})", self.expr),
@@ -217,22 +212,31 @@ impl Display for Aggregate {
     }
 }
 
+/// The operator with all that stands between the two sides.
+fn sign(binary: &Binary) -> String {
+    let word = if binary.bool_modifier { " bool" } else { "" };
+    format!("{}{word}{}", binary.op.symbol(), binary.matching)
+}
+
 impl Display for Binary {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let word = if self.bool_modifier { " bool" } else { "" };
-        let (matching, lhs) = (&self.matching, self.lhs.to_string());
+        let lhs = self.lhs.to_string();
         // A power binds stronger than a sign, which `+Inf` would have.
         let lhs = match (self.op, &self.lhs.kind) {
             (BinaryOp::Pow, Kind::Number(_)) => lhs.trim_start_matches('+'),
             _ => &lhs,
         };
-        write!(f, "{lhs} {}{word}{matching} {}", self.op.symbol(), self.rhs)
+        write!(f, "{lhs} {} {}", sign(self), self.rhs)
     }
 }
 
 impl Display for Matching {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if self.explicit {
+        let grouped = matches!(
+            self.cardinality,
+            Cardinality::ManyToOne | Cardinality::OneToMany
+        );
+        if self.on || grouped || !self.labels.is_empty() {
             let word = if self.on { "on" } else { "ignoring" };
             write!(f, " {word} ({})", labels(&self.labels))?;
         }
@@ -253,6 +257,52 @@ impl Display for Matching {
                 Ok(())
             }
         }
+    }
+}
+
+/// An expression over several lines where it is longer than one, as Prometheus' `format_query` prints it.
+pub fn pretty(expr: &Expr) -> String {
+    indented(expr, 0)
+}
+
+/// Bytes of a line that nothing is broken within.
+const LINE_BYTES: usize = 100;
+
+const INDENT: &str = "  ";
+
+fn indented(expr: &Expr, level: usize) -> String {
+    let indent = INDENT.repeat(level);
+    let whole = expr.to_string();
+    let is_long = whole.len() > LINE_BYTES;
+    let deeper = |expr: &Expr| indented(expr, level + 1);
+    match &expr.kind {
+        // The operand decides whether there are lines; it stands behind its sign.
+        Kind::Unary { negative, operand } => {
+            let sign = if *negative { '-' } else { '+' };
+            format!("{indent}{sign}{}", indented(operand, level).trim())
+        }
+        // A short one is not indented, in Prometheus either.
+        Kind::Subquery(_) if !is_long => whole,
+        Kind::Subquery(subquery) => {
+            format!("{}{}", indented(&subquery.expr, level), window(subquery))
+        }
+        Kind::Call(call) if is_long && !call.args.is_empty() => {
+            let args: Vec<String> = call.args.iter().map(deeper).collect();
+            let (name, args) = (call.function.name, args.join(",\n"));
+            format!("{indent}{name}(\n{args}\n{indent})")
+        }
+        Kind::Aggregate(aggregate) if is_long => {
+            let parts = aggregate.param.iter().chain([&aggregate.expr]);
+            let parts: Vec<String> = parts.map(deeper).collect();
+            let (head, parts) = (head(aggregate), parts.join(",\n"));
+            format!("{indent}{head}(\n{parts}\n{indent})")
+        }
+        Kind::Binary(binary) if is_long => {
+            let (lhs, rhs) = (deeper(&binary.lhs), deeper(&binary.rhs));
+            format!("{lhs}\n{indent}{}\n{rhs}", sign(binary))
+        }
+        Kind::Paren(inner) if is_long => format!("{indent}(\n{}\n{indent})", deeper(inner)),
+        _ => format!("{indent}{whole}"),
     }
 }
 

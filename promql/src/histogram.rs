@@ -11,6 +11,7 @@ mod layout;
 mod model;
 mod notation;
 mod number;
+mod powers;
 mod precise;
 mod reset;
 mod statistics;

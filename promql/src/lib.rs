@@ -11,6 +11,7 @@
 
 pub mod error;
 pub mod expr;
+pub mod format;
 pub mod histogram;
 pub mod json;
 pub mod labels;
@@ -28,7 +29,6 @@ mod annotations;
 mod binary;
 mod check;
 mod eval;
-mod format;
 mod functions;
 mod lex;
 mod row;

@@ -189,6 +189,10 @@ impl Query {
     /// A query of a tree that `parse` gave; its notes have no places.
     pub fn of(mut expr: Expr, options: Options) -> Result<Query> {
         options.check()?;
+        let kind = expr.value_type();
+        if options.step_ms > 0 && !matches!(kind, Type::Scalar | Type::Vector) {
+            return Err(unfit(kind));
+        }
         eval::mark_statistics(&mut expr);
         Ok(Query {
             expr,
@@ -268,10 +272,7 @@ impl Query {
                 }),
                 _ => Err(Error::Evaluation("the query is no string".to_owned())),
             },
-            (kind, false) => Err(Error::Evaluation(format!(
-                "invalid expression type {:?} for range query, must be Scalar or instant Vector",
-                kind.describe()
-            ))),
+            (kind, false) => Err(unfit(kind)),
         }
     }
 
@@ -310,6 +311,14 @@ impl Query {
         lines.sort_by(|one, other| one.labels.cmp(&other.labels));
         Ok(Value::Matrix(lines))
     }
+}
+
+/// Of a query over steps.
+fn unfit(kind: Type) -> Error {
+    Error::Unfit(format!(
+        "invalid expression type {:?} for range query, must be Scalar or instant Vector",
+        kind.describe()
+    ))
 }
 
 fn element(mut row: Row, time_ms: i64) -> Option<Element> {

@@ -124,6 +124,13 @@ impl Timing {
         Ok((first - before - extra_before, last + extra_after))
     }
 
+    /// The first and the last instant from which info metrics are read for a vector whose times are shifted.
+    pub(crate) fn span_of_infos(&self, shift: &Shift, steps: Steps) -> Result<(i64, i64)> {
+        let reference = self.reference(shift)?;
+        let first = reference.of(steps.start_ms) - self.lookback_ms + 1;
+        Ok((first, reference.of(steps.last_ms())))
+    }
+
     /// When the inner expression of a subquery is evaluated: at multiples of its step, after the start of its range.
     pub(crate) fn inner_steps(&self, subquery: &Subquery, steps: Steps) -> Result<Steps> {
         let range_ms = self.positive(&subquery.range)?;

@@ -77,10 +77,27 @@ fn selections_are_known_beforehand() {
         ],
     );
     check_selections(
+        "info(sum(rate(a[1m] offset 2m)), {x=\"y\"})",
+        &options,
+        &[
+            ("__name__=a", 420_001, 780_000),
+            ("__name__=target_info", 180_001, 780_000),
+        ],
+    );
+    check_selections(
         "rate(a[1m] smoothed)",
         &options,
         &[("__name__=a", 240_001, 1_200_000)],
     );
+}
+
+#[test]
+fn points_of_a_range_are_no_answer_over_steps() {
+    for text in ["a_total[5m]", "'text'", "a_total[5m:1m] @ 0"] {
+        let refused = Query::new(text, Options::range(0, 60_000, 60_000));
+        assert!(matches!(refused, Err(Error::Unfit(_))), "{text}");
+        assert!(Query::new(text, Options::instant(0)).is_ok(), "{text}");
+    }
 }
 
 #[test]
@@ -195,6 +212,8 @@ fn the_tree_has_the_form_of_prometheus() {
     assert_eq!(at("/lhs/expr/args/0/type"), "\"matrixSelector\"");
     assert_eq!(at("/lhs/expr/args/0/range"), "300000");
     assert_eq!(at("/lhs/expr/args/0/offset"), "60000");
-    assert_eq!(at("/lhs/expr/args/0/matchers/1/type"), "\"=~\"");
+    assert_eq!(at("/lhs/expr/args/0/matchers/0/type"), "\"=~\"");
+    assert_eq!(at("/lhs/expr/args/0/matchers/1/value"), "\"a\"");
+    assert_eq!(at("/lhs/expr/args/0/name"), "\"a\"");
     assert_eq!(at("/rhs/val"), "\"1\"");
 }

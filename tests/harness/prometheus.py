@@ -12,7 +12,7 @@ import urllib.request
 from server import free_ports
 
 # Everything that its language and its storage can do.
-FEATURES = "native-histograms,exemplar-storage,promql-experimental-functions,metadata-wal-records"
+FEATURES = "native-histograms,exemplar-storage,promql-experimental-functions,promql-duration-expr,metadata-wal-records"
 
 
 class Api:
@@ -33,9 +33,11 @@ class Api:
         else:
             status, body = self.exchange((method, target, encoded), timeout)
         try:
-            return json.loads(body)
+            answer = json.loads(body)
         except ValueError:
-            return {"status": "error", "errorType": f"status {status}", "error": body[:300].decode(errors="replace")}
+            answer = {"status": "error", "errorType": f"status {status}", "error": body[:300].decode(errors="replace")}
+        # What was refused is compared with the code that it was refused with.
+        return answer | {"code": status}
 
     def exchange(self, request, timeout):
         """One request over a connection that is kept; once more where it was closed in between."""

@@ -128,6 +128,11 @@ const STEPS: &[Step] = &[
         run: harness::promqltest,
     },
     Step {
+        name: "prometheus",
+        about: "generated PromQL beside Debian's Prometheus; its remote write, vmagent, promtool and SDKs",
+        run: harness::prometheus,
+    },
+    Step {
         name: "sql",
         about: "escapes, bombs and random statements of two tenants",
         run: harness::sql,

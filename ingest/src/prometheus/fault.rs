@@ -18,7 +18,6 @@ pub(super) enum Fault {
     OddReferences,
     NoMetric,
     EmptyName,
-    Unsorted,
     Duplicate,
     NotText,
     TooManyLabels,
@@ -48,7 +47,6 @@ impl Fault {
             Fault::Symbol
             | Fault::OddReferences
             | Fault::EmptyName
-            | Fault::Unsorted
             | Fault::Duplicate
             | Fault::NotText
             | Fault::Schema
@@ -66,7 +64,6 @@ impl Fault {
             Fault::OddReferences => "an odd number of references to symbols makes no labels",
             Fault::NoMetric => "it has no label __name__",
             Fault::EmptyName => "a label has an empty name",
-            Fault::Unsorted => "its labels are not sorted by name",
             Fault::Duplicate => "a label stands twice",
             Fault::NotText => "a label, unit or help text is not UTF-8",
             Fault::TooManyLabels => "it has more than 16384 labels",

@@ -75,24 +75,28 @@ impl<'a> Labels<'a> {
         Ok(())
     }
 
-    /// Checks the labels of a series and appends those that are not its name to `out`.
+    /// Checks the labels of a series and appends those that are not its name to `out`, sorted by name: vmagent sends them
+    /// as they come.
     ///
     /// A label with an empty value is the same as none (Prometheus' data model).
-    pub(super) fn write_series(&self, out: &mut Vec<u8>) -> Result<Named<'a>, Fault> {
+    pub(super) fn write_series(&mut self, out: &mut Vec<u8>) -> Result<Named<'a>, Fault> {
         if self.half.is_some() {
             return Err(Fault::OddReferences);
         }
         let begin = out.len();
         let (mut name, mut job): (&[u8], Option<&[u8]>) = (&[], None);
         let mut last: &[u8] = &[];
-        for (key, value) in self.pairs.iter().copied() {
+        for &(key, value) in &self.pairs {
             // The empty name is what `last` begins with.
             if key <= last {
-                return Err(match key {
-                    [] => Fault::EmptyName,
-                    _ if key == last => Fault::Duplicate,
-                    _ => Fault::Unsorted,
-                });
+                match key {
+                    [] => return Err(Fault::EmptyName),
+                    _ if key == last => return Err(Fault::Duplicate),
+                    _ => {}
+                }
+                out.truncate(begin);
+                self.pairs.sort_by_key(|pair| pair.0);
+                return self.write_series(out);
             }
             last = key;
             if key == NAME {

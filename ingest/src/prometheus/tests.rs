@@ -238,7 +238,7 @@ fn metadata_describes_and_identifies_nothing() {
 fn what_is_wrong_with_a_series_is_wrong_with_all_of_its_points_and_no_others() {
     let two = [sample(1.0, 1), sample(2.0, 2)];
     type Labels<'a> = &'a [(&'a str, &'a str)];
-    let bad: [(Labels<'_>, Reason, &str); 7] = [
+    let bad: [(Labels<'_>, Reason, &str); 6] = [
         (&[("a", "b")], Reason::Incomplete, "no label __name__"),
         (
             &[("__name__", ""), ("a", "b")],
@@ -251,9 +251,9 @@ fn what_is_wrong_with_a_series_is_wrong_with_all_of_its_points_and_no_others() {
             "empty name",
         ),
         (
-            &[("__name__", "m"), ("b", "1"), ("a", "2")],
+            &[("a", "1"), ("__name__", "m"), ("a", "2")],
             Reason::Malformed,
-            "not sorted",
+            "stands twice",
         ),
         (
             &[("__name__", "m"), ("a", "1"), ("a", "2")],
@@ -264,11 +264,6 @@ fn what_is_wrong_with_a_series_is_wrong_with_all_of_its_points_and_no_others() {
             &[("__name__", "m"), ("__name__", "n")],
             Reason::Malformed,
             "stands twice",
-        ),
-        (
-            &[("a", ""), ("__name__", "m")],
-            Reason::Malformed,
-            "not sorted",
         ),
     ];
     for (pairs, reason, what) in bad {
@@ -291,6 +286,22 @@ fn what_is_wrong_with_a_series_is_wrong_with_all_of_its_points_and_no_others() {
         let second = Sample::decode(&decoded.rejected[1].record[..]).expect("the sample");
         assert_eq!(second, two[1]);
     }
+}
+
+#[test]
+fn labels_in_any_order_are_those_of_one_series() {
+    let orders: [&[(&str, &str)]; 3] = [
+        &[("__name__", "m"), ("a", "1"), ("b", "2")],
+        &[("b", "2"), ("a", "1"), ("__name__", "m")],
+        &[("__name__", "m"), ("b", "2"), ("c", ""), ("a", "1")],
+    ];
+    let all = orders.map(|pairs| series(pairs, &[sample(1.0, 1)]));
+    let decoded = decode_one(&request(all.to_vec()), &Families::default());
+    assert!(rejected(&decoded).is_empty());
+    let mut series = rows(&decoded, Table::Samples, "series_id");
+    assert_eq!(series.len(), 3);
+    series.dedup();
+    assert_eq!(series.len(), 1);
 }
 
 #[test]

@@ -254,8 +254,8 @@ fn nanos(millis: i64) -> Result<i64, Reason> {
 
 /// Name and attributes of a series.
 fn named(labels: &[Label]) -> Result<(String, BTreeMap<String, String>), Reason> {
-    let sorted = labels.windows(2).all(|pair| pair[0].name < pair[1].name);
-    if !sorted || labels.iter().any(|label| label.name.is_empty()) {
+    let names: HashSet<&String> = labels.iter().map(|label| &label.name).collect();
+    if names.len() < labels.len() || labels.iter().any(|label| label.name.is_empty()) {
         return Err(Reason::Malformed);
     }
     let all = labels.iter().filter(|label| !label.value.is_empty());

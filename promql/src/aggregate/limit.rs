@@ -7,7 +7,7 @@ use crate::{
     labels::Labels,
     row::{Row, Rows, Sample},
 };
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh64::xxh64;
 
 /// Rows of which some samples are picked.
 pub(super) struct Picked {
@@ -131,7 +131,7 @@ pub(crate) fn ratio(rows: Rows, call: &Call, (ratios, span): (&[f64], Span)) -> 
     for (member, place) in places.into_iter().enumerate() {
         for (step, ratio) in capped.iter().enumerate() {
             let chosen = match *ratio >= 0.0 {
-                true => place < *ratio || *ratio == 1.0,
+                true => place < *ratio,
                 false => place >= 1.0 + ratio,
             };
             if chosen && picked.present(member, step) {
@@ -142,14 +142,19 @@ pub(crate) fn ratio(rows: Rows, call: &Call, (ratios, span): (&[f64], Span)) -> 
     Ok(picked.rows())
 }
 
-/// Where from 0 to 1 a series is.
+/// Where from 0 to 1 a series is: where Prometheus' hash of labels has it, which is XXH64 over each name and value with
+/// its length before it: one byte, or 255 and three bytes, the lowest first.
 fn place(labels: &Labels) -> f64 {
     let mut bytes = Vec::new();
-    for (name, value) in labels.iter() {
-        bytes.extend_from_slice(name.as_bytes());
-        bytes.push(0xff);
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.push(0xff);
+    for text in labels.iter().flat_map(|(name, value)| [name, value]) {
+        match u8::try_from(text.len()) {
+            Ok(length) if length < u8::MAX => bytes.push(length),
+            _ => {
+                bytes.push(u8::MAX);
+                bytes.extend_from_slice(&text.len().to_le_bytes()[..3]);
+            }
+        }
+        bytes.extend_from_slice(text.as_bytes());
     }
-    xxh3_64(&bytes) as f64 / u64::MAX as f64
+    xxh64(&bytes, 0) as f64 / u64::MAX as f64
 }

@@ -9,7 +9,11 @@ use crate::{
     labels::{Labels, METRIC_NAME},
     row::{Row, Rows, Sample, collect},
 };
-use std::{collections::HashMap, rc::Rc, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+    sync::Arc,
+};
 
 /// Takes from labels those that have to be equal.
 #[derive(Clone)]
@@ -37,10 +41,22 @@ impl Signature {
 
 /// What is known of the elements that share a match.
 struct Match {
-    /// Rows of the side of one; at each step one of them has a sample at most.
+    /// Rows of the side of one; at each step that counts one of them has a sample at most.
     ones: Vec<usize>,
     /// At which steps an element of the other side was there.
     used: Vec<bool>,
+    /// At which steps there was a pair already.
+    answered: Vec<bool>,
+}
+
+impl Match {
+    fn new(steps: usize) -> Match {
+        Match {
+            ones: Vec::new(),
+            used: vec![false; steps],
+            answered: vec![false; steps],
+        }
+    }
 }
 
 /// Two vectors being joined.
@@ -52,6 +68,8 @@ pub(crate) struct Join<'a> {
     steps: usize,
     ones: Vec<Rc<Row>>,
     matches: HashMap<Labels, Match>,
+    /// Why there is no answer where the other side has an element at that step.
+    conflicts: BTreeMap<usize, String>,
     /// Of `group_left` and `group_right`: at which steps results of these labels are there already.
     taken: HashMap<Labels, Vec<bool>>,
 }
@@ -72,18 +90,18 @@ impl<'a> Join<'a> {
             steps,
             ones: collect(one)?.into_iter().map(Rc::new).collect(),
             matches: HashMap::new(),
+            conflicts: BTreeMap::new(),
             taken: HashMap::new(),
         };
         for (at, row) in join.ones.iter().enumerate() {
             let entry = join.matches.entry(join.signature.of(&row.labels));
-            let found = entry.or_insert_with(|| Match {
-                ones: Vec::new(),
-                used: vec![false; steps],
-            });
-            found.ones.push(at);
+            entry.or_insert_with(|| Match::new(steps)).ones.push(at);
         }
-        join.check_ones()?;
-        Ok(join)
+        join.conflicts = join.conflicts();
+        match (join.fills().1, join.conflicts.values().next()) {
+            (Some(_), Some(conflict)) => Err(Error::Evaluation(conflict.clone())),
+            _ => Ok(join),
+        }
     }
 
     fn swapped(&self) -> bool {
@@ -109,14 +127,14 @@ impl<'a> Join<'a> {
         )
     }
 
-    /// No two elements of the side of one may share a match at a step.
-    fn check_ones(&self) -> Result<()> {
+    /// The steps at which two elements of the side of one share a match.
+    fn conflicts(&self) -> BTreeMap<usize, String> {
         let side = if self.swapped() { "left" } else { "right" };
-        for (signature, found) in self
-            .matches
-            .iter()
-            .filter(|(_, found)| found.ones.len() > 1)
-        {
+        let mut shared: Vec<(&Labels, &Match)> = self.matches.iter().collect();
+        shared.retain(|(_, found)| found.ones.len() > 1);
+        shared.sort_by_key(|(signature, _)| *signature);
+        let mut conflicts = BTreeMap::new();
+        for (signature, found) in shared {
             for step in 0..self.steps {
                 let present = |at: &&usize| !self.ones[**at].samples[step].is_absent();
                 let mut labels: Vec<&Labels> = found
@@ -129,113 +147,74 @@ impl<'a> Join<'a> {
                     continue;
                 }
                 labels.sort();
-                return Err(Error::Evaluation(format!(
-                    "found duplicate series for the match group {} on the {side} hand-side of the operation: [{}, {}];many-to-many matching not allowed: matching labels must be unique on one side",
-                    all(signature),
-                    all(labels[0]),
-                    all(labels[1]),
-                )));
+                conflicts.entry(step).or_insert_with(|| {
+                    format!(
+                        "found duplicate series for the match group {} on the {side} hand-side of the operation: [{}, {}];many-to-many matching not allowed: matching labels must be unique on one side",
+                        all(signature),
+                        all(labels[0]),
+                        all(labels[1]),
+                    )
+                });
             }
         }
-        Ok(())
+        conflicts
+    }
+
+    /// A conflict counts where there is something to match.
+    fn check(&self, row: &Row) -> Result<()> {
+        let counts = |(step, _): &(&usize, &String)| !row.samples[**step].is_absent();
+        match self.conflicts.iter().find(counts) {
+            Some((_, conflict)) => Err(Error::Evaluation(conflict.clone())),
+            None => Ok(()),
+        }
     }
 
     /// The results of a row of the other side.
     fn join(&mut self, row: &Row) -> Result<Vec<Row>> {
+        self.check(row)?;
         let signature = self.signature.of(&row.labels);
-        let grouped = self.grouped();
         let (fill_one, _) = self.fills();
         let mut results = Vec::new();
+        let steps = self.steps;
+        if fill_one.is_some() {
+            let entry = self.matches.entry(signature.clone());
+            entry.or_insert_with(|| Match::new(steps));
+        }
         let Some(found) = self.matches.get_mut(&signature) else {
-            if let Some(fill) = fill_one {
-                let entry = self.matches.entry(signature.clone());
-                entry.or_insert_with(|| Match {
-                    ones: Vec::new(),
-                    used: vec![false; self.steps],
-                });
-                let filled = vec![Sample::Float(fill); self.steps];
-                self.mark(&signature, row)?;
-                self.result(row, &Row::new(signature, filled), &mut results)?;
-            }
             return Ok(results);
         };
-        let ones = found.ones.clone();
-        if !grouped {
-            self.mark(&signature, row)?;
-        } else {
-            for (used, sample) in found.used.iter_mut().zip(&row.samples) {
-                *used |= !sample.is_absent();
-            }
+        for (used, sample) in found.used.iter_mut().zip(&row.samples) {
+            *used |= !sample.is_absent();
         }
+        let ones = found.ones.clone();
         for &one in &ones {
             let one = self.ones[one].clone();
-            self.result(row, &one, &mut results)?;
+            self.result(&signature, (row, &*one), &mut results)?;
         }
         if let Some(fill) = fill_one {
             let missing = |step: usize| {
                 ones.iter()
                     .all(|one| self.ones[*one].samples[step].is_absent())
             };
-            let filled = (0..self.steps).map(|step| match missing(step) {
+            let filled = (0..steps).map(|step| match missing(step) {
                 true => Sample::Float(fill),
                 false => Sample::Absent,
             });
-            let filled = Row::new(signature, filled.collect());
-            self.result(row, &filled, &mut results)?;
+            let filled = Row::new(signature.clone(), filled.collect());
+            self.result(&signature, (row, &filled), &mut results)?;
         }
         Ok(results)
     }
 
-    /// Notes where the row has samples; one-to-one admits no second one at a step that has a partner.
-    fn mark(&mut self, signature: &Labels, row: &Row) -> Result<()> {
-        let grouped = self.grouped();
-        let fills = self.fills().0.is_some();
-        let Some(found) = self.matches.get_mut(signature) else {
-            return Ok(());
-        };
-        for (step, sample) in row
-            .samples
-            .iter()
-            .enumerate()
-            .filter(|(_, sample)| !sample.is_absent())
-        {
-            let partner = found
-                .ones
-                .iter()
-                .any(|one| !self.ones[*one].samples[step].is_absent());
-            if !partner && !fills && sample.is_absent() {
-                continue;
-            }
-            if !grouped && found.used[step] && (partner || fills) {
-                return Err(Error::Evaluation(
-                    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
-                        .to_owned(),
-                ));
-            }
-            found.used[step] = true;
-        }
-        Ok(())
-    }
-
-    /// Appends what the operator makes of a row and its partner.
-    fn result(&mut self, many: &Row, one: &Row, results: &mut Vec<Row>) -> Result<()> {
+    /// Appends what the operator makes of a row of many and its partner.
+    fn result(
+        &mut self,
+        signature: &Labels,
+        (many, one): (&Row, &Row),
+        results: &mut Vec<Row>,
+    ) -> Result<()> {
         let labels = self.labels(&many.labels, &one.labels);
-        let both =
-            |step: &usize| !many.samples[*step].is_absent() && !one.samples[*step].is_absent();
-        if self.grouped() {
-            let taken = self
-                .taken
-                .entry(labels.clone())
-                .or_insert_with(|| vec![false; self.steps]);
-            for step in (0..self.steps).filter(both) {
-                if std::mem::replace(&mut taken[step], true) {
-                    return Err(Error::Evaluation(
-                        "multiple matches for labels: grouping labels must ensure unique matches"
-                            .to_owned(),
-                    ));
-                }
-            }
-        }
+        self.admit((signature, &labels), (many, one))?;
         let swapped = self.swapped();
         let sample = |(many, one): (&Sample, &Sample)| {
             let (left, right) = if swapped { (one, many) } else { (many, one) };
@@ -250,6 +229,37 @@ impl<'a> Join<'a> {
                 drop_name,
                 samples,
             });
+        }
+        Ok(())
+    }
+
+    /// One to one, a match has one pair a step at most; otherwise labels have, also where a comparison takes it out.
+    fn admit(
+        &mut self,
+        (signature, labels): (&Labels, &Labels),
+        (many, one): (&Row, &Row),
+    ) -> Result<()> {
+        let (taken, why) = match self.grouped() {
+            true => {
+                let taken = self.taken.entry(labels.clone());
+                let taken = taken.or_insert_with(|| vec![false; many.samples.len()]);
+                (taken, "grouping labels must ensure unique matches")
+            }
+            false => {
+                let Some(found) = self.matches.get_mut(signature) else {
+                    return Ok(());
+                };
+                let why = "many-to-one matching must be explicit (group_left/group_right)";
+                (&mut found.answered, why)
+            }
+        };
+        let pairs = many.samples.iter().zip(&one.samples);
+        for (taken, (many, one)) in taken.iter_mut().zip(pairs) {
+            let both = !many.is_absent() && !one.is_absent();
+            if both && std::mem::replace(taken, true) {
+                let message = format!("multiple matches for labels: {why}");
+                return Err(Error::Evaluation(message));
+            }
         }
         Ok(())
     }
@@ -291,7 +301,7 @@ impl<'a> Join<'a> {
             let filled = Row::new(signature.clone(), missing.collect());
             for one in found.ones.clone() {
                 let one = self.ones[one].clone();
-                self.result(&filled, &one, &mut results)?;
+                self.result(&signature, (&filled, &*one), &mut results)?;
             }
         }
         Ok(results)

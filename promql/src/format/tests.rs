@@ -16,7 +16,11 @@ fn queries_are_printed_in_one_way() {
     check("1h30m", "1h30m");
     check("\"a\\n\"", "\"a\\n\"");
     check("foo", "foo");
-    check("{\"my.metric\", 'l'=~\"x\"}", "{\"my.metric\",l=~\"x\"}");
+    check(
+        "{\"my.metric\", 'l'=~\"x\"}",
+        "{__name__=\"my.metric\",l=~\"x\"}",
+    );
+    check("foo{a='1',b='2'}", "foo{a=\"1\",b=\"2\"}");
     check(
         "foo{\"a.b\"!='c'} offset -5m @ 10",
         "foo{\"a.b\"!=\"c\"} @ 10.000 offset -5m",
@@ -45,4 +49,55 @@ fn queries_are_printed_in_one_way() {
         "max_over_time((a or b)[1h:] offset 1w)",
     );
     check("-foo^2", "-foo ^ 2");
+}
+
+#[test]
+fn matchers_are_printed_in_order() {
+    let expr = parse("foo{b='1',\"a.b\"!='2',a=~'3'}", true).expect("the query is PromQL");
+    let printed = "foo{\"a.b\"!=\"2\",a=~\"3\",b=\"1\"}";
+    assert_eq!(expr.to_string(), printed);
+    let expr = parse("a + ignoring () b", true).expect("the query is PromQL");
+    assert_eq!(expr.to_string(), "a + b");
+}
+
+/// Checked against `format_query` of Prometheus 3.5.
+#[test]
+fn long_queries_are_printed_over_several_lines() {
+    let check = |text: &str, lines: &[&str]| {
+        let expr = parse(text, true).expect("the query is PromQL");
+        let printed = super::pretty(&expr);
+        assert_eq!(printed.lines().collect::<Vec<_>>(), lines);
+        let again = parse(&printed, true).expect("what was printed is PromQL");
+        assert_eq!(super::pretty(&again), printed);
+    };
+    check("sum(a) by (b)", &["sum by (b) (a)"]);
+    let long =
+        "a_long_name_of_a_metric_that_takes_up_most_of_a_line{with_a_label=\"and its value\"}";
+    check(
+        &format!("topk by (b) (3, rate({long}[5m])) / on (b) -({long} + {long})"),
+        &[
+            "  topk by (b) (",
+            "    3,",
+            &format!("    rate({long}[5m])"),
+            "  )",
+            "/ on (b)",
+            "  -(",
+            &format!("      {long}"),
+            "    +",
+            &format!("      {long}"),
+            "  )",
+        ],
+    );
+    check(
+        &format!("max_over_time(({long} == bool {long})[1h:1m] offset 5m)"),
+        &[
+            "max_over_time(",
+            "  (",
+            &format!("      {long}"),
+            "    == bool",
+            &format!("      {long}"),
+            "  )[1h:1m] offset 5m",
+            ")",
+        ],
+    );
 }

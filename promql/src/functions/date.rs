@@ -7,7 +7,7 @@ pub(crate) fn find(name: &str) -> Option<fn(f64) -> f64> {
         "day_of_week" => |seconds| (days(seconds) + 4).rem_euclid(7) as f64,
         "day_of_year" => day_of_year,
         "days_in_month" => days_in_month,
-        "hour" => |seconds| (whole(seconds).rem_euclid(DAY) / 3_600) as f64,
+        "hour" => |seconds| (whole(seconds).rem_euclid(i128::from(DAY)) / 3_600) as f64,
         "minute" => |seconds| (whole(seconds).rem_euclid(3_600) / 60) as f64,
         "month" => |seconds| date(seconds).month,
         "year" => |seconds| date(seconds).year as f64,
@@ -17,8 +17,8 @@ pub(crate) fn find(name: &str) -> Option<fn(f64) -> f64> {
 
 const DAY: i64 = 86_400;
 
-/// Times beyond this, in seconds, have no year that can be computed with.
-const SECONDS_MAX: f64 = 1e15;
+/// What Go counts seconds from: the first of March of the year -292,277,022,399, in seconds before 1970.
+const GO_ABSOLUTE: u64 = 9_223_371_966_579_724_800 + (306 + 719_162) * DAY as u64;
 
 struct Date {
     year: i64,
@@ -26,15 +26,17 @@ struct Date {
     day: f64,
 }
 
-fn whole(seconds: f64) -> i64 {
-    match seconds.is_nan() {
-        true => 0,
-        false => seconds.clamp(-SECONDS_MAX, SECONDS_MAX) as i64,
-    }
+/// The seconds as Prometheus computes with them on amd64: what no i64 holds is the least one, and what is below
+/// Go's first year comes back from above.
+fn whole(seconds: f64) -> i128 {
+    let least = i64::MIN as f64;
+    let fits = (least..-least).contains(&seconds);
+    let seconds = if fits { seconds as i64 } else { i64::MIN };
+    i128::from(seconds.cast_unsigned().wrapping_add(GO_ABSOLUTE)) - i128::from(GO_ABSOLUTE)
 }
 
 fn days(seconds: f64) -> i64 {
-    whole(seconds).div_euclid(DAY)
+    whole(seconds).div_euclid(i128::from(DAY)) as i64
 }
 
 /// The date of a day, by Hinnant's `civil_from_days` (<https://howardhinnant.github.io/date_algorithms.html>).

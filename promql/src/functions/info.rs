@@ -2,12 +2,16 @@
 
 use crate::{
     error::{Error, Result},
-    expr::Selector,
+    expr::{Expr, Kind, Selector, Shift},
     labels::{Labels, METRIC_NAME},
     matcher::{MatchOp, Matcher},
     row::{Row, Sample},
+    source::{Floats, Series},
 };
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::RangeInclusive,
+};
 
 /// The labels by which a series and its info metric are the same thing.
 const IDENTIFYING: [&str; 2] = ["instance", "job"];
@@ -19,6 +23,8 @@ const DEFAULT_METRIC: &str = "target_info";
 pub(crate) struct Wanted {
     /// Of the name.
     names: Vec<Matcher>,
+    /// Whether series of such a name stay as they are; as in Prometheus not where labels are asked for and no name.
+    is_named: bool,
     /// Of the labels that are to be taken over; of none, all are.
     labels: Vec<Matcher>,
 }
@@ -30,10 +36,15 @@ impl Wanted {
             .iter()
             .cloned()
             .partition(|matcher| matcher.name == METRIC_NAME);
+        let is_named = selector.is_none() || !names.is_empty();
         if names.is_empty() {
             names.push(Matcher::new(METRIC_NAME, MatchOp::Equal, DEFAULT_METRIC)?);
         }
-        Ok(Wanted { names, labels })
+        Ok(Wanted {
+            names,
+            is_named,
+            labels,
+        })
     }
 
     /// The matchers of the info metrics.
@@ -42,9 +53,8 @@ impl Wanted {
     }
 
     fn is_info(&self, labels: &Labels) -> bool {
-        self.names
-            .iter()
-            .all(|matcher| matcher.accepts(labels.metric()))
+        let accepts = |matcher: &Matcher| matcher.accepts(labels.metric());
+        self.is_named && self.names.iter().all(accepts)
     }
 
     /// Whether a series without these labels would be accepted, so that it stays without an info metric.
@@ -57,6 +67,43 @@ impl Wanted {
             && !IDENTIFYING.contains(&name)
             && (self.labels.is_empty() || self.labels.iter().any(|matcher| matcher.name == name))
     }
+}
+
+/// How the times of the first selector in the first argument are shifted: from there come the info metrics.
+///
+/// As in Prometheus 3.5 only what is read follows it. The evaluation looks for info metrics at its own times, so it finds
+/// none where the two are further apart than points count.
+pub(crate) fn shift_of(base: &Expr) -> Shift {
+    match &base.kind {
+        Kind::Selector(selector) => selector.shift.clone(),
+        Kind::Range(range) => range.selector.shift.clone(),
+        _ => {
+            let children = base.children();
+            let mut selecting = children.into_iter().filter(|child| has_selector(child));
+            selecting.next().map(shift_of).unwrap_or_default()
+        }
+    }
+}
+
+/// The points of those times alone: a source may give more.
+pub(crate) fn within(mut series: Series, times_ms: RangeInclusive<i64>) -> Series {
+    let floats = series.floats.times_ms.into_iter();
+    let floats = floats.zip(series.floats.values);
+    let (times, values) = floats.filter(|(time, _)| times_ms.contains(time)).unzip();
+    series.floats = Floats {
+        times_ms: times,
+        values,
+    };
+    series
+        .histograms
+        .retain(|(time, _)| times_ms.contains(time));
+    series.stale_ms.retain(|time| times_ms.contains(time));
+    series
+}
+
+fn has_selector(expr: &Expr) -> bool {
+    matches!(expr.kind, Kind::Selector(_) | Kind::Range(_))
+        || expr.children().into_iter().any(has_selector)
 }
 
 fn identity(labels: &Labels) -> Labels {

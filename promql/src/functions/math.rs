@@ -1,13 +1,25 @@
 //! Functions of one number.
 
+use std::f64::consts::LN_2;
+
+/// From here on the inverse hyperbolic functions are logarithms to the last digit; near the largest numbers only those
+/// do not overflow.
+const FAR: f64 = 268_435_456.0;
+
 /// The function of this name, if it is one of a number alone.
 pub(crate) fn find(name: &str) -> Option<fn(f64) -> f64> {
     Some(match name {
         "abs" => f64::abs,
         "acos" => f64::acos,
-        "acosh" => f64::acosh,
+        "acosh" => |value| match value < FAR {
+            true => value.acosh(),
+            false => value.ln() + LN_2,
+        },
         "asin" => f64::asin,
-        "asinh" => f64::asinh,
+        "asinh" => |value| match value.abs() < FAR {
+            true => value.asinh(),
+            false => (value.abs().ln() + LN_2).copysign(value),
+        },
         "atan" => f64::atan,
         "atanh" => f64::atanh,
         "ceil" => f64::ceil,

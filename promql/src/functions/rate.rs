@@ -19,6 +19,9 @@ use std::sync::Arc;
 
 pub(super) fn rate(window: &Window, call: &RangeCall) -> Sample {
     let seconds = call.range_ms as f64 / 1000.0;
+    if call.temporality == Temporality::Cumulative && call.extension.is_none() {
+        return extrapolated(window, call, (true, seconds));
+    }
     match difference(window, call, true) {
         Sample::Float(value) => Sample::Float(value / seconds),
         Sample::Histogram(histogram) => histogram.div(seconds).into(),
@@ -38,12 +41,18 @@ fn difference(window: &Window, call: &RangeCall, counter: bool) -> Sample {
     if call.temporality == Temporality::Delta {
         return sum_over_time(window, call);
     }
+    if call.extension.is_some() && !window.is_mixed() {
+        return extended::difference(window, call, counter);
+    }
+    extrapolated(window, call, (counter, 1.0))
+}
+
+/// The difference over the range, divided by `divisor`. It is the factor that is divided, so that all digits are
+/// Prometheus'.
+fn extrapolated(window: &Window, call: &RangeCall, (counter, divisor): (bool, f64)) -> Sample {
     if window.is_mixed() {
         call.notes.mixed_samples(call.span, call.metric);
         return Sample::Absent;
-    }
-    if call.extension.is_some() {
-        return extended::difference(window, call, counter);
     }
     if let [(first_ms, first), .., (last_ms, _)] = window.histograms {
         let Some(histogram) = histogram_difference(window.histograms, call, counter) else {
@@ -56,7 +65,7 @@ fn difference(window: &Window, call: &RangeCall, counter: bool) -> Sample {
         };
         let start = (histogram.count > 0.0).then_some(first.count / histogram.count);
         let factor = ends.factor(window, start.filter(|_| counter));
-        return histogram.mul(factor).into();
+        return histogram.mul(factor / divisor).into();
     }
     let (&[first_ms, .., last_ms], &[first, .., last]) = (window.times_ms, window.values) else {
         return Sample::Absent;
@@ -77,7 +86,7 @@ fn difference(window: &Window, call: &RangeCall, counter: bool) -> Sample {
         gaps: window.times_ms.len() - 1,
     };
     let start = (grown > 0.0).then_some(first / grown);
-    Sample::Float(grown * ends.factor(window, start.filter(|_| counter)))
+    Sample::Float(grown * (ends.factor(window, start.filter(|_| counter)) / divisor))
 }
 
 /// The first and the last point of a window.

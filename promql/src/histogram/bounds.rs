@@ -1,5 +1,7 @@
 //! The schemas, and the bucket bounds of the exponential ones.
 
+use super::powers::POWERS;
+
 /// The schema whose bucket bounds are listed in the histogram.
 pub const CUSTOM_SCHEMA: i8 = -53;
 /// The coarsest exponential schema: each bucket ends at 65,536 times its start.
@@ -16,8 +18,11 @@ pub(super) fn upper(index: i32, schema: i8) -> f64 {
         power_of_two(exponent)
     } else {
         let parts = 1_i32 << schema;
-        let fraction = f64::from(index.rem_euclid(parts)) / f64::from(parts);
-        scaled(fraction.exp2(), i64::from(index.div_euclid(parts)))
+        let fraction = index.rem_euclid(parts) << (MAX_SCHEMA - schema);
+        scaled(
+            POWERS[fraction as usize],
+            i64::from(index.div_euclid(parts)),
+        )
     };
     let is_last_finite = exponent_reached(index, schema);
     if is_last_finite { f64::MAX } else { bound }

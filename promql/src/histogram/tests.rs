@@ -27,6 +27,30 @@ fn check(one: &str, op: char, other: &str, expected: &str) {
 }
 
 #[test]
+fn bounds_are_those_of_prometheus_to_the_last_digit() {
+    let check = |histogram: &str, lower: f64, upper: f64| {
+        let histogram = noted(histogram);
+        let bucket = histogram.buckets().next().expect("a bucket is populated");
+        assert_eq!((bucket.lower, bucket.upper), (lower, upper));
+    };
+    check(
+        "{{schema:2 count:1 sum:1 offset:-29 buckets:[1]}}",
+        0.005_524_271_728_019_902,
+        0.006_569_503_244_169_644,
+    );
+    check(
+        "{{schema:1 count:1 sum:1 offset:0 buckets:[1]}}",
+        std::f64::consts::FRAC_1_SQRT_2.next_down(),
+        1.0,
+    );
+    check(
+        "{{schema:8 count:1 sum:1 offset:257 buckets:[1]}}",
+        2.0,
+        2.005_422_550_100_405,
+    );
+}
+
+#[test]
 fn sums_have_the_buckets_of_both() {
     check(
         "{{count:4 sum:5 buckets:[1 2 1]}}",

@@ -21,10 +21,15 @@ pub(super) fn read(text: &str) -> Result<(Token, usize), String> {
     let word = text
         .find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_'))
         .map_or(text, |end| &text[..end]);
+    let wrong = || format!("bad number or duration syntax: {word:?}");
     if word.len() > 1 && matches!(&word[..2], "0x" | "0X") {
-        let value = i64::from_str_radix(&word[2..], 16)
-            .map_err(|_| format!("bad number or duration syntax: {word:?}"))?;
-        return Ok((Token::Number(value as f64), word.len()));
+        let digits = word[2..].strip_prefix('_').unwrap_or(&word[2..]);
+        let digits = without_underscores(digits, 16);
+        let value = digits.and_then(|digits| i64::from_str_radix(&digits, 16).ok());
+        return match value {
+            Some(value) => Ok((Token::Number(value as f64), word.len())),
+            None => Err(wrong()),
+        };
     }
     if let Some(seconds) = duration(word) {
         return seconds.map(|seconds| (Token::Duration(seconds), word.len()));
@@ -32,12 +37,33 @@ pub(super) fn read(text: &str) -> Result<(Token, usize), String> {
     let end = number_end(text);
     let follows = text[end..].chars().next();
     if follows.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.') {
-        return Err(format!("bad number or duration syntax: {word:?}"));
+        return Err(wrong());
     }
-    match text[..end].parse::<f64>() {
-        Ok(value) => Ok((Token::Number(value), end)),
-        Err(_) => Err(format!("bad number or duration syntax: {word:?}")),
+    let number = without_underscores(&text[..end], 10);
+    match number.as_deref().and_then(decimal) {
+        Some(value) => Ok((Token::Number(value), end)),
+        None => Err(wrong()),
     }
+}
+
+/// The value of a number in digits, which is octal where it is a whole one that begins with 0, as in Go.
+fn decimal(digits: &str) -> Option<f64> {
+    let octal = digits.strip_prefix('0').filter(|rest| !rest.is_empty());
+    match octal.and_then(|rest| i64::from_str_radix(rest, 8).ok()) {
+        Some(value) => Some(value as f64),
+        None => digits.parse().ok(),
+    }
+}
+
+/// A number as Rust reads it; nothing where an underscore does not stand between two digits.
+fn without_underscores(number: &str, radix: u32) -> Option<String> {
+    let parts: Vec<&str> = number.split('_').collect();
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_digit(radix));
+    let between = parts.windows(2).all(|pair| {
+        let (before, after) = (pair[0].chars().last(), pair[1].chars().next());
+        digit(before) && digit(after)
+    });
+    between.then(|| parts.concat())
 }
 
 /// Where a decimal number ends.
@@ -46,7 +72,7 @@ fn number_end(text: &str) -> usize {
     let digits = |from: usize| {
         from + bytes[from..]
             .iter()
-            .take_while(|byte| byte.is_ascii_digit())
+            .take_while(|byte| byte.is_ascii_digit() || **byte == b'_')
             .count()
     };
     let mut end = digits(0);

@@ -100,6 +100,9 @@ impl<'a> Cursor<'a> {
 
     /// An error at the next token; `context` and `expected` may be empty.
     pub(super) fn unexpected(&self, context: &str, expected: &str) -> Error {
+        if let Some(message) = self.unclosed() {
+            return self.error(self.span().start, message);
+        }
         let mut message = format!("unexpected {}", self.peek().describe());
         if !context.is_empty() {
             message.push_str(&format!(" in {context}"));
@@ -108,6 +111,22 @@ impl<'a> Cursor<'a> {
             message.push_str(&format!(", expected {expected}"));
         }
         self.error(self.span().start, message)
+    }
+
+    /// What the text should have closed, where it is at its end.
+    fn unclosed(&self) -> Option<&'static str> {
+        let count = |sign: &str| {
+            let is_sign =
+                |token: &&(Token, Span)| matches!(token.0, Token::Sign(own) if own == sign);
+            self.tokens.iter().filter(is_sign).count()
+        };
+        let open = |left: &str, right: &str| count(left) > count(right);
+        match self.peek() {
+            Token::End if open("{", "}") => Some("unexpected end of input inside braces"),
+            Token::End if open("(", ")") => Some("unclosed left parenthesis"),
+            Token::End if open("[", "]") => Some("unclosed left bracket"),
+            _ => None,
+        }
     }
 
     pub(super) fn error(&self, offset: usize, message: impl Into<String>) -> Error {

@@ -14,6 +14,16 @@ use crate::{
     signature,
 };
 
+/// Keywords that name no metric outside of quotes.
+const NOT_METRICS: [&str; 6] = [
+    "atan2",
+    "bool",
+    "group_left",
+    "group_right",
+    "ignoring",
+    "on",
+];
+
 /// Times beyond this are none that a sample can have, in ms; far from where sums of them overflow.
 const TIME_MAX_MS: f64 = 9.2e15;
 
@@ -122,7 +132,7 @@ fn primary(cursor: &mut Cursor) -> Result<Tree> {
             Kind::String(text)
         }
         Token::Sign("{") => {
-            let selector = selector::selector(cursor, None)?;
+            let selector = selector::selector(cursor, None, start)?;
             Kind::Selector(selector)
         }
         Token::Sign("(") => {
@@ -167,7 +177,10 @@ fn named(cursor: &mut Cursor, name: String) -> Result<Tree> {
             value: f64::NAN,
             duration: false,
         }),
-        _ => Kind::Selector(selector::selector(cursor, Some(name))?),
+        word if NOT_METRICS.contains(&word) => {
+            return Err(cursor.error(start, format!("unexpected <{word}>")));
+        }
+        _ => Kind::Selector(selector::selector(cursor, Some(name), start)?),
     };
     let span = cursor.since(start);
     cursor.node(kind, span, 0)

@@ -9,39 +9,49 @@ use crate::{
     matcher::{MatchOp, Matcher},
 };
 
-/// A selector of the metric `name`, which has been taken; braces may follow.
-pub(super) fn selector(cursor: &mut Cursor, name: Option<String>) -> Result<Selector> {
-    let mut selector = Selector {
-        matchers: name
-            .iter()
-            .map(|name| by_name(name))
-            .collect::<Result<_>>()?,
+/// A selector of the metric `name`, which stood at `start` and has been taken; braces may follow. The matcher of `name` is the last.
+pub(super) fn selector(
+    cursor: &mut Cursor,
+    name: Option<String>,
+    start: usize,
+) -> Result<Selector> {
+    let mut matchers = Vec::new();
+    if cursor.sign("{") {
+        while !cursor.sign("}") {
+            matchers.push(item(cursor)?);
+            if !cursor.sign(",") && !cursor.is_sign(0, "}") {
+                return Err(cursor.unexpected("label matching", "\",\" or \"}\""));
+            }
+        }
+    }
+    if let Some(name) = &name {
+        if let Some(second) = matchers.iter().find(|second| second.name == METRIC_NAME) {
+            let (first, second) = (quoted::quote(name), quoted::quote(&second.value));
+            let message = format!("metric name must not be set twice: {first} or {second}");
+            return Err(cursor.error(start, message));
+        }
+        matchers.push(by_name(name)?);
+    }
+    Ok(Selector {
+        matchers,
         name,
         shift: Shift::default(),
         extension: None,
         statistics_only: false,
-    };
-    if !cursor.sign("{") {
-        return Ok(selector);
-    }
-    while !cursor.sign("}") {
-        item(cursor, &mut selector)?;
-        if !cursor.sign(",") && !cursor.is_sign(0, "}") {
-            return Err(cursor.unexpected("label matching", "\",\" or \"}\""));
-        }
-    }
-    Ok(selector)
+    })
 }
 
 fn by_name(name: &str) -> Result<Matcher> {
     Matcher::new(METRIC_NAME, MatchOp::Equal, name)
 }
 
-fn item(cursor: &mut Cursor, selector: &mut Selector) -> Result<()> {
+/// `label="value"`, or `"my.metric"`.
+fn item(cursor: &mut Cursor) -> Result<Matcher> {
     let start = cursor.span().start;
     let (label, in_quotes) = match cursor.take() {
         Token::Name(name) => (name, false),
         Token::String(name) => (name, true),
+        Token::End => return Err(cursor.unexpected("label matching", "identifier or \"}\"")),
         // Read in the way of a name, `inf` would be a number elsewhere.
         _ => {
             let before = cursor.error(
@@ -52,7 +62,7 @@ fn item(cursor: &mut Cursor, selector: &mut Selector) -> Result<()> {
         }
     };
     if in_quotes && (cursor.is_sign(0, ",") || cursor.is_sign(0, "}")) {
-        return metric_name(cursor, selector, start, label);
+        return by_name(&label);
     }
     let op = match cursor.peek() {
         Token::Sign("=") => MatchOp::Equal,
@@ -71,39 +81,15 @@ fn item(cursor: &mut Cursor, selector: &mut Selector) -> Result<()> {
     let Token::String(value) = cursor.peek().clone() else {
         return Err(cursor.unexpected("label matching", "string"));
     };
-    if label == METRIC_NAME && op == MatchOp::Equal && selector.name.is_some() {
-        return Err(twice(cursor, start, selector, &value));
-    }
     let value_start = cursor.span().start;
     cursor.take();
-    let matcher = Matcher::new(label, op, value).map_err(|error| match error {
+    Matcher::new(label, op, value).map_err(|error| match error {
         Error::Pattern { pattern, source } => cursor.error(
             value_start,
             format!("regular expression {pattern:?}: {source}"),
         ),
         other => other,
-    })?;
-    selector.matchers.push(matcher);
-    Ok(())
-}
-
-/// `{"my.metric"}`.
-fn metric_name(cursor: &Cursor, selector: &mut Selector, start: usize, name: String) -> Result<()> {
-    if selector.name.is_some() {
-        return Err(twice(cursor, start, selector, &name));
-    }
-    selector.matchers.insert(0, by_name(&name)?);
-    selector.name = Some(name);
-    Ok(())
-}
-
-fn twice(cursor: &Cursor, start: usize, selector: &Selector, second: &str) -> Error {
-    let first = quoted::quote(selector.name.as_deref().unwrap_or(""));
-    let second = quoted::quote(second);
-    cursor.error(
-        start,
-        format!("metric name must not be set twice: {first} or {second}"),
-    )
+    })
 }
 
 /// `(label, "other label")`.

@@ -49,7 +49,7 @@ fn errors_say_what_and_where() {
         "foo{a=\"b\"",
         1,
         10,
-        "unexpected end of input in label matching, expected \",\" or \"}\"",
+        "unexpected end of input inside braces",
     );
     check_error("foo[0s]", 1, 1, "duration must be greater than 0");
     check_error(
@@ -61,7 +61,7 @@ fn errors_say_what_and_where() {
     check_error(
         "foo{__name__=\"bar\"}",
         1,
-        5,
+        1,
         "metric name must not be set twice: \"foo\" or \"bar\"",
     );
     check_error(
@@ -82,6 +82,9 @@ fn errors_say_what_and_where() {
         15,
         "offset may not be set multiple times",
     );
+    check_error("sum(", 1, 5, "unclosed left parenthesis");
+    check_error("foo[5m", 1, 7, "unclosed left bracket");
+    check_error("1 + On", 1, 5, "unexpected <on>");
     check_error("\"a", 1, 1, "unterminated quoted string");
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     error::Result,
     expr::{Expr, Kind, Selector},
-    functions::info::Wanted,
+    functions::info::{self, Wanted},
     row::Steps,
     source::Selection,
     timing::Timing,
@@ -37,7 +37,13 @@ fn walk(expr: &Expr, timing: &Timing, steps: Steps, found: &mut Vec<Selection>) 
                 Kind::Selector(selector) => Some(selector),
                 _ => None,
             });
-            found.push(infos(selector, timing, steps)?);
+            let shift = info::shift_of(&call.args[0]);
+            let (from_ms, through_ms) = timing.span_of_infos(&shift, steps)?;
+            found.push(Selection {
+                matchers: Wanted::new(selector)?.matchers(),
+                from_ms,
+                through_ms,
+            });
         }
         _ => {
             for child in expr.children() {
@@ -59,17 +65,5 @@ fn selection(
         matchers: selector.matchers.clone(),
         from_ms,
         through_ms,
-    })
-}
-
-fn infos(selector: Option<&Selector>, timing: &Timing, steps: Steps) -> Result<Selection> {
-    let shift = selector
-        .map(|selector| selector.shift.clone())
-        .unwrap_or_default();
-    let reference = timing.reference(&shift)?;
-    Ok(Selection {
-        matchers: Wanted::new(selector)?.matchers(),
-        from_ms: reference.of(steps.start_ms) - timing.lookback_ms + 1,
-        through_ms: reference.of(steps.last_ms()),
     })
 }

@@ -3,7 +3,7 @@
 use crate::api::reply;
 use axum::{http::HeaderMap, response::Response};
 use cairn_promql::{
-    histogram::Histogram,
+    histogram::{Bucket, Histogram},
     labels::Labels,
     query::{Answer, Element, Line, Point, Value as Evaluated},
 };
@@ -27,8 +27,9 @@ pub(super) fn evaluated(
             false
         }
         Evaluated::String { time_ms, value } => {
-            let pair = json!([time_ms as f64 / 1000.0, value]);
-            write!(text, r#""string","result":{pair}"#).expect("a string takes everything");
+            let (time, value) = (seconds(time_ms), Value::from(value));
+            write!(text, r#""string","result":[{time},{value}]"#)
+                .expect("a string takes everything");
             false
         }
         Evaluated::Vector(elements) => {
@@ -195,10 +196,15 @@ fn seconds(time_ms: i64) -> String {
 }
 
 /// A native histogram: count, sum, and each bucket with whether its bounds belong to it (0 the upper one does, 1 the
-/// lower one, 2 neither, 3 both).
+/// lower one, 2 neither, 3 both). As in Prometheus the zero bucket is shown where its count is above 0.
 fn distribution(histogram: &Histogram) -> Value {
+    let is_hidden = |bucket: &Bucket| {
+        let is_zeros = bucket.includes_lower && bucket.includes_upper && !histogram.is_custom();
+        is_zeros && (bucket.count < 0.0 || bucket.count.is_nan())
+    };
     let buckets: Vec<Value> = histogram
         .buckets()
+        .filter(|bucket| !is_hidden(bucket))
         .map(|bucket| {
             let rule = match (bucket.includes_lower, bucket.includes_upper) {
                 (false, true) => 0,

@@ -49,7 +49,8 @@ impl From<Error> for Failure {
         let (status, kind) = match &error {
             Error::Promql(
                 cairn_promql::error::Error::Parse { .. }
-                | cairn_promql::error::Error::Pattern { .. },
+                | cairn_promql::error::Error::Pattern { .. }
+                | cairn_promql::error::Error::Unfit(_),
             ) => (StatusCode::BAD_REQUEST, "bad_data"),
             Error::Promql(_) => (StatusCode::UNPROCESSABLE_ENTITY, "execution"),
             other => match other.kind() {
@@ -62,6 +63,9 @@ impl From<Error> for Failure {
                 Kind::Corrupt | Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
             },
         };
+        if kind == "bad_data" && matches!(error, Error::Promql(_)) {
+            return Failure::parameter("query", error);
+        }
         Failure {
             status,
             kind,

@@ -4,7 +4,7 @@ use super::{answer, failure::Failure, parameters::Parameters};
 use crate::api::asked::Read;
 use axum::{extract::RawQuery, http::HeaderMap, response::Response};
 use bytes::Bytes;
-use cairn_promql::{expr::Expr, json::ast_json};
+use cairn_promql::{expr::Expr, format::pretty, json::ast_json};
 
 fn parsed(parameters: &Parameters) -> Result<Expr, Failure> {
     let expr = cairn_promql::parse::parse(parameters.required("query")?, true);
@@ -18,8 +18,8 @@ pub(in crate::api) async fn format(
     form: Bytes,
 ) -> Result<Response, Failure> {
     let parameters = Parameters::read(query.as_deref(), &form)?;
-    let expr = parsed(&parameters)?;
-    Ok(answer::data(&expr.to_string().into(), None, &headers))
+    let text = pretty(&parsed(&parameters)?);
+    Ok(answer::data(&text.into(), None, &headers))
 }
 
 /// `parse_query`: the query as a tree.

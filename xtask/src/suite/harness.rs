@@ -45,8 +45,8 @@ const QUICK_SCRIPTS: [&str; 6] = [
     "trig_functions.test",
 ];
 
-/// Generated queries within the suite; `tests/promql/differ.py --queries N` asks more.
-const QUERIES: &str = "400";
+/// Generated queries within the suite, always the same; `cargo xtask prometheus --queries N --seed S` asks others.
+const QUERIES: [&str; 4] = ["--queries", "300", "--seed", "3"];
 
 /// Linters of what is shipped beside the binary.
 const PACKAGING_REQUIREMENTS: &str = "tests/packaging/requirements.txt";
@@ -157,13 +157,26 @@ fn promqltest_command(place: &Place, paths: &[PathBuf]) -> Command {
 /// Generated PromQL is answered as Debian's Prometheus answers it over the same series; then real senders and readers of
 /// Prometheus' interfaces, and SDKs whose numbers PromQL reads back; then Cairn scrapes what Prometheus scrapes. All run,
 /// whatever the others find.
+pub(super) fn prometheus(place: &Place) -> Result<Counts> {
+    let answers = counted(
+        place,
+        with_debian(place, "tests/promql/differ.py")?.args(QUERIES),
+    );
+    let clients = counted(
+        place,
+        with_debian(place, "tests/promql/clients.py")?.arg("--short"),
+    );
+    let scraper = counted(place, &mut with_debian(place, "tests/promql/scrape.py")?);
+    let all = [answers?, clients?, scraper?];
+    Ok(Counts {
+        passed: all.iter().map(|counts| counts.passed).sum(),
+        failed: all.iter().map(|counts| counts.failed).sum(),
+    })
+}
+
+/// The same in the long form, with arguments of one's own for the generated queries.
 pub(super) fn beside_prometheus(place: &Place, arguments: &[String]) -> Result<()> {
-    let mut differ = with_debian(place, "tests/promql/differ.py")?;
-    let queries = match arguments {
-        [] => differ.args(["--queries", QUERIES]),
-        own => differ.args(own),
-    };
-    let answers = shell::succeed(queries);
+    let answers = shell::succeed(with_debian(place, "tests/promql/differ.py")?.args(arguments));
     let clients = shell::succeed(&mut with_debian(place, "tests/promql/clients.py")?);
     let scraper = shell::succeed(&mut with_debian(place, "tests/promql/scrape.py")?);
     answers.and(clients).and(scraper)

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     eval::{context::Context, select::Finder},
-    expr::{Call, Expr, Kind, Type},
+    expr::{Call, Expr, Kind, Shift, Type},
     functions::{clamp, date, histogram, info, label, math, quantile, range, sort},
     labels::{Labels, METRIC_NAME},
     row::{Row, Rows, Sample, Steps, collect, distinct},
@@ -174,28 +174,23 @@ fn with_info<'a>(ctx: &'a Context<'a>, call: &'a Call, steps: Steps) -> Result<R
         _ => None,
     };
     let wanted = info::Wanted::new(selector)?;
-    let shift = selector
-        .map(|selector| selector.shift.clone())
-        .unwrap_or_default();
     let finder = Finder {
         steps,
-        reference: ctx.timing.reference(&shift)?,
+        reference: ctx.timing.reference(&Shift::default())?,
         lookback_ms: ctx.timing.lookback_ms,
         timestamps: false,
         smoothed: false,
     };
-    let (first, last) = (
-        finder.reference.of(steps.start_ms),
-        finder.reference.of(steps.last_ms()),
-    );
+    let shift = info::shift_of(argument(call, 0)?);
+    let (from_ms, through_ms) = ctx.timing.span_of_infos(&shift, steps)?;
     let series = ctx.series(&Selection {
         matchers: wanted.matchers(),
-        from_ms: first - ctx.timing.lookback_ms + 1,
-        through_ms: last,
+        from_ms,
+        through_ms,
     })?;
     let mut infos = Vec::new();
     for series in series {
-        let series = series?;
+        let series = info::within(series?, from_ms..=through_ms);
         infos.push(Row::new(series.labels.clone(), finder.samples(&series)));
     }
     Ok(held(info::join(base, &infos, &wanted)?))
