@@ -37,6 +37,7 @@ impl StoredSeries {
             budget_bytes: usize::try_from(place.config.statement_memory_bytes / 2)
                 .unwrap_or(usize::MAX),
             session: place.session,
+            memory: place.series,
             handle: place.handle,
             stop: place.stop,
             timeout: place.timeout,

@@ -5,10 +5,11 @@
 //! the next pass begins with these.
 
 use super::{
-    catalog::{LISTED_METRICS, Selected, in_time},
+    catalog::{LISTED_METRICS, in_time},
     collected::{Collected, NANOS_PER_MILLI, NO_RECORDED_VALUE, POINT_BYTES, Pass, STALE},
     distributions::{self, Distributions},
     metric::Part,
+    selected::Selected,
 };
 use crate::{
     columns::PART,
