@@ -188,6 +188,15 @@ def compare(peers, options):
     return failed
 
 
+def alone(asking, asked, rounds):
+    """The median in milliseconds; NaN where the question is refused, as of more series than the memory of a query holds."""
+    try:
+        return asking.measure(asked, rounds)[0]
+    except RuntimeError as error:
+        print(f"refused: {asked[0]}: {error}")
+        return math.nan
+
+
 def grow(options):
     """How cost grows with series at the same number of samples."""
     numbers = [int(text) for text in options.growth.split(",")]
@@ -203,7 +212,7 @@ def grow(options):
         try:
             feed(peer, path, samples)
             asking = Asking([peer])
-            columns[series] = {asked[0]: asking.measure(asked, options.rounds)[0] for asked in questions(hours)}
+            columns[series] = {asked[0]: alone(asking, asked, options.rounds) for asked in questions(hours)}
         finally:
             peer.stop()
     head("question", *(f"{series:,} series, ms" for series in numbers))
