@@ -217,7 +217,7 @@ impl Reading<'_> {
             }
         }
         let rows = |part: &i32| places.series_rows.get(part).copied().unwrap_or(0);
-        let share = |rows: u64| rows * names.len() as u64 / metrics.len().max(1) as u64;
+        let share = |rows: u64| (rows * names.len() as u64).div_ceil(metrics.len().max(1) as u64);
         let all = share(missing.keys().map(rows).sum());
         let most = share(missing.keys().map(rows).max().unwrap_or(0));
         if !self.memory.has_room(all, most) {
@@ -292,6 +292,8 @@ impl Reading<'_> {
         for table in [Table::Samples, Table::Histograms] {
             parts.append(&mut self.session.table(table).parts(&filters)?);
         }
+        // Also what memory alone answers says what is missing.
+        self.session.table(Table::Series).note_read();
         let snapshot = self.session.snapshot(Signal::Metrics);
         let mut places = Places::default();
         for part in parts {

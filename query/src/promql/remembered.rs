@@ -143,7 +143,7 @@ impl SeriesMemory {
         let mut memory = self.memory.lock();
         let text =
             |metric: &Metric| metric.name.len() + metric.description.len() + metric.metadata.len();
-        let bytes = metrics
+        let bytes: usize = metrics
             .iter()
             .map(|metric| SERIES_BYTES + text(metric))
             .sum();

@@ -7,7 +7,7 @@ use super::{
     remembered::{Listed, SeriesMemory},
 };
 use crate::error::{Error, Result};
-use arrow::array::{Array, RecordBatch};
+use arrow::array::RecordBatch;
 use cairn_promql::{
     labels::Labels,
     matcher::{MatchOp, Matcher},
