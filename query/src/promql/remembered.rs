@@ -407,3 +407,6 @@ impl Memory {
         self.tenants.retain(|_, tenant| !tenant.segments.is_empty());
     }
 }
+
+#[cfg(test)]
+mod tests;
