@@ -3,10 +3,9 @@
 use crate::{
     config::Config,
     error::{Error, Result},
-    promql::remembered::SeriesMemory,
     session::TenantSession,
 };
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, time::Duration};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -14,8 +13,6 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Workplace {
     pub(crate) session: TenantSession,
     pub(crate) config: Config,
-    /// What is known of the series of segments.
-    pub(crate) series: Arc<SeriesMemory>,
     pub(crate) handle: Handle,
     /// Nobody waits for the work any more.
     pub(crate) stop: CancellationToken,

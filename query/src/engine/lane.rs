@@ -113,7 +113,6 @@ impl Engine {
             .lane(&asked.tenant, asked.min_sequence, deadline)
             .await?;
         let (session_parts, tenant) = (self.parts()?, asked.tenant);
-        let series = Arc::clone(&self.series);
         let (sender, value) = oneshot::channel();
         let (stop, timeout) = (CancellationToken::new(), deadline.timeout);
         let terms = Terms {
@@ -131,7 +130,6 @@ impl Engine {
             let place = Workplace {
                 session,
                 config: session_parts.config.clone(),
-                series,
                 handle: Handle::current(),
                 stop,
                 timeout,

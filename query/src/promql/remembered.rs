@@ -9,6 +9,7 @@ use super::{
     identity::{Texts, resource_identity},
     metric::{Metric, Part, Spelling},
 };
+use crate::workplace::Workplace;
 use cairn_promql::labels::Labels;
 use cairn_storage::id::{SegmentId, TenantId};
 use parking_lot::Mutex;
@@ -82,6 +83,12 @@ struct Memory {
     bytes: usize,
     /// Grows with each use.
     now: u64,
+}
+
+/// Where a question in PromQL is answered.
+pub(crate) struct Site {
+    pub(crate) place: Workplace,
+    pub(crate) memory: Arc<SeriesMemory>,
 }
 
 /// What is remembered of all tenants.

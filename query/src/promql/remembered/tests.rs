@@ -1,6 +1,7 @@
 //! What was read of segments once is known afterwards, by tenant, and within the limit.
 
-use super::{super::described::Rows, Learned, SeriesMemory};
+use super::{Learned, SeriesMemory};
+use crate::promql::described::Rows;
 use arrow::{
     array::{
         ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray,
