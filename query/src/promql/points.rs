@@ -92,7 +92,10 @@ impl Reading<'_> {
             let batch = batch?;
             match table {
                 Table::Samples => samples(&batch, &self.selected.members, pass),
-                _ => Distributions::of(&batch)?.collect(self, pass)?,
+                _ => {
+                    let wanted = (self.selected, self.selection.from_ms);
+                    Distributions::of(&batch)?.collect(wanted, pass)?;
+                }
             }
             self.fit(pass)?;
         }
