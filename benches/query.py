@@ -9,39 +9,12 @@ the worst. Needs duckdb and pyarrow (pinned in tests/sdk/python/requirements.txt
 """
 
 import argparse
-import glob
-import io
 import math
 import os
 import statistics
-import subprocess
 import sys
-import time
 
-import duckdb
-import pyarrow as pa
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "tests", "harness"))
-from server import Server  # noqa: E402
-
-# What is compared of whole records: the columns that both sides have under one name. Attributes are not, because the
-# files keep them in typed columns and an overflow, and SQL over the files shows both.
-WHOLE = [
-    "timestamp",
-    "observed_timestamp",
-    "service_name",
-    "severity_number",
-    "severity_text",
-    "body",
-    "trace_id",
-    "span_id",
-    "resource_attributes",
-    "row_epoch",
-    "row_sequence",
-    "row_ordinal",
-]
-
+from beside import WHOLE, Cairn, Duck, drop_page_cache, load, rows
 
 def questions(facts):
     """(name, statement for Cairn, statement for DuckDB, columns to compare)."""
@@ -79,74 +52,6 @@ def questions(facts):
     ]
 
 
-def values(column):
-    """A column as comparable values: instants as nanoseconds, bytes as hexadecimal."""
-    if pa.types.is_timestamp(column.type):
-        return column.cast(pa.timestamp("ns", column.type.tz)).cast(pa.int64()).to_pylist()
-    plain = column.to_pylist()
-    return [value.hex() if isinstance(value, bytes) else value for value in plain]
-
-
-def rows(table, names):
-    """The rows of an answer, in an order of their own."""
-    return sorted(zip(*(values(table.column(name)) for name in names)), key=repr)
-
-
-class Duck:
-    """DuckDB over the segment files."""
-
-    def __init__(self, data_dir, threads):
-        bucket = os.path.join(data_dir, "bucket")
-        self.files = glob.glob(os.path.join(bucket, "**", "*.logs.parquet"), recursive=True)
-        self.threads = threads
-        self.connection = None
-        self.connect()
-
-    def connect(self):
-        if self.connection:
-            self.connection.close()
-        self.connection = duckdb.connect(config={"threads": self.threads})
-        self.connection.execute("SET TimeZone = 'UTC'")
-        options = "union_by_name=true, hive_partitioning=false"
-        self.connection.execute(
-            f"CREATE VIEW logs AS SELECT * FROM read_parquet({self.files!r}, {options})"
-        )
-
-    def ask(self, statement):
-        started = time.perf_counter()
-        table = self.connection.sql(statement).to_arrow_table()
-        return time.perf_counter() - started, table
-
-
-class Cairn:
-    """Cairn over HTTP, answers as Arrow."""
-
-    def __init__(self, binary, data_dir, threads):
-        self.server = Server(binary, data_dir, settings=[f"query.partitions={threads}"])
-        self.server.start()
-
-    def restart(self):
-        self.server.stop()
-        self.server.start()
-
-    def ask(self, statement):
-        started = time.perf_counter()
-        raw = self.server.post_sql(statement, "application/vnd.apache.arrow.stream")
-        table = pa.ipc.open_stream(io.BytesIO(raw)).read_all()
-        return time.perf_counter() - started, table
-
-
-def drop_page_cache():
-    """Needs root; False when it cannot."""
-    os.sync()
-    try:
-        with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as caches:
-            caches.write("3")
-        return True
-    except OSError:
-        return False
-
-
 def facts(cairn):
     """A service with errors, a trace of several records, a word and an attribute key that the data has."""
     sql = cairn.server.sql
@@ -181,13 +86,6 @@ def measure(cairn, duck, asked, rounds, cold):
             drop_page_cache()
         times["duckdb"].append(duck.ask(theirs)[0] * 1000)
     return statistics.median(times["cairn"]), statistics.median(times["duckdb"])
-
-
-def load(options):
-    """Fills the folder with the generated records."""
-    bench = os.path.join(os.path.dirname(os.path.abspath(options.cairn)), "cairn-bench")
-    command = [bench, "load", "--cairn", options.cairn, "--folder", options.folder]
-    subprocess.run([*command, "--records", str(options.records)], check=True)
 
 
 def main():

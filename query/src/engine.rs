@@ -13,6 +13,7 @@ pub use schema::{AttributeAnswer, ColumnAnswer, SchemaAnswer, TableAnswer};
 use crate::{
     config::Config,
     error::{Error, Result},
+    promql::remembered::SeriesMemory,
     session::{self, Blueprint, EngineParts},
     sql::{
         answer::{Part, SqlAnswer},
@@ -52,6 +53,8 @@ pub struct Engine {
     /// A permit for each statement that waits for a commit sequence.
     waiting: Semaphore,
     scrub: Scrub,
+    /// What PromQL knows of the series of segments.
+    series: Arc<SeriesMemory>,
 }
 
 /// A statement and who asks it.
@@ -100,6 +103,7 @@ impl Engine {
         let telemetry = Telemetry::register(registry);
         let blueprint = Blueprint::new(&config)?;
         let scrub = Scrub::new(spill_dir);
+        let series = Arc::new(SeriesMemory::new(config.series_memory_bytes));
         Ok(Engine {
             store,
             config,
@@ -110,6 +114,7 @@ impl Engine {
             lanes,
             waiting: Semaphore::new(MOST_WAITING),
             scrub,
+            series,
         })
     }
 

@@ -88,7 +88,7 @@ pub(super) fn sample(form: Form, message: &[u8], start: i64) -> Result<Sample, F
     let (flags, value) = match (integer, bits) {
         (Some(integer), _) => (0, Number::Int(integer)),
         (None, STALE_NAN_BITS) => (NO_RECORDED_VALUE, Number::None),
-        (None, bits) => (0, Number::Double(f64::from_bits(bits))),
+        (None, bits) => (0, number(f64::from_bits(bits))),
     };
     Ok(Sample {
         time,
@@ -96,6 +96,20 @@ pub(super) fn sample(form: Form, message: &[u8], start: i64) -> Result<Sample, F
         flags,
         value,
     })
+}
+
+/// Doubles below this are exact as whole numbers, one by one.
+const WHOLE: f64 = (1_u64 << 53) as f64;
+
+/// A value, as an integer where it is one: most counters are, and take half the bytes in a segment then. The double that it
+/// was comes back bit by bit, so -0 stays one.
+#[inline]
+fn number(value: f64) -> Number {
+    let whole = value as i64;
+    match value.abs() < WHOLE && (whole as f64).to_bits() == value.to_bits() {
+        true => Number::Int(whole),
+        false => Number::Double(value),
+    }
 }
 
 fn zigzag(value: u64) -> i64 {
@@ -121,4 +135,27 @@ pub(super) fn exemplar<'a>(
         }
     }
     Ok(exemplar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Number, number};
+
+    #[test]
+    fn whole_values_are_integers_and_come_back_as_they_were() {
+        let whole = [
+            (0.0, 0),
+            (-7.0, -7),
+            (9_007_199_254_740_991.0, 9_007_199_254_740_991),
+        ];
+        for (value, integer) in whole {
+            assert_eq!(number(value), Number::Int(integer));
+        }
+        let others = [-0.0, 1.5, 9_007_199_254_740_992.0, 1e300, f64::INFINITY];
+        for value in others {
+            assert_eq!(number(value), Number::Double(value));
+        }
+        let odd = f64::from_bits(0x7ff8_0000_0000_0001);
+        assert!(matches!(number(odd), Number::Double(kept) if kept.to_bits() == odd.to_bits()));
+    }
 }

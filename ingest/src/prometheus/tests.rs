@@ -143,8 +143,8 @@ fn samples_and_their_series() {
             "up 1000000000 - 1.5 - 0 0",
             "up 2000000000 - - - 1 1",
             "up 3000000000 - NaN - 0 2",
-            "other 0 - 0.0 - 0 3",
-            "up 4000000000 - 2.0 - 0 4",
+            "other 0 - - 0 0 3",
+            "up 4000000000 - - 2 0 4",
         ]
     );
     let values = table(&decoded, Table::Samples).expect("samples");

@@ -434,10 +434,16 @@ impl Expected {
                 Ok(time) => {
                     let id = self.series(name, attributes, 0, false);
                     let is_stale = sample.value.to_bits() == STALE;
-                    let value = if is_stale {
-                        NULL.to_string()
-                    } else {
-                        bits(sample.value)
+                    let [value, integer] = match sample.value {
+                        _ if is_stale => [NULL.to_string(), NULL.to_string()],
+                        whole
+                            if whole.fract() == 0.0
+                                && whole.abs() < 9e15
+                                && whole.to_bits() != 1 << 63 =>
+                        {
+                            [NULL.to_string(), format!("{whole:.0}")]
+                        }
+                        other => [bits(other), NULL.to_string()],
                     };
                     let row = [
                         id.to_string(),
@@ -445,7 +451,7 @@ impl Expected {
                         time.to_string(),
                         NULL.to_string(),
                         value,
-                        NULL.to_string(),
+                        integer,
                         u8::from(is_stale).to_string(),
                         self.offered.to_string(),
                     ];

@@ -6,9 +6,9 @@ use crate::{
     promql::{
         PromqlRequest, evaluate,
         questions::{self, Asking, Cardinality, Exemplars, Family},
+        remembered::Site,
     },
     sql::answer::AnswerEnd,
-    workplace::Workplace,
 };
 use cairn_promql::{
     labels::Labels,
@@ -16,7 +16,7 @@ use cairn_promql::{
     source::{Selection, Series},
 };
 use cairn_storage::id::TenantId;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 impl Engine {
     /// Evaluates a query.
@@ -26,7 +26,7 @@ impl Engine {
             deadline: request.deadline,
             min_sequence: request.min_sequence,
         };
-        self.work(asked, move |place| evaluate::evaluate(&request, place))
+        self.at_site(asked, move |site| evaluate::evaluate(&request, site))
             .await
     }
 
@@ -42,7 +42,7 @@ impl Engine {
             min_sequence: None,
         };
         let (series, _) = self
-            .work(asked, move |place| questions::select(&selection, place))
+            .at_site(asked, move |site| questions::select(&selection, site))
             .await?;
         Ok(series)
     }
@@ -63,8 +63,8 @@ impl Engine {
         asking: Asking,
         label: String,
     ) -> Result<(BTreeSet<String>, AnswerEnd)> {
-        self.ask(asking, move |asking, place| {
-            questions::label_values(asking, &label, place)
+        self.ask(asking, move |asking, site| {
+            questions::label_values(asking, &label, site)
         })
         .await
     }
@@ -85,8 +85,8 @@ impl Engine {
         asking: Asking,
         most: usize,
     ) -> Result<(Cardinality, AnswerEnd)> {
-        self.ask(asking, move |asking, place| {
-            questions::cardinality(asking, most, place)
+        self.ask(asking, move |asking, site| {
+            questions::cardinality(asking, most, site)
         })
         .await
     }
@@ -94,14 +94,25 @@ impl Engine {
     async fn ask<T: Send + 'static>(
         &self,
         asking: Asking,
-        question: impl FnOnce(&Asking, Workplace) -> Result<T> + Send + 'static,
+        question: impl FnOnce(&Asking, Site) -> Result<T> + Send + 'static,
     ) -> Result<(T, AnswerEnd)> {
         let asked = Asked {
             tenant: asking.tenant.clone(),
             deadline: asking.deadline,
             min_sequence: None,
         };
-        self.work(asked, move |place| question(&asking, place))
+        self.at_site(asked, move |site| question(&asking, site))
+            .await
+    }
+
+    /// Runs `work` on a lane, with what is remembered of series.
+    async fn at_site<T: Send + 'static>(
+        &self,
+        asked: Asked,
+        work: impl FnOnce(Site) -> Result<T> + Send + 'static,
+    ) -> Result<(T, AnswerEnd)> {
+        let memory = Arc::clone(&self.series);
+        self.work(asked, move |place| work(Site { place, memory }))
             .await
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     collected::{Collected, NANOS_PER_MILLI, NO_RECORDED_VALUE, POINT_BYTES, Pass, STALE},
     metric::Part,
-    points::Reading,
+    selected::Selected,
 };
 use crate::{
     batches,
@@ -170,10 +170,14 @@ impl<'a> Distributions<'a> {
     }
 
     /// Adds the points of all rows to their groups: native histograms also from before the time that is asked for.
-    pub(super) fn collect(&self, reading: &Reading<'_>, pass: &mut Pass) -> Result<()> {
-        let from_ns = reading.selection.from_ms.saturating_mul(NANOS_PER_MILLI);
+    pub(super) fn collect(
+        &self,
+        (selected, from_ms): (&Selected, i64),
+        pass: &mut Pass,
+    ) -> Result<()> {
+        let from_ns = from_ms.saturating_mul(NANOS_PER_MILLI);
         for row in 0..self.ids.len() {
-            let Some(groups) = reading.selected.members.get(&self.ids.value(row)) else {
+            let Some(groups) = selected.members.get(&self.ids.value(row)) else {
                 continue;
             };
             let is_early = self.times.value(row) < from_ns;

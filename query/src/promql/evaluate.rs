@@ -1,10 +1,9 @@
 //! One PromQL query from its text to its value, on a lane.
 
-use super::source::StoredSeries;
+use super::{remembered::Site, source::StoredSeries};
 use crate::{
     config::Config,
     error::{Error, Result},
-    workplace::Workplace,
 };
 use cairn_promql::query::{Answer, Options, Query};
 use cairn_storage::id::TenantId;
@@ -29,14 +28,16 @@ pub struct PromqlRequest {
 }
 
 impl StoredSeries {
-    /// The series that a piece of work at `place` sees.
-    pub(super) fn at(place: Workplace) -> StoredSeries {
+    /// The series that a question at `site` sees.
+    pub(super) fn at(site: Site) -> StoredSeries {
+        let Site { place, memory } = site;
         StoredSeries {
             most_series: most_series(&place.config),
             // The other half is for what reads the points, and for the answer.
             budget_bytes: usize::try_from(place.config.statement_memory_bytes / 2)
                 .unwrap_or(usize::MAX),
             session: place.session,
+            memory,
             handle: place.handle,
             stop: place.stop,
             timeout: place.timeout,
@@ -50,15 +51,15 @@ fn most_series(config: &Config) -> usize {
     usize::try_from(config.statement_memory_bytes / 4 / 512).unwrap_or(usize::MAX)
 }
 
-/// Evaluates `request` at `place`.
-pub(crate) fn evaluate(request: &PromqlRequest, place: Workplace) -> Result<Answer> {
+/// Evaluates `request` at `site`.
+pub(crate) fn evaluate(request: &PromqlRequest, site: Site) -> Result<Answer> {
     let mut options = Options::range(request.start_ms, request.end_ms, request.step_ms);
-    options.experimental = place.config.promql_experimental_functions;
+    options.experimental = site.place.config.promql_experimental_functions;
     if let Some(lookback) = request.lookback {
         options.lookback_ms = i64::try_from(lookback.as_millis()).unwrap_or(i64::MAX);
     }
     let query = Query::new(&request.query, options).map_err(inward)?;
-    let source = StoredSeries::at(place);
+    let source = StoredSeries::at(site);
     let interrupt = || match source.stop.is_cancelled() {
         true => Err(cairn_promql::error::Error::Source(Box::new(
             Error::TimedOut(source.timeout),

@@ -17,10 +17,14 @@ pub(super) const TARGET: &str = "target_info";
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     known: HashMap<Arc<str>, ()>,
+    bytes: usize,
 }
 
+/// What a text takes beside its bytes.
+const TEXT_BYTES: usize = 48;
+
 /// What of a series its labels come from; maps are canonical JSON.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub(super) struct Described<'a> {
     pub(super) attributes: &'a str,
     pub(super) resource: &'a str,
@@ -30,13 +34,26 @@ pub(super) struct Described<'a> {
 }
 
 impl Texts {
-    fn share(&mut self, text: &str) -> Arc<str> {
+    /// The text as it is known, or from now on.
+    pub(super) fn share(&mut self, text: &str) -> Arc<str> {
         if let Some((known, ())) = self.known.get_key_value(text) {
             return known.clone();
         }
         let shared: Arc<str> = text.into();
         self.known.insert(shared.clone(), ());
+        self.bytes += TEXT_BYTES + text.len();
         shared
+    }
+
+    /// About the memory that they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Lets go of what no series has any more.
+    pub(super) fn forget(&mut self) {
+        self.known.retain(|text, ()| Arc::strong_count(text) > 1);
+        self.bytes = self.known.keys().map(|text| TEXT_BYTES + text.len()).sum();
     }
 
     /// The labels of a series of the metric `name`, without those that its points give.

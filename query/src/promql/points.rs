@@ -5,10 +5,11 @@
 //! the next pass begins with these.
 
 use super::{
-    catalog::{LISTED_METRICS, Selected, in_time},
+    catalog::{LISTED_METRICS, in_time},
     collected::{Collected, NANOS_PER_MILLI, NO_RECORDED_VALUE, POINT_BYTES, Pass, STALE},
     distributions::{self, Distributions},
     metric::Part,
+    selected::Selected,
 };
 use crate::{
     columns::PART,
@@ -91,7 +92,10 @@ impl Reading<'_> {
             let batch = batch?;
             match table {
                 Table::Samples => samples(&batch, &self.selected.members, pass),
-                _ => Distributions::of(&batch)?.collect(self, pass)?,
+                _ => {
+                    let wanted = (self.selected, self.selection.from_ms);
+                    Distributions::of(&batch)?.collect(wanted, pass)?;
+                }
             }
             self.fit(pass)?;
         }

@@ -4,12 +4,12 @@ use super::{
     collected::NANOS_PER_MILLI,
     identity::TARGET,
     metric::{Metric, Spelling},
+    remembered::Site,
     source::StoredSeries,
 };
 use crate::{
     batches,
     error::{Error, Result},
-    workplace::Workplace,
 };
 use arrow::{
     array::{Array, AsArray},
@@ -102,8 +102,8 @@ impl Asking {
 }
 
 /// Calls `see` with the labels of each series that is meant, some perhaps more than once.
-fn each(asking: &Asking, place: Workplace, mut see: impl FnMut(&Labels)) -> Result<()> {
-    let source = StoredSeries::at(place);
+fn each(asking: &Asking, site: Site, mut see: impl FnMut(&Labels)) -> Result<()> {
+    let source = StoredSeries::at(site);
     for selection in asking.selections() {
         let selected = source.selected(&selection)?;
         if selected
@@ -123,21 +123,21 @@ fn each(asking: &Asking, place: Workplace, mut see: impl FnMut(&Labels)) -> Resu
     Ok(())
 }
 
-pub(crate) fn select(selection: &Selection, place: Workplace) -> Result<Vec<Series>> {
-    StoredSeries::at(place).read(selection)?.collect()
+pub(crate) fn select(selection: &Selection, site: Site) -> Result<Vec<Series>> {
+    StoredSeries::at(site).read(selection)?.collect()
 }
 
-pub(crate) fn series(asking: &Asking, place: Workplace) -> Result<BTreeSet<Labels>> {
+pub(crate) fn series(asking: &Asking, site: Site) -> Result<BTreeSet<Labels>> {
     let mut seen = BTreeSet::new();
-    each(asking, place, |labels| {
+    each(asking, site, |labels| {
         seen.insert(labels.clone());
     })?;
     Ok(seen)
 }
 
-pub(crate) fn label_names(asking: &Asking, place: Workplace) -> Result<BTreeSet<String>> {
+pub(crate) fn label_names(asking: &Asking, site: Site) -> Result<BTreeSet<String>> {
     let mut seen = BTreeSet::new();
-    each(asking, place, |labels| {
+    each(asking, site, |labels| {
         for (name, _) in labels.iter() {
             if !seen.contains(name.as_ref()) {
                 seen.insert(name.to_string());
@@ -147,16 +147,12 @@ pub(crate) fn label_names(asking: &Asking, place: Workplace) -> Result<BTreeSet<
     Ok(seen)
 }
 
-pub(crate) fn label_values(
-    asking: &Asking,
-    label: &str,
-    place: Workplace,
-) -> Result<BTreeSet<String>> {
+pub(crate) fn label_values(asking: &Asking, label: &str, site: Site) -> Result<BTreeSet<String>> {
     if label == METRIC_NAME && asking.selectors.is_empty() {
-        return names(asking, place);
+        return names(asking, site);
     }
     let mut seen = BTreeSet::new();
-    each(asking, place, |labels| {
+    each(asking, site, |labels| {
         let value = labels.get(label);
         if !value.is_empty() && !seen.contains(value) {
             seen.insert(value.to_owned());
@@ -166,8 +162,8 @@ pub(crate) fn label_values(
 }
 
 /// The names of all series, which metrics alone tell.
-fn names(asking: &Asking, place: Workplace) -> Result<BTreeSet<String>> {
-    let source = StoredSeries::at(place);
+fn names(asking: &Asking, site: Site) -> Result<BTreeSet<String>> {
+    let source = StoredSeries::at(site);
     let mut seen = BTreeSet::new();
     for selection in asking.selections() {
         let metrics = source.metrics(&selection)?;
@@ -182,8 +178,8 @@ fn names(asking: &Asking, place: Workplace) -> Result<BTreeSet<String>> {
     Ok(seen)
 }
 
-pub(crate) fn metadata(asking: &Asking, place: Workplace) -> Result<Vec<Family>> {
-    let source = StoredSeries::at(place);
+pub(crate) fn metadata(asking: &Asking, site: Site) -> Result<Vec<Family>> {
+    let source = StoredSeries::at(site);
     let mut families = BTreeSet::new();
     let family = |metric: &Metric| Family {
         name: metric.family(Spelling::Translated),
@@ -197,9 +193,9 @@ pub(crate) fn metadata(asking: &Asking, place: Workplace) -> Result<Vec<Family>>
     Ok(families.into_iter().collect())
 }
 
-pub(crate) fn cardinality(asking: &Asking, most: usize, place: Workplace) -> Result<Cardinality> {
+pub(crate) fn cardinality(asking: &Asking, most: usize, site: Site) -> Result<Cardinality> {
     let mut seen = BTreeSet::new();
-    each(asking, place, |labels| {
+    each(asking, site, |labels| {
         seen.insert(labels.clone());
     })?;
     let mut by_metric: HashMap<&str, u64> = HashMap::new();
@@ -239,8 +235,8 @@ fn largest<K>(
 /// The most exemplars of an answer.
 const MOST_EXEMPLARS: usize = 100_000;
 
-pub(crate) fn exemplars(asking: &Asking, place: Workplace) -> Result<Vec<Exemplars>> {
-    let source = StoredSeries::at(place);
+pub(crate) fn exemplars(asking: &Asking, site: Site) -> Result<Vec<Exemplars>> {
+    let source = StoredSeries::at(site);
     let mut found: BTreeMap<Labels, Vec<Exemplar>> = BTreeMap::new();
     for selection in asking.selections() {
         let selected = source.selected(&selection)?;

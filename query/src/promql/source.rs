@@ -3,11 +3,13 @@
 //! An evaluation is plain code on a thread of its own, that waits here for what the scans bring.
 
 use super::{
-    catalog::{self, Selected},
+    catalog,
     collected::{Bound, Collected, Pass},
     hints,
     metric::Metric,
     points,
+    remembered::SeriesMemory,
+    selected::Selected,
 };
 use crate::{
     error::{Error, Result},
@@ -17,6 +19,7 @@ use cairn_promql::{
     labels::Labels,
     source::{Floats, Selection, Series, SeriesIter, Source, Temporality},
 };
+use cairn_storage::signal::Signal;
 use datafusion::execution::memory_pool::MemoryReservation;
 use parking_lot::Mutex;
 use std::{
@@ -37,6 +40,7 @@ type Known = ((i64, i64), Arc<Vec<Metric>>);
 /// The series of one tenant, as of one snapshot.
 pub(super) struct StoredSeries {
     pub(super) session: TenantSession,
+    pub(super) memory: Arc<SeriesMemory>,
     pub(super) handle: Handle,
     /// Nobody waits for the answer any more.
     pub(super) stop: CancellationToken,
@@ -85,6 +89,8 @@ impl StoredSeries {
     fn catalog(&self) -> catalog::Reading<'_> {
         catalog::Reading {
             session: &self.session,
+            tenant: self.session.snapshot(Signal::Metrics).tenant.clone(),
+            memory: &self.memory,
             most_series: self.most_series,
         }
     }

@@ -73,6 +73,12 @@ impl SegmentTable {
         }
     }
 
+    /// Notes that an answer is made of this table, as a scan of it does: what is damaged of it is missing then.
+    pub(crate) fn note_read(&self) {
+        let snapshot = self.scope.snapshot(self.table.signal());
+        self.scope.report().table_read(&snapshot, self.table);
+    }
+
     /// The parts of the snapshot in which there may be rows that `filters` accept.
     pub(crate) fn parts(&self, filters: &[Expr]) -> Result<BTreeSet<i32>> {
         scan::parts(&self.request(None, filters, None))

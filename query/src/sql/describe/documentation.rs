@@ -161,7 +161,9 @@ fn of_metrics(column: &str) -> Option<&'static str> {
         "point_timestamp" => "The time of the data point.",
         "start_timestamp" => "Since when the point counts.",
         "value" => "The value, if it was sent as a double.",
-        "value_int" => "The value, if it was sent as an integer.",
+        "value_int" => {
+            "The value, if it is an integer: sent as one, or a whole number from Prometheus."
+        }
         "count" => "How many measurements.",
         "sum" => "Sum of the measurements.",
         "min" => "The least measurement.",
