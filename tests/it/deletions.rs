@@ -267,8 +267,8 @@ async fn only_the_scope_admin_deletes() {
         json!({ "signal": "logs", "predicate": { "from": 5, "before": 5,
             "conditions": [{ "field": { "attribute": "k" }, "values": ["a"] }] } }),
     ] {
-        let sent = server.api(Method::POST, path, Some(&admin), &wrong.to_string());
-        let (status, text) = sent.await;
+        let wrong = wrong.to_string();
+        let (status, text) = server.api(Method::POST, path, Some(&admin), &wrong).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}: {text}");
     }
     server.stop().await;

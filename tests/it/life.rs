@@ -4,7 +4,7 @@ use crate::server::{BINARY, Server, logs};
 use hyper::{Method, StatusCode};
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, any_value::Value};
 use serde_json::json;
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 const BODIES: &str = "SELECT service_name, body FROM logs ORDER BY body";
 
@@ -61,15 +61,17 @@ async fn what_came_in_comes_out_over_stops_and_kills() {
     );
     server.stop().await;
 
-    let run = |arguments: &[&str]| {
-        let mut command = Command::new(BINARY);
-        command
-            .args(arguments)
-            .arg("--data-dir")
-            .arg(folder.path())
-            .output()
-            .expect("the binary runs")
-    };
+    check_offline(folder.path());
+    let server = Server::start(folder.path(), &[]).await;
+    assert_eq!(
+        server.sql(BODIES, None).await,
+        expected,
+        "after a rebuild of the catalog"
+    );
+}
+
+/// What is run over a data folder that no server has open.
+fn check_offline(folder: &Path) {
     for arguments in [
         ["verify"].as_slice(),
         &["restore-drill"],
@@ -78,15 +80,11 @@ async fn what_came_in_comes_out_over_stops_and_kills() {
         &["restore-drill", "--from-backup", "--read-all"],
         &["verify"],
     ] {
-        let output = run(arguments);
+        let mut command = Command::new(BINARY);
+        let command = command.args(arguments).arg("--data-dir").arg(folder);
+        let output = command.output().expect("the binary runs");
         assert!(output.status.success(), "{arguments:?}: {output:?}");
     }
-    let server = Server::start(folder.path(), &[]).await;
-    assert_eq!(
-        server.sql(BODIES, None).await,
-        expected,
-        "after a rebuild of the catalog"
-    );
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ const PACKAGE: &str = "cairn.v1";
 const FILE: &str = "cairn/v1/events.proto";
 
 /// Each kind of event, and bodies of it, one a line.
-const EVENTS: [(&str, &str); 4] = [
+const EVENTS: [(&str, &str); 6] = [
     (
         "cairn.segment.committed.v1",
         include_str!("../../cairn/v1/bodies/cairn.segment.committed.v1.ndjson"),

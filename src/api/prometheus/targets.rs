@@ -1,7 +1,7 @@
 //! `targets`, `targets/metadata`, `scrape_pools`: what the scraper does for the caller's tenant.
 
 use super::{answer, failure::Failure, parameters::Parameters};
-use crate::api::state::Api;
+use crate::api::{asked::Read, state::Api};
 use axum::{
     Extension,
     extract::{RawQuery, State},
@@ -25,7 +25,7 @@ pub(in crate::api) async fn targets(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), b"")?;
+    let parameters = Parameters::read(query.as_deref(), b"")?;
     let state = parameters.get("state").unwrap_or("any").to_lowercase();
     let pool = parameters.get("scrapePool");
     let targets = own(&api, &principal)?;
@@ -58,7 +58,7 @@ pub(in crate::api) async fn metadata(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let parameters = Parameters::new(query.as_deref(), b"")?;
+    let parameters = Parameters::read(query.as_deref(), b"")?;
     let matchers = parameters.selector("match_target")?.unwrap_or_default();
     let metric = parameters.get("metric");
     let most = parameters.limit("limit")?.unwrap_or(usize::MAX);
