@@ -13,11 +13,11 @@ use ulid::Ulid;
 const BODIES: [(&str, &str); 2] = [
     (
         DELETION_ACCEPTED,
-        include_str!("../../../proto/cairn/v1/bodies/cairn.deletion.accepted.v1.ndjson"),
+        include_str!("../../../../proto/cairn/v1/bodies/cairn.deletion.accepted.v1.ndjson"),
     ),
     (
         DELETION_COMPLETED,
-        include_str!("../../../proto/cairn/v1/bodies/cairn.deletion.completed.v1.ndjson"),
+        include_str!("../../../../proto/cairn/v1/bodies/cairn.deletion.completed.v1.ndjson"),
     ),
 ];
 
