@@ -20,7 +20,7 @@ pub enum Error {
         #[source]
         source: Box<regex::Error>,
     },
-    /// The query is PromQL and of a type that cannot be asked for in this way.
+    /// The query is PromQL that cannot be asked for in this way: of points over steps, of lengths of time that are none.
     #[error("{0}")]
     Unfit(String),
     /// The query is PromQL and has no answer over this data.

@@ -129,6 +129,7 @@ fn shift(shift: &Shift) -> String {
         None => String::new(),
     };
     match &shift.offset {
+        Some(Length::Literal(number)) => format!("{at} offset {}", format_duration(number.value)),
         Some(length) => format!("{at} offset {}", single(length)),
         None => at,
     }
@@ -139,6 +140,14 @@ fn seconds(millis: i64) -> String {
     let sign = if millis < 0 { "-" } else { "" };
     let millis = millis.unsigned_abs();
     format!("{sign}{}.{:03}", millis / 1000, millis % 1000)
+}
+
+/// A length that stands alone: a number of seconds is a duration.
+fn alone(length: &Length) -> String {
+    match length {
+        Length::Literal(number) => format_duration(number.value),
+        other => other.to_string(),
+    }
 }
 
 /// A length as `offset` takes it: what has operators needs parentheses.
@@ -152,7 +161,6 @@ fn single(length: &Length) -> String {
 impl Display for Length {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            // Between brackets a plain number is a number of seconds, too; as a duration it is read by all.
             Length::Literal(number) => number.fmt(f),
             Length::Step => f.write_str("step()"),
             Length::Range => f.write_str("range()"),
@@ -171,7 +179,7 @@ impl Display for RangeSelector {
             f,
             "{}[{}]{}",
             series(&self.selector),
-            self.range,
+            alone(&self.range),
             modifiers(&self.selector)
         )
     }
@@ -179,8 +187,8 @@ impl Display for RangeSelector {
 
 /// The brackets of a subquery and what follows them.
 fn window(subquery: &Subquery) -> String {
-    let step = subquery.step.as_ref().map(Length::to_string);
-    let (range, step) = (&subquery.range, step.unwrap_or_default());
+    let step = subquery.step.as_ref().map(alone);
+    let (range, step) = (alone(&subquery.range), step.unwrap_or_default());
     format!("[{range}:{step}]{}", shift(&subquery.shift))
 }
 

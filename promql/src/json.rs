@@ -3,6 +3,7 @@
 use crate::{
     expr::{At, Cardinality, Expr, Kind, Length, Matching, Selector, Shift},
     format::format_float,
+    lex::quoted::stray_byte,
     signature::More,
 };
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 pub fn ast_json(expr: &Expr) -> Value {
     match &expr.kind {
         Kind::Number(number) => json!({"type": "numberLiteral", "val": format_float(number.value)}),
-        Kind::String(text) => json!({"type": "stringLiteral", "val": text}),
+        Kind::String(text) => json!({"type": "stringLiteral", "val": readable(text)}),
         Kind::Paren(inner) => json!({"type": "parenExpr", "expr": ast_json(inner)}),
         Kind::Unary { negative, operand } => json!({
             "type": "unaryExpr",
@@ -65,6 +66,15 @@ pub fn ast_json(expr: &Expr) -> Value {
             "args": call.args.iter().map(ast_json).collect::<Vec<_>>(),
         }),
     }
+}
+
+/// A text whose stray bytes are replaced.
+fn readable(text: &str) -> String {
+    let readable = |c: char| match stray_byte(c) {
+        Some(_) => char::REPLACEMENT_CHARACTER,
+        None => c,
+    };
+    text.chars().map(readable).collect()
 }
 
 fn put(node: &mut Value, name: &str, value: Value) {

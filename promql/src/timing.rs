@@ -57,7 +57,7 @@ impl Timing {
         let millis = self.millis(length)?;
         match millis > 0 {
             true => Ok(millis),
-            false => Err(Error::Evaluation(format!(
+            false => Err(Error::Unfit(format!(
                 "duration must be greater than 0: {length} is {millis} ms here"
             ))),
         }
@@ -68,9 +68,7 @@ impl Timing {
         // NaN fails this, too.
         match millis.abs() <= TIME_MAX_MS {
             true => Ok(millis as i64),
-            false => Err(Error::Evaluation(format!(
-                "duration out of range: {length}"
-            ))),
+            false => Err(Error::Unfit(format!("duration out of range: {length}"))),
         }
     }
 
@@ -96,7 +94,7 @@ impl Timing {
                         } else {
                             "modulo"
                         };
-                        return Err(Error::Evaluation(format!("{word} by zero")));
+                        return Err(Error::Unfit(format!("{word} by zero")));
                     }
                     BinaryOp::Div => left / right,
                     _ => left % right,

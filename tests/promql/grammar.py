@@ -222,7 +222,8 @@ class Grammar:
         yield "avg(latency_changing{what!='kind'})"
         for operator in ("+", "-", "==", "!=", ">", "and", "/"):
             yield f"latency_seconds {operator} latency_seconds offset 5m"
-        for text in ("* 2", "/ 4", "+ 1", "/ 0", "> 3", "* -1", "* NaN", "^ 2"):
+        # By NaN would show which empty buckets the chunks of Prometheus happen to have.
+        for text in ("* 2", "/ 4", "+ 1", "/ 0", "> 3", "* -1", "/ -0.5", "^ 2"):
             yield f"{self.pick(NATIVE)} {text}"
         yield "2 * latency_seconds"
         yield "1 / latency_seconds"
@@ -346,7 +347,7 @@ class Grammar:
         yield from (
             "rate(http_requests_total[5m + 1m])", "grid offset (2 * 1m)", "count_over_time(grid[2m * 3])", "grid offset -(1m + 30s)", "grid[10m / 2:1m]",
             "max_over_time(grid[10m:30s * 2])", "sum_over_time(cpu_load[(1m + 1m) * 2] offset 1m + 1m)", "grid offset 2m - 1m", "rate(aligned_total[2 ^ 2 * 1m])",
-            "count_over_time(grid[7m % 4m])", "count_over_time(grid[1m - 2m])", "rate(grid[-(5m)])", "count_over_time(up[300])", "up offset 60.5",
+            "count_over_time(grid[7m % 4m])", "count_over_time(grid[1m - 2m])", "count_over_time(up[300])", "up offset 60.5",
         )  # fmt: skip
 
     # Random ones

@@ -223,7 +223,8 @@ def native(rng, clock):
 
 def as_float(rng, histogram):
     """The same shape in counts that are no whole numbers."""
-    factor = 0.37
+    # Exact, so that differences are.
+    factor = 0.375
     scaled = {name: getattr(histogram, name) * factor for name in ("sum", "count", "zero_count")}
     made = histogram.copy(is_float=True, **scaled)
     made.positive = {index: count * factor for index, count in histogram.positive.items()}

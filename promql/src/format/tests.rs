@@ -49,6 +49,8 @@ fn queries_are_printed_in_one_way() {
         "max_over_time((a or b)[1h:] offset 1w)",
     );
     check("-foo^2", "-foo ^ 2");
+    let expr = parse("foo[300:60.5] offset 7", true).expect("the query is PromQL");
+    assert_eq!(expr.to_string(), "foo[5m:1m500ms] offset 7s");
 }
 
 #[test]

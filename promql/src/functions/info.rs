@@ -154,7 +154,7 @@ fn join_row(row: &Row, infos: &[&Row], wanted: &Wanted, joined: &mut Vec<Row>) -
     Ok(())
 }
 
-/// The labels of a row at one step; nothing where it has no info metric and needs one.
+/// The labels of a row at one step; nothing where none is added and one is asked for.
 fn labels_at(row: &Row, infos: &[&Row], wanted: &Wanted, step: usize) -> Result<Option<Labels>> {
     let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
     let mut names: BTreeMap<&str, &Labels> = BTreeMap::new();
@@ -177,7 +177,7 @@ fn labels_at(row: &Row, infos: &[&Row], wanted: &Wanted, step: usize) -> Result<
             }
         }
     }
-    if names.is_empty() && !wanted.accepts_none() {
+    if taken.is_empty() && !wanted.accepts_none() {
         return Ok(None);
     }
     Ok(Some(

@@ -12,7 +12,13 @@ impl fmt::Display for Histogram {
             shortest(self.count),
             shortest(self.sum)
         )?;
-        for bucket in self.buckets() {
+        // Unlike in answers, no bucket ends where the zero bucket begins.
+        let mut whole = self.clone();
+        whole.zero_threshold = 0.0;
+        for mut bucket in whole.buckets() {
+            if bucket.includes_lower && bucket.includes_upper && !self.is_custom() {
+                (bucket.lower, bucket.upper) = (-self.zero_threshold, self.zero_threshold);
+            }
             let open = if bucket.includes_lower { '[' } else { '(' };
             let close = if bucket.includes_upper { ']' } else { ')' };
             let (lower, upper) = (shortest(bucket.lower), shortest(bucket.upper));
