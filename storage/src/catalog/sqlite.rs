@@ -189,7 +189,7 @@ pub struct Migration {
 
 /// What opening the catalog at `path` would change in its tables; nothing is written. `Invalid` when a newer build wrote it.
 pub async fn migration(path: &Path) -> Result<Migration> {
-    let (mut connection, version) = file::open_any(path).await?;
+    let (connection, version) = file::open_any(path).await?;
     let steps = migrate::steps(&migrate::STEPS, version, file::FORMAT_VERSION);
     connection.close().await.map_err(failed("closing"))?;
     Ok(Migration {
