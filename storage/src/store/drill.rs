@@ -1,6 +1,6 @@
 //! A restore for practice: the catalog from the bucket alone, counted against what should be there.
 //!
-//! What should be there says the catalog of the data folder, where that can be read, else the newest backup. Segments of
+//! What should be there says the catalog of the data folder, where there is one, else the newest backup. Segments of
 //! before and after a merge hold the same rows, so counts compare whatever was merged meanwhile; only series, which a merge
 //! makes fewer, are compared where the segments are the same. What has expired is left out on both sides.
 
