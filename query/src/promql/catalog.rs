@@ -298,6 +298,9 @@ impl Reading<'_> {
         let mut places = Places::default();
         for part in parts {
             let segment = usize::try_from(part).ok();
+            // While rows are being deleted, a segment has fewer series than were read of it.
+            let is_whole = snapshot.tombstones.is_empty();
+            let segment = segment.filter(|_| is_whole);
             let segment = segment.and_then(|number| snapshot.segments.get(number));
             let Some(segment) = segment else {
                 places.others.insert(part);

@@ -5,7 +5,10 @@ use super::{
     rows::{NEWEST_FIRST, OLDEST_FIRST, all, columns, request, texts},
 };
 use crate::api::{problem::Problem, sql, state::Api};
-use arrow::array::Array;
+use arrow::{
+    array::{Array, AsArray},
+    datatypes::Int64Type,
+};
 use axum::{
     Extension,
     extract::{Query, State, rejection::QueryRejection},
@@ -20,8 +23,12 @@ use std::sync::Arc;
 const USUAL_ROWS: u32 = 10;
 const MOST_ROWS: u32 = 1_000;
 
-/// Records further away in time than this are not looked for.
-const REACH_NANOS: i64 = 24 * 60 * 60 * 1_000_000_000;
+/// How far away in time records are looked for: in the nearest of these that has enough of them on both sides.
+const REACHES_NANOS: [i64; 3] = [
+    10 * 1_000_000_000,
+    10 * 60 * 1_000_000_000,
+    24 * 60 * 60 * 1_000_000_000,
+];
 
 /// The record itself, and up to `limit` older and newer ones of the same resource (or service, or all), newest first.
 pub(in crate::api) async fn get(
@@ -45,17 +52,7 @@ pub(in crate::api) async fn get(
         question.same.unwrap_or_default(),
     )
     .await?;
-    let mut condition = Condition::default();
-    condition.time(Interval {
-        from: cursor.time.saturating_sub(REACH_NANOS),
-        to: cursor.time.saturating_add(REACH_NANOS),
-    });
-    if let Some((column, value)) = shared {
-        condition.and(format!("{column} = $shared"));
-        condition
-            .parameters
-            .insert("shared".to_owned(), value.into());
-    }
+    let mut condition = nearest(&api, &principal.tenant, cursor, shared.as_ref(), rows).await?;
     let around = condition.sql();
     let mut sides = Condition::default();
     sides.page(cursor, Than::Newer);
@@ -76,6 +73,52 @@ pub(in crate::api) async fn get(
     );
     let request = request(principal.tenant, statement, condition);
     sql::respond(api.parts()?.engine.sql(request).await?, format).await
+}
+
+/// The records around `cursor` as far as `rows` of them on each side take, as a condition.
+async fn nearest(
+    api: &Api,
+    tenant: &TenantId,
+    cursor: Cursor,
+    shared: Option<&(&'static str, String)>,
+    rows: u32,
+) -> Result<Condition, Problem> {
+    let within = |reach: i64| {
+        let mut condition = Condition::default();
+        condition.time(Interval {
+            from: cursor.time.saturating_sub(reach),
+            to: cursor.time.saturating_add(reach),
+        });
+        if let Some((column, value)) = shared {
+            condition.and(format!("{column} = $shared"));
+            condition
+                .parameters
+                .insert("shared".to_owned(), value.as_str().into());
+        }
+        condition
+    };
+    let [near @ .., furthest] = REACHES_NANOS;
+    for reach in near {
+        let mut condition = within(reach);
+        let around = condition.sql();
+        let mut sides = Condition::default();
+        sides.page(cursor, Than::Newer);
+        let newer = sides.sql();
+        condition.parameters.extend(sides.parameters);
+        let statement = format!(
+            "SELECT count(*) FILTER (WHERE {newer}), count(*) FILTER (WHERE NOT ({newer})) FROM logs WHERE {around}"
+        );
+        let (batches, _) = all(api, request(tenant.clone(), statement, condition)).await?;
+        let enough = batches.first().is_some_and(|counts| {
+            let sides = counts.columns().iter();
+            let mut counts = sides.filter_map(|side| side.as_primitive_opt::<Int64Type>());
+            counts.all(|side| side.value(0) > i64::from(rows))
+        });
+        if enough {
+            return Ok(within(reach));
+        }
+    }
+    Ok(within(furthest))
 }
 
 /// The column that the rows of the context share with the row at `cursor`, and its value there; `None` for all rows.
