@@ -17,6 +17,7 @@ mod strays;
 
 use super::{
     append::Cargo,
+    backup,
     buffer::Key,
     compact::Running,
     delete::keys,
@@ -126,6 +127,7 @@ async fn erase(state: &State, wal: &Wal<Cargo>, id: TombstoneId) -> Result<Optio
         put(state, &tombstone, Vec::new()).await?;
     }
     state.catalog.scrub().await?;
+    backup::only_now(state).await?;
     tombstone.completed = Some(state.now());
     tombstone_files::put(&*state.bucket, &tombstone).await?;
     let completed = event(DELETION_COMPLETED, &tombstone, state.now());
