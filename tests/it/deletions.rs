@@ -116,7 +116,6 @@ async fn answer(server: &Server, method: Method, path: &str, body: &str) -> Stri
 fn questions() -> Vec<String> {
     let logs = "from=1759999999000000000&to=1760000001000000000";
     let loki = "start=1759999999000000000&end=1760000001000000000";
-    let prometheus = format!("start={}&end={}", AT - 100, AT + 100);
     let streams = "query=%7Bservice_name%3D~%22.%2B%22%7D";
     vec![
         format!("/api/v1/logs/search?{logs}&q=came"),
@@ -132,21 +131,15 @@ fn questions() -> Vec<String> {
         format!("/loki/api/v1/label/service_name/values?{loki}"),
         format!("/loki/api/v1/series?{loki}"),
         format!("/loki/api/v1/index/volume?{loki}&{streams}"),
-        format!("/prometheus/api/v1/query?query=load&time={AT}"),
-        format!("/prometheus/api/v1/query?query=sum%20by%20(job)%20(load)&time={AT}"),
-        format!("/prometheus/api/v1/label/job/values?{prometheus}"),
-        format!("/prometheus/api/v1/series?{prometheus}&match%5B%5D=load"),
     ]
 }
 
-const STATEMENTS: [&str; 9] = [
+const STATEMENTS: [&str; 7] = [
     "SELECT service_name FROM logs",
     "SELECT service_name, count(*) FROM logs GROUP BY 1",
     "SELECT min(service_name), max(service_name) FROM logs WHERE service_name <> 'alice' OR body LIKE '%alice%'",
     "SELECT service_name FROM spans",
     "SELECT name FROM span_events",
-    "SELECT service_name FROM series",
-    "SELECT service_name FROM series JOIN samples USING (series_id)",
     "SELECT body FROM logs ORDER BY timestamp DESC LIMIT 50",
     "SELECT body FROM logs WHERE has_phrase(body, 'came')",
 ];
@@ -172,7 +165,7 @@ async fn check(server: &Server, gone_is_there: bool, when: &str) {
         );
     }
     let rows = if gone_is_there { 4 } else { 2 };
-    for table in ["logs", "spans", "span_events", "samples"] {
+    for table in ["logs", "spans", "span_events"] {
         for filter in ["", " WHERE timestamp IS NOT NULL"] {
             let statement = format!("SELECT count(*) FROM {table}{filter}");
             let counted = server.sql(&statement, None).await;
@@ -202,7 +195,7 @@ async fn what_is_deleted_is_in_no_answer() {
     answer(&server, Method::POST, "/api/v1/flush", "").await;
     send(&server, 1).await;
     check(&server, true, "before").await;
-    for signal in ["logs", "metrics", "spans"] {
+    for signal in ["logs", "spans"] {
         let path = "/api/v1/deletions";
         let (status, text) = server.api(Method::POST, path, None, &wanted(signal)).await;
         assert_eq!(status, StatusCode::ACCEPTED, "{text}");
@@ -222,7 +215,7 @@ async fn what_is_deleted_is_in_no_answer() {
     server.kill().await;
     let server = Server::start(folder.path(), &[]).await;
     assert_eq!(server.sql(found, None).await, json!([["back again"]]));
-    for table in ["spans", "series"] {
+    for table in ["spans"] {
         let statement = format!("SELECT DISTINCT service_name FROM {table}");
         assert_eq!(server.sql(&statement, None).await, json!([[STAYS]]));
     }
@@ -230,7 +223,7 @@ async fn what_is_deleted_is_in_no_answer() {
     let listed: Json = serde_json::from_str(&text).expect("JSON");
     assert_eq!(
         listed["deletions"].as_array().map(Vec::len),
-        Some(3),
+        Some(2),
         "{text}"
     );
     server.stop().await;

@@ -94,10 +94,10 @@ odd{b=\"\\\\x\\\"\\n\", a = \"ü\"} +Inf
 nan NaN 0
 ";
     let expected = [
-        "up{} 1.0 1700000000123456789",
-        r#"http_requests_total{"code":"200","method":"get"} 1027.0 1395066363000000000"#,
+        "up{} 1i 1700000000123456789",
+        r#"http_requests_total{"code":"200","method":"get"} 1027i 1395066363000000000"#,
         r#"odd{"a":"ü","b":"\\x\"\n"} inf 1700000000123456789"#,
-        r#"a.b{"c d":"e"} -1000.0 5000000"#,
+        r#"a.b{"c d":"e"} -1000i 5000000"#,
         "nan{} NaN 0",
     ];
     check(LineForm::Text, text, &expected, &[]);
@@ -106,7 +106,7 @@ nan NaN 0
 #[test]
 fn bad_lines_of_text_are_rejected_and_the_others_are_not() {
     let text = "a 1\nnovalue\nb x\nc{x=\"1\",x=\"2\"} 1\nd{x=1} 1\ne{x=\"1\" 1\nf 1 2 3\ng{x=\"1} 1\nh 1 -5\n{x=\"1\"} 2\nz 2 7";
-    let expected = ["a{} 1.0 1700000000123456789", "z{} 2.0 7000000"];
+    let expected = ["a{} 1i 1700000000123456789", "z{} 2i 7000000"];
     let rejected = [
         "line 2: a sample has no value",
         "line 3: its value is no number",
@@ -127,13 +127,13 @@ fn openmetrics() {
 # TYPE foo counter
 # UNIT foo seconds
 # HELP foo How long.
-foo_total{a=\"b\"} 17.0 1520879607.789 # {trace_id=\"0af7651916cd43dd8448eb211c80319c\",x=\"y\"} 0.67 1520879600.1234567891
+foo_total{a=\"b\"} 17i 1520879607.789 # {trace_id=\"0af7651916cd43dd8448eb211c80319c\",x=\"y\"} 0.67 1520879600.1234567891
 foo_created 1520430000.123
 # EOF
 late 1
 ";
     let expected = [
-        r#"foo_total{"a":"b"} 17.0 1520879607789000000"#,
+        r#"foo_total{"a":"b"} 17i 1520879607789000000"#,
         "foo_created{} 1520430000.123 1700000000123456789",
     ];
     check(LineForm::OpenMetrics, text, &expected, &[]);
@@ -173,12 +173,12 @@ my\\ disk,path=/a\\,b\\=c used=5i,free=18446744073709551615u,note=\"x y\\\" , z\
 m,empty= v=1u,w=-2.5e3 7\r
 ";
     let expected = [
-        r#"weather_temperature{"location":"us-midwest","season":"summer"} 82.0 1465839830100400200"#,
-        r#"weather_wet{"location":"us-midwest","season":"summer"} 1.0 1465839830100400200"#,
+        r#"weather_temperature{"location":"us-midwest","season":"summer"} 82i 1465839830100400200"#,
+        r#"weather_wet{"location":"us-midwest","season":"summer"} 1i 1465839830100400200"#,
         r#"my disk_used{"path":"/a,b=c"} 5i 1700000000123456789"#,
         r#"my disk_free{"path":"/a,b=c"} 1.8446744073709552e19 1700000000123456789"#,
         "m_v{} 1i 7",
-        "m_w{} -2500.0 7",
+        "m_w{} -2500i 7",
     ];
     let form = LineForm::Influx(Precision::Nanoseconds);
     check(form, text, &expected, &[]);
@@ -186,7 +186,7 @@ m,empty= v=1u,w=-2.5e3 7\r
     check(
         LineForm::Influx(Precision::Seconds),
         "a b=1 2",
-        &["a_b{} 1.0 2000000000"],
+        &["a_b{} 1i 2000000000"],
         &[],
     );
 }
@@ -207,7 +207,7 @@ fn bad_lines_of_line_protocol_are_rejected_and_the_others_are_not() {
     check(
         LineForm::Influx(Precision::Nanoseconds),
         text,
-        &["a_v{} 1.0 1"],
+        &["a_v{} 1i 1"],
         &rejected,
     );
 }

@@ -748,9 +748,9 @@ fn version_two() {
         rows(
             &decoded,
             Table::Samples,
-            "metric timestamp start_timestamp value"
+            "metric timestamp start_timestamp value_int"
         ),
-        ["m 5000000 2000000 1.0", "m 6000000 3000000 2.0",]
+        ["m 5000000 2000000 1", "m 6000000 3000000 2",]
     );
     assert_eq!(
         rows(

@@ -137,7 +137,10 @@ fn samples(server: &Server) -> BTreeMap<String, Vec<Option<f64>>> {
         let names = arrow::compute::cast(column("metric"), &arrow::datatypes::DataType::Utf8);
         let names = names.expect("text is text");
         let values = column("value").as_primitive::<arrow::datatypes::Float64Type>();
-        for (name, value) in names.as_string::<i32>().iter().zip(values.iter()) {
+        let whole = column("value_int").as_primitive::<arrow::datatypes::Int64Type>();
+        let values = values.iter().zip(whole.iter());
+        let values = values.map(|(value, whole)| value.or(whole.map(|whole| whole as f64)));
+        for (name, value) in names.as_string::<i32>().iter().zip(values) {
             let of = samples.entry(name.unwrap_or_default().to_string());
             of.or_default().push(value);
         }

@@ -105,7 +105,14 @@ fn samples(decoded: &Decoded) -> Vec<String> {
     let times = samples.column_by_name("timestamp").expect("a column");
     let times = times.as_primitive::<arrow::datatypes::TimestampNanosecondType>();
     let (ids, names) = (cells(samples, "series_id"), cells(samples, "metric"));
-    let values = cells(samples, "value");
+    let column = samples.column_by_name("value_int").expect("a column");
+    let whole = arrow::compute::cast(column, &arrow::datatypes::DataType::Float64);
+    let whole = whole.expect("whole numbers are doubles");
+    let whole = whole.as_primitive::<arrow::datatypes::Float64Type>();
+    let values = cells(samples, "value").into_iter().zip(whole.iter());
+    let values: Vec<String> = values
+        .map(|(value, whole)| whole.map_or(value, |whole| format!("{whole:?}")))
+        .collect();
     (0..samples.num_rows())
         .map(|row| {
             let (name, labels) = (&names[row], of[&ids[row]]);

@@ -86,6 +86,9 @@ fn copies_are_made_when_something_changed_and_the_oldest_go() {
         assert_eq!(names, last);
         assert_eq!(fixture.telemetry.backup.counts(), (5, 0));
         assert_eq!(store.health().problems, []);
+        drop(store);
+        // One that never shut down has all of its time for it.
+        let store = fixture.open().await;
         fill(&store, 4..5).await;
         store.close().await.expect("closed");
         assert_eq!(fixture.telemetry.backup.counts(), (6, 0));
@@ -219,7 +222,7 @@ fn a_damaged_backup_is_named_and_the_one_before_it_is_taken() {
         let report = drilled(&fixture).await;
         assert!(report.passed, "{report:#?}");
         let backup = report.backup.as_ref().expect("the one before");
-        assert_eq!((backup.sequence, backup.commits), (1, 2));
+        assert_eq!(backup.sequence, 1);
         assert_eq!(logs(&report), (8, 4, Found::All));
         let [reason] = &report.unusable_backups[..] else {
             panic!("{:?}", report.unusable_backups);

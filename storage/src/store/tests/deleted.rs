@@ -2,7 +2,7 @@
 
 mod everywhere;
 
-use super::{expired::later, *};
+use super::*;
 use crate::{
     deletion::{Condition, Field},
     world::simulated::Stop,
@@ -62,6 +62,16 @@ async fn all_bytes(fixture: &Fixture) -> Vec<u8> {
         bytes.extend_from_slice(&object);
     }
     bytes
+}
+
+/// Lets the background work all of this time: what was rewritten goes after a grace of its own.
+async fn later(store: &Store, duration: Duration) {
+    let shutdown = CancellationToken::new();
+    let over = async {
+        store.world().clock.sleep(duration).await;
+        shutdown.cancel();
+    };
+    futures::join!(store.run(shutdown.clone()), over);
 }
 
 fn holds(bytes: &[u8], text: &str) -> bool {

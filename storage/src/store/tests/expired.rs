@@ -317,7 +317,7 @@ fn it_waits_for_a_bucket_and_a_catalog_that_fail_and_removes_once() {
         assert_eq!(records(&store, Signal::Logs).await, [] as [&str; 0]);
         later(&store, HOUR).await;
         let parts: Vec<&str> = store.health().problems.iter().map(|p| p.part).collect();
-        assert_eq!(parts, ["bucket"]);
+        assert_eq!(parts, ["backup", "bucket"]);
         far.set_faults(ObjectFaults::default());
         fixture.catalog.set_faults(CatalogFaults::default());
         // The back-off of a deletion is longer than the background works at a time.
