@@ -127,7 +127,7 @@ fn openmetrics() {
 # TYPE foo counter
 # UNIT foo seconds
 # HELP foo How long.
-foo_total{a=\"b\"} 17i 1520879607.789 # {trace_id=\"0af7651916cd43dd8448eb211c80319c\",x=\"y\"} 0.67 1520879600.1234567891
+foo_total{a=\"b\"} 17.0 1520879607.789 # {trace_id=\"0af7651916cd43dd8448eb211c80319c\",x=\"y\"} 0.67 1520879600.1234567891
 foo_created 1520430000.123
 # EOF
 late 1
