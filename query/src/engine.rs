@@ -151,6 +151,8 @@ impl Engine {
                 // The statement ended without a schema: its first part says why.
                 Err(_) => Err(match running.parts.recv().await {
                     Some(Err(error)) => error,
+                    // It was stopped before it said anything.
+                    None if deadline.left().is_zero() => Error::TimedOut(deadline.timeout),
                     _ => Error::Internal("a statement ended without an answer".to_string()),
                 }),
             },

@@ -138,11 +138,6 @@ const STEPS: &[Step] = &[
         run: harness::sql,
     },
     Step {
-        name: "memory",
-        about: "heavy statements beside ingest in a control group of 1 GiB",
-        run: harness::memory,
-    },
-    Step {
         name: "limits",
         about: "requests and sockets made to hurt, with a client beside",
         run: harness::limits,

@@ -321,11 +321,6 @@ pub(super) fn sql(place: &Place) -> Result<Counts> {
     )
 }
 
-/// Heavy statements and ingest in little memory.
-pub(super) fn memory(place: &Place) -> Result<Counts> {
-    counted(place, &mut program(place, "tests/hostile/memory.py")?)
-}
-
 /// Requests and sockets made to hurt.
 pub(super) fn limits(place: &Place) -> Result<Counts> {
     counted(place, &mut program(place, "tests/hostile/limits.py")?)
