@@ -155,8 +155,7 @@ fn promqltest_command(place: &Place, paths: &[PathBuf]) -> Command {
 }
 
 /// Generated PromQL is answered as Debian's Prometheus answers it over the same series; then real senders and readers of
-/// Prometheus' interfaces, and SDKs whose numbers PromQL reads back; then Cairn scrapes what Prometheus scrapes. All run,
-/// whatever the others find.
+/// Prometheus' interfaces, and SDKs whose numbers PromQL reads back. Both run, whatever the first finds.
 pub(super) fn prometheus(place: &Place) -> Result<Counts> {
     let answers = counted(
         place,
@@ -166,8 +165,7 @@ pub(super) fn prometheus(place: &Place) -> Result<Counts> {
         place,
         with_debian(place, "tests/promql/clients.py")?.arg("--short"),
     );
-    let scraper = counted(place, &mut with_debian(place, "tests/promql/scrape.py")?);
-    let all = [answers?, clients?, scraper?];
+    let all = [answers?, clients?];
     Ok(Counts {
         passed: all.iter().map(|counts| counts.passed).sum(),
         failed: all.iter().map(|counts| counts.failed).sum(),
