@@ -2,6 +2,7 @@
 
 mod catalog;
 mod client;
+mod columns;
 mod dead_letters;
 mod deletions;
 mod flush;

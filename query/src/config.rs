@@ -2,6 +2,10 @@
 
 use crate::error::{Error, Result};
 
+/// What code, catalog, footers, stacks, answers on their way and freed memory that the allocator keeps may take beside the
+/// budgets of storage, of its cache and of queries, where `process_memory_bytes` says nothing else.
+pub const SLACK_BYTES: u64 = 256 << 20;
+
 /// The settings of queries.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -11,7 +11,7 @@ mod warm;
 pub use schema::{AttributeAnswer, ColumnAnswer, SchemaAnswer, TableAnswer};
 
 use crate::{
-    config::Config,
+    config::{Config, SLACK_BYTES},
     error::{Error, Result},
     promql::remembered::SeriesMemory,
     session::{self, Blueprint, EngineParts},
@@ -20,7 +20,7 @@ use crate::{
         describe::{self, Described},
         lanes::{LaneLimits, Lanes},
         memory::Memory,
-        pressure::{self, Pressure},
+        pressure::Pressure,
         run::{self, Job},
         scrub::Scrub,
     },
@@ -89,7 +89,7 @@ impl Engine {
         config.validate()?;
         let memory = Memory::new(&config, spill_dir, store.world())?;
         let limit_bytes = match config.process_memory_bytes {
-            0 => pressure::limit_bytes(store.memory_limit_bytes() + config.memory_bytes),
+            0 => (store.memory_limit_bytes() + config.memory_bytes).saturating_add(SLACK_BYTES),
             bytes => bytes,
         };
         let pressure = Pressure::new(store.world().clone(), limit_bytes);

@@ -1,6 +1,6 @@
 //! `cairn restore-drill`: a restore for practice, from the bucket alone, with its counts, its time and its point.
 
-use super::print;
+use super::{columns, print};
 use crate::{cli::RestoreDrill, config, open::CATALOG_FILE};
 use anyhow::{Context, Result, bail};
 use cairn_storage::{
@@ -160,19 +160,7 @@ fn described(report: &DrillReport) -> String {
 fn table(tables: &[TableDrill]) -> String {
     let mut rows = vec![COLUMNS.map(str::to_string)];
     rows.extend(tables.iter().map(line));
-    let widths: Vec<usize> = (0..COLUMNS.len())
-        .map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0))
-        .collect();
-    let mut text = String::new();
-    for row in &rows {
-        let cells = row.iter().zip(&widths);
-        let cells: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+    columns::aligned(&rows)
 }
 
 fn line(table: &TableDrill) -> [String; 6] {

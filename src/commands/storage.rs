@@ -1,6 +1,6 @@
 //! `cairn storage`: what is stored, and objects of the bucket that nobody needs.
 
-use super::print;
+use super::{columns, print};
 use crate::{
     cli::{Orphans, StorageReport},
     config,
@@ -79,18 +79,7 @@ fn described(report: &store::StorageReport) -> String {
             rows.extend(signal.levels.iter().map(level));
         }
     }
-    let widths: Vec<usize> = (0..COLUMNS.len())
-        .map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0))
-        .collect();
-    let mut text = String::new();
-    for row in &rows {
-        let cells = row.iter().zip(&widths);
-        let cells: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
+    let mut text = columns::aligned(&rows);
     text.push_str(&format!(
         "{} bytes of {} retired segments wait for their deletion\n{} bytes in the write-ahead log, {} staged\n",
         report.retired_bytes, report.retired_segments, report.wal_bytes, report.staged_bytes

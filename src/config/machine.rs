@@ -1,6 +1,7 @@
 //! How much memory there is for this process, and budgets that fit in it where nobody said any.
 
 use super::{Config, Loaded};
+use cairn_query::config::SLACK_BYTES;
 use std::path::{Path, PathBuf};
 
 const MIB: u64 = 1 << 20;
@@ -9,9 +10,8 @@ const MIB: u64 = 1 << 20;
 /// that was freed and is kept. Measured at full rate with the default budgets.
 const BESIDE_BYTES: u64 = 384 * MIB;
 
-/// Where the memory of the whole process is watched, and what it allows beside the budgets by itself.
+/// Where the memory of the whole process is watched.
 const PROCESS: &str = "query.process_memory_bytes";
-const SLACK_BYTES: u64 = 256 * MIB;
 
 /// How many queries run at the same time, and what one may take that no budget knows of: values of 1 MiB in every row.
 const LANES: &str = "query.lanes";

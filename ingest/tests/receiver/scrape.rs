@@ -1,6 +1,9 @@
 //! The scraper against a little target, through the real pipeline: what is asked, what is stored, what changes.
 
-use crate::{client::gzip, server::Server};
+use crate::{
+    client::gzip,
+    server::{Server, until},
+};
 use arrow::array::AsArray;
 use axum::{
     Router,
@@ -150,17 +153,6 @@ fn samples(server: &Server) -> BTreeMap<String, Vec<Option<f64>>> {
 
 fn last(server: &Server, metric: &str) -> Option<Option<f64>> {
     samples(server).get(metric)?.last().copied()
-}
-
-/// Waits until `is_so`, which other tasks bring about.
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let wait = async {
-        while !is_so() {
-            tokio::task::yield_now().await;
-        }
-    };
-    let done = tokio::time::timeout(Duration::from_secs(30), wait).await;
-    assert!(done.is_ok(), "{what}");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use cairn_tenancy::{
     secret::KeyHash,
 };
 use prometheus_client::registry::Registry;
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -148,4 +148,15 @@ async fn listen(router: Router) -> SocketAddr {
     let address = listener.local_addr().expect("it is bound");
     tokio::spawn(async move { axum::serve(listener, router).await });
     address
+}
+
+/// Waits until `is_so`, which other tasks bring about.
+pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let wait = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let done = tokio::time::timeout(Duration::from_secs(30), wait).await;
+    assert!(done.is_ok(), "{what}");
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     columns::{column, outcome, row},
-    server::{Server, key},
+    server::{Server, key, until},
 };
 use cairn_ingest::{
     config::{Config, Syslog as SyslogConfig},
@@ -71,17 +71,6 @@ async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(30), work)
         .await
         .expect("in time")
-}
-
-/// Waits until `is_so`, which other tasks bring about.
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let wait = async {
-        while !is_so() {
-            tokio::task::yield_now().await;
-        }
-    };
-    let done = tokio::time::timeout(Duration::from_secs(30), wait).await;
-    assert!(done.is_ok(), "{what}");
 }
 
 #[tokio::test]

@@ -14,10 +14,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// A statement under which the process grew by less than this is not what took the memory.
 const GROWTH_BYTES: u64 = 64 << 20;
 
-/// What code, catalog, footers, stacks, answers on their way and freed memory that the allocator keeps may take beside the
-/// budgets of storage, of its cache and of queries.
-const SLACK_BYTES: u64 = 256 << 20;
-
 /// A stopped statement gets this long to give its memory back before the next one is stopped, unless the process grows
 /// by `GROWTH_BYTES` in that time: then it is not the only one.
 const GIVE_BACK: Duration = Duration::from_millis(250);
@@ -53,11 +49,6 @@ struct State {
 pub(crate) struct Watched {
     pressure: Arc<Pressure>,
     number: u64,
-}
-
-/// What a process may hold whose parts may take `budgets_bytes` together.
-pub(crate) fn limit_bytes(budgets_bytes: u64) -> u64 {
-    budgets_bytes.saturating_add(SLACK_BYTES)
 }
 
 impl Pressure {
