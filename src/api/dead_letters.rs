@@ -7,6 +7,7 @@
 mod read;
 
 use super::{body, problem::Problem, state::Api};
+use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 use axum::{Extension, Json, extract::State, http::StatusCode};
 use bytes::Bytes;
 use cairn_ingest::{
@@ -78,11 +79,13 @@ pub(super) async fn replay(
         let detail = format!("the reason {reason:?} is none of {}", known.join(", "));
         return Err(Problem::invalid(detail));
     }
-    let is_empty = |instant: &Option<String>| instant.as_ref().is_some_and(String::is_empty);
-    if is_empty(&wish.from) || is_empty(&wish.to) {
-        let detail =
-            "from and to are instants, such as 2026-01-31T12:00:00Z; leave out what is open";
-        return Err(Problem::invalid(detail));
+    for instant in [&wish.from, &wish.to].into_iter().flatten() {
+        if string_to_timestamp_nanos(instant).is_err() {
+            let detail = format!(
+                "from and to are instants, such as 2026-01-31T12:00:00Z, which {instant:?} is not; leave out what is open"
+            );
+            return Err(Problem::invalid(detail));
+        }
     }
     if wish.signal == Some(Signal::DeadLetters) {
         let detail = "the signal is none of logs, metrics, spans: a dead letter is of what it should have become";

@@ -315,23 +315,25 @@ async fn a_replay_goes_page_by_page_and_says_what_it_does_not_take() {
         .map(|number| format!("{number}{}", "x".repeat(500_000)))
         .collect();
     let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
-    assert_eq!(
-        server.send_http(&logs("a", &bodies), None).await,
-        StatusCode::OK
-    );
     let path = "/api/v1/dead-letters/replay";
+    // With nothing to read yet: what is asked is read before.
     for body in [
         "{\"reason\":\"no\"}",
         "{\"signal\":\"no\"}",
         "{\"signal\":\"dead_letters\"}",
         "{\"no\":1}",
         "{\"from\":\"no\"}",
+        "{\"to\":\"\"}",
         "[",
         "[null, null]",
     ] {
         let (status, text) = server.api(Method::POST, path, None, body).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{body}: {text}");
     }
+    assert_eq!(
+        server.send_http(&logs("a", &bodies), None).await,
+        StatusCode::OK
+    );
     server.stop().await;
     let server = Server::start(folder.path(), &[]).await;
     let (status, page) = server.api(Method::POST, path, None, "{}").await;
