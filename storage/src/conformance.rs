@@ -8,8 +8,7 @@ mod lives;
 use bytes::Bytes;
 use futures::{FutureExt, TryStreamExt, future::BoxFuture};
 use object_store::{
-    Error, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
-    path::Path,
+    Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, path::Path,
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -80,10 +79,6 @@ async fn whole_and_in_ranges(bucket: Bucket) {
     range(11..12).await.expect_err("begins behind the end");
     let ranges = bucket.get_ranges(&location, &[0..1, 4..7]).await;
     assert_eq!(ranges.expect("read"), ["h", "o w"]);
-    let suffix = GetOptions::new().with_range(Some(GetRange::Suffix(3)));
-    let suffix = bucket.get_opts(&location, suffix).await.expect("read");
-    assert_eq!(suffix.range, 8..11);
-    assert_eq!(suffix.bytes().await.expect("read"), "rld");
 }
 
 async fn large(bucket: Bucket) {

@@ -9,9 +9,11 @@ is asked again, also after a restart, asks the bucket for no object. The catalog
 """
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -237,7 +239,7 @@ def drills(options, s3, folder, data_dir, settings):
     found = (code, report.get("rows"), len(report.get("unusable_backups", [])))
     CHECKS.expect("a damaged backup: the one before it is taken", found, (0, 600, 1))
     s3.put(backups[-1], whole)
-    key = sorted(key for key in s3.keys("cairn/") if key.endswith(".logs.parquet"))[0]
+    key = live_key(s3, data_dir)
     segment = s3.body(key)
     s3.delete(key)
     code, report = drilled(options, data_dir, settings, "--from-backup")
@@ -250,6 +252,14 @@ def drills(options, s3, folder, data_dir, settings):
     CHECKS.hold("and tells time and point", "recovery time: " in text and "recovery point: " in text, text)
     code, _ = cairn(options, data_dir, settings, "restore-drill", "--into", kept)
     CHECKS.expect("a folder that is not empty is refused", code, 1)
+
+
+def live_key(s3, data_dir):
+    """The object of a segment that no merge has replaced yet; the catalog is at rest."""
+    with contextlib.closing(sqlite3.connect(os.path.join(data_dir, "catalog.sqlite"))) as catalog:
+        (segment,) = catalog.execute("SELECT id FROM segments WHERE live = 1 AND signal = 'logs' ORDER BY id").fetchone()
+    (key,) = (key for key in s3.keys("cairn/") if key.endswith(f"{segment}.logs.parquet"))
+    return key
 
 
 def outages(options, s3, folder, settings):
@@ -268,7 +278,7 @@ def outages(options, s3, folder, settings):
 
 def damage(options, s3, data_dir, settings):
     """`cairn verify` tells of one flipped bit and of an object that is gone."""
-    key = sorted(key for key in s3.keys("cairn/") if key.endswith(".parquet"))[0]
+    key = live_key(s3, data_dir)
     whole = s3.body(key)
     flipped = bytearray(whole)
     flipped[len(whole) // 3] ^= 4

@@ -81,12 +81,13 @@ async fn accept(state: &State, key: Key, predicate: Predicate, by: String) -> Re
         left: Vec::new(),
     };
     let purged = purged(state, &keys, &mut tombstone).await?;
-    tombstone_files::put(&*state.bucket, &tombstone).await?;
-    commit(state, &tombstone).await?;
-    state
-        .tombstones
-        .lock()
-        .put(tombstone.clone(), state.monotonic());
+    state.tombstones.lock().begin(tombstone.id);
+    let durable = make_durable(state, &tombstone).await;
+    let mut tombstones = state.tombstones.lock();
+    tombstones.end(tombstone.id);
+    durable?;
+    tombstones.put(tombstone.clone(), state.monotonic());
+    drop(tombstones);
     for (key, requests) in purged {
         state.buffers.swap(&key, requests);
     }
@@ -195,6 +196,24 @@ async fn purged(
     Ok(purged)
 }
 
+/// The document, then the commit.
+async fn make_durable(state: &State, tombstone: &Tombstone) -> Result<()> {
+    let written = tombstone_files::put(&*state.bucket, tombstone).await;
+    if written.is_err() {
+        // Its reply may have been lost.
+        take_back(state, tombstone).await;
+    }
+    written?;
+    commit(state, tombstone).await
+}
+
+/// Removes the document of what was not accepted. Where that fails, the end of the tenant's next deletion removes it.
+async fn take_back(state: &State, tombstone: &Tombstone) {
+    if let Err(error) = tombstone_files::remove(&*state.bucket, tombstone).await {
+        tracing::warn!(id = %tombstone.id, %error, "the document of a refused deletion stays for now: a rebuild would take it for accepted");
+    }
+}
+
 /// Commits, and goes on until it is known whether it happened: rows must not be in some views and not in others.
 async fn commit(state: &State, tombstone: &Tombstone) -> Result<()> {
     loop {
@@ -209,9 +228,7 @@ async fn commit(state: &State, tombstone: &Tombstone) -> Result<()> {
         match state.catalog.load().await {
             Ok(loaded) if loaded.tombstones.iter().any(|t| t.id == tombstone.id) => return Ok(()),
             Ok(_) => {
-                if let Err(error) = tombstone_files::remove(&*state.bucket, tombstone).await {
-                    tracing::warn!(%error, "the document of a refused deletion stays: a rebuild would take it for accepted");
-                }
+                take_back(state, tombstone).await;
                 return Err(error);
             }
             Err(_) if state.closing.load(Ordering::Relaxed) => return Err(error),

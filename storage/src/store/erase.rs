@@ -108,6 +108,7 @@ async fn erase(state: &State, wal: &Wal<Cargo>, id: TombstoneId) -> Result<Optio
         if keys.iter().any(holds) {
             return Ok(Some("queries may be reading segments that had rows of it"));
         }
+        strays::remove_documents(state, &tombstone.tenant).await?;
         let mut left = set_aside(state).await?;
         for key in &keys {
             left.extend(strays::remove(state, &tombstone, key).await?);

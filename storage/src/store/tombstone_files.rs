@@ -9,7 +9,8 @@ use crate::{
     error::{Error, Kind, Result},
     id::{TenantId, TombstoneId},
 };
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload, path::Path};
+use futures::TryStreamExt;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload, path::Path};
 
 /// The version of the documents that this build reads and writes.
 const FORMAT_VERSION: u32 = 1;
@@ -37,13 +38,39 @@ fn path(tombstone: &Tombstone) -> Result<Path> {
 
 /// Whether a path of the bucket is that of a document.
 pub(super) fn is_document(path: &str) -> bool {
+    id(path).is_some()
+}
+
+/// Whose document a path of the bucket is.
+fn id(path: &str) -> Option<TombstoneId> {
     let parts: Vec<&str> = path.split('/').collect();
     let [tenant, "tombstones", file] = parts[..] else {
-        return false;
+        return None;
     };
-    let tenant = tenant.strip_prefix("tenant=").map(str::parse::<TenantId>);
-    let id = file.strip_suffix(".json").map(str::parse::<TombstoneId>);
-    matches!((tenant, id), (Some(Ok(_)), Some(Ok(_))))
+    tenant.strip_prefix("tenant=")?.parse::<TenantId>().ok()?;
+    file.strip_suffix(".json")?.parse().ok()
+}
+
+/// The paths of a tenant's documents whose tombstones are none that `is_known` knows.
+pub(super) async fn unknown(
+    bucket: &dyn ObjectStore,
+    tenant: &TenantId,
+    is_known: impl Fn(TombstoneId) -> bool,
+) -> Result<Vec<Path>> {
+    let prefix = Path::parse(format!("tenant={tenant}/tombstones"))
+        .map_err(|e| Error::Internal(e.to_string()))?;
+    let listed: Vec<ObjectMeta> =
+        bucket
+            .list(Some(&prefix))
+            .try_collect()
+            .await
+            .map_err(|source| Error::Objects {
+                doing: "listing tombstones",
+                source,
+            })?;
+    let paths = listed.into_iter().map(|object| object.location);
+    let unknown = paths.filter(|path| id(path.as_ref()).is_some_and(|id| !is_known(id)));
+    Ok(unknown.collect())
 }
 
 /// Writes the document, or writes it again.
@@ -64,7 +91,12 @@ pub(super) async fn put(bucket: &dyn ObjectStore, tombstone: &Tombstone) -> Resu
 
 /// Removes the document, if it is there.
 pub(super) async fn remove(bucket: &dyn ObjectStore, tombstone: &Tombstone) -> Result<()> {
-    match bucket.delete(&path(tombstone)?).await {
+    remove_at(bucket, &path(tombstone)?).await
+}
+
+/// Removes the document at `path`, if it is there.
+pub(super) async fn remove_at(bucket: &dyn ObjectStore, path: &Path) -> Result<()> {
+    match bucket.delete(path).await {
         Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
         Err(source) => Err(Error::Objects {
             doing: "removing a tombstone",

@@ -28,6 +28,8 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(super) struct Tombstones {
     all: BTreeMap<TombstoneId, Arc<Tombstone>>,
+    /// Those that are being accepted: their documents may be in the bucket.
+    beginning: BTreeSet<TombstoneId>,
     /// Segments without a row of a tombstone that is active.
     clean: BTreeMap<TombstoneId, BTreeSet<SegmentId>>,
     found: BTreeMap<(TombstoneId, SegmentId), Arc<Removed>>,
@@ -54,6 +56,21 @@ impl Tombstones {
             self.since.entry(id).or_insert(now);
         }
         self.all.insert(id, Arc::new(tombstone));
+    }
+
+    /// One is being accepted, until [`Tombstones::end`].
+    pub(super) fn begin(&mut self, id: TombstoneId) {
+        self.beginning.insert(id);
+    }
+
+    /// It was accepted or refused.
+    pub(super) fn end(&mut self, id: TombstoneId) {
+        self.beginning.remove(&id);
+    }
+
+    /// Whether it was accepted, or may be.
+    pub(super) fn knows(&self, id: TombstoneId) -> bool {
+        self.all.contains_key(&id) || self.beginning.contains(&id)
     }
 
     /// One of them.

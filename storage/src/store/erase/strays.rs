@@ -3,13 +3,23 @@
 use crate::{
     deletion::Tombstone,
     error::{Error, Kind, Result},
-    id::SegmentId,
+    id::{SegmentId, TenantId},
     segment::recover,
-    store::{buffer::Key, orphans::locate, state::State},
+    store::{buffer::Key, orphans::locate, state::State, tombstone_files},
 };
 use futures::TryStreamExt;
 use object_store::{ObjectMeta, ObjectStoreExt, path::Path};
 use std::collections::BTreeSet;
+
+/// Removes the documents of deletions that were not accepted: they say what would have been deleted.
+pub(super) async fn remove_documents(state: &State, tenant: &TenantId) -> Result<()> {
+    let is_known = |id| state.tombstones.lock().knows(id);
+    for path in tombstone_files::unknown(&*state.bucket, tenant, is_known).await? {
+        tracing::info!(%path, "the document of a deletion that was not accepted goes");
+        tombstone_files::remove_at(&*state.bucket, &path).await?;
+    }
+    Ok(())
+}
 
 /// Removes those of `key` that may hold requests up to the tombstone's sequence; returns those that stay because nobody can
 /// tell what they hold. No merge may be under way.
